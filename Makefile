@@ -34,6 +34,7 @@ $(READY): constraints.txt pyproject.toml
 	[ "$$(uname)" != Linux ] || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || missing \
 	    "libgomp.so.1, which LightGBM needs, is missing: apt-get install libgomp1"
 	echo "install: $$(grep -c == constraints.txt) pinned packages into $(VENV)"
+	TIMEFORMAT="install: $$TIMEFORMAT"
 	time {
 	    [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	    awk '/^uv==/ { on = 1 } on { print } !/\\$$/ { on = 0 }' constraints.txt > $(VENV)/uv.txt
@@ -45,7 +46,7 @@ $(READY): constraints.txt pyproject.toml
 
 demo: $(READY) ## Replay a year of New York flights: decisions, late labels, drift, retrainings, releases
 	@$(BIN)/setpoint new flights $(DEMO) --force
-	echo "replay: a year of flights in $(DEMO)"
+	TIMEFORMAT="replay: $$TIMEFORMAT"
 	time $(BIN)/setpoint replay --project $(DEMO)
 
 test: $(READY) ## Run all tests and every example of the documentation
