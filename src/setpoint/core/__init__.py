@@ -1,0 +1,1 @@
+"""What every part shares: errors, time, randomness, identities, settings, ports and records."""

@@ -1,0 +1,203 @@
+"""Ports: the few methods through which anything outside is reached.
+
+A backend is done when the port's conformance kit passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+Body = Mapping[str, Any]
+
+
+class Clock(Protocol):
+    """The time, in microseconds UTC.
+
+    Laws: `now` never runs backwards; safe to share between threads.
+    """
+
+    def now(self) -> int:
+        """The current time."""
+        ...
+
+
+class Metadata(Protocol):
+    """Documents by noun and key: registry, audit, ticks, incidents, plans; and the step table.
+
+    Laws: `put` then `get` gives an equal body; `put` of the same noun and key replaces; `append` never replaces and
+    `find` gives appended documents in order of appending; inside `transaction` all writes appear together or not at
+    all, also after kill -9; a body is JSON-like data and what is returned is the caller's own copy; safe to share
+    between threads and processes; `lease` gives one owner at a time and lapses at its time.
+    """
+
+    def put(self, noun: str, key: str, body: Body) -> None:
+        """Store a document, replacing the one of the same noun and key."""
+        ...
+
+    def get(self, noun: str, key: str) -> dict[str, Any] | None:
+        """The document, or None."""
+        ...
+
+    def append(self, noun: str, bodies: Sequence[Body]) -> None:
+        """Add documents to the noun's list."""
+        ...
+
+    def find(self, noun: str, **equal: Any) -> list[dict[str, Any]]:
+        """The noun's documents whose top-level values equal these, in order of writing."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All writes inside appear together, or none."""
+        ...
+
+    def lease(self, name: str, owner: str, now: int, until: int) -> bool:
+        """Whether `owner` holds `name` until then; a lease that has lapsed by `now` can be taken."""
+        ...
+
+    def release(self, name: str, owner: str) -> None:
+        """Give up a lease; nothing happens when it is not held by `owner`."""
+        ...
+
+    def close(self) -> None:
+        """Let go of every resource."""
+        ...
+
+
+class Tables(Protocol):
+    """Arrow tables on disk, by name of the set and part.
+
+    Laws: a part is there whole or not at all, also after kill -9; writing a part again replaces it; `read` keeps the
+    order of parts by name and of rows within one; what was written is read with equal values and types.
+    """
+
+    def write(self, name: str, part: str, rows: pa.Table) -> str:
+        """Store one part of a set; gives the digest of its content."""
+        ...
+
+    def read(self, name: str, *, columns: Sequence[str] | None = None, parts: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a set, of all its parts or of these."""
+        ...
+
+    def parts(self, name: str) -> list[str]:
+        """The names of a set's parts, sorted."""
+        ...
+
+    def delete(self, name: str, part: str) -> None:
+        """Remove one part; nothing happens when there is none."""
+        ...
+
+
+class OnlineState(Protocol):
+    """Rows of recent events by group, key and tile: what features are folded from at request time.
+
+    Laws: `apply` adds packed rows to tiles and moves each source's position in one transaction, also after kill -9;
+    a call whose position is not beyond the stored one changes nothing, so delivering again is harmless; `read` gives
+    each tile's bytes in order of application; safe to share between threads.
+    """
+
+    def apply(self, source: str, position: int, rows: Sequence[tuple[str, str, int, bytes]]) -> bool:
+        """Append bytes to tiles (group, key, tile), and move the source's position; False when already applied."""
+        ...
+
+    def read(self, group: str, key: str, first: int, last: int) -> bytes:
+        """The bytes of a key's tiles from `first` to `last`, both included."""
+        ...
+
+    def positions(self) -> dict[str, int]:
+        """The position applied of each source."""
+        ...
+
+    def forget(self, group: str, before: int) -> int:
+        """Drop a group's tiles before this one; gives how many went."""
+        ...
+
+    def close(self) -> None:
+        """Let go of every resource."""
+        ...
+
+
+class Segments(Protocol):
+    """An append-only log of byte records: decisions online, and events in.
+
+    Laws: a record is on its way to disk before `append` returns, so kill -9 of the process loses none whose `append`
+    returned; records come back in order, whole; a torn tail is cut at the first record whose checksum fails and
+    reported, never returned; raises LogUnavailable, having written nothing, when the disk or quota is full.
+    """
+
+    def append(self, record: bytes) -> int:
+        """Add one record; gives its position, counted from 0."""
+        ...
+
+    def read(self, after: int = -1) -> Iterator[tuple[int, bytes]]:
+        """Positions and records beyond a position, in order."""
+        ...
+
+    def sync(self) -> None:
+        """Force what was appended to the disk itself."""
+        ...
+
+    def close(self) -> None:
+        """Let go of every resource."""
+        ...
+
+
+class Model(Protocol):
+    """A trained model: from a matrix of numbers to a probability for each row.
+
+    Laws: immutable; `predict` of many rows equals `predict` of each (bitwise where `row_exact`); `save` then the
+    learner's `load` gives equal predictions, bitwise; a file that is not what was saved raises ModelCorrupt.
+    """
+
+    row_exact: bool
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """The probability of the positive class for each row of a float64 matrix; NaN is NULL."""
+        ...
+
+    def importances(self) -> np.ndarray:
+        """How much each input matters: not negative, adding up to 1 (all 0 when none is used)."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model's files into an existing folder."""
+        ...
+
+
+class Learner(Protocol):
+    """A family of models; a frozen recipe of parameters is handed to `fit`.
+
+    Laws: the same recipe, rows and seed give the same bytes; `categories` names the columns that hold category
+    codes (whole numbers from 0, NaN is NULL or unseen); weights are not negative; a weight of 2 is the row twice, up
+    to the binning of the data.
+    """
+
+    name: str
+
+    def recipes(self, *, rounds: int) -> list[dict[str, Any]]:
+        """The fixed recipes to try, best guess first."""
+        ...
+
+    def fit(
+        self,
+        recipe: Mapping[str, Any],
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        categories: Sequence[int],
+        seed: int,
+        validation: tuple[np.ndarray, np.ndarray] | None = None,
+        names: Sequence[str] = (),
+    ) -> tuple[Model, dict[str, Any]]:
+        """A trained model and the recipe with what training settled (such as the number of rounds)."""
+        ...
+
+    def load(self, folder: Path) -> Model:
+        """The model saved in a folder; raises ModelCorrupt when its files are not a saved model."""
+        ...

@@ -1,0 +1,55 @@
+"""The decision record: what every decision leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FIELD = "field."
+FEATURE = "feature."
+"""Prefixes of request fields and feature values in the columns of the decision log."""
+
+LOG_COLUMNS = (
+    "decision_id",
+    "key",
+    "at",
+    "score",
+    "acted",
+    "threshold",
+    "model",
+    "arm",
+    "propensity",
+    "degraded",
+)
+"""The columns of the decision log that every system has; its fields and features follow, with their prefixes."""
+
+RULE = "rule"
+"""The name of the model when the fallback rule decided."""
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """One decision and what it saw.
+
+    `at` is its time in microseconds; `model` the digest of the model, or "rule"; `propensity` the probability with
+    which this arm was taken; `degraded` says why the model did not decide ("" when it did); `positions` the position
+    of each source's log that the features had seen.
+    """
+
+    decision_id: str
+    system: str
+    key: str
+    at: int
+    fields: Mapping[str, Any]
+    features: Mapping[str, Any]
+    score: float
+    acted: bool
+    action: str
+    threshold: float
+    model: str
+    arm: str
+    propensity: float
+    degraded: str
+    positions: Mapping[str, int]
+    latency_us: int

@@ -1,0 +1,303 @@
+"""The system: everything a team states about one decision, validated as far as it goes without its data."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from setpoint.core.digest import digest
+from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown, WrongType
+from setpoint.declare.expr import (
+    Action,
+    Aggregate,
+    Column,
+    Expr,
+    FeatureRef,
+    Field,
+    Now,
+    rewrite,
+    to_dict,
+    walk,
+)
+from setpoint.declare.goal import Goal, cost_source
+from setpoint.declare.label import Label
+from setpoint.declare.release import Release
+from setpoint.declare.source import EVENTS, TABLE, Source, info
+
+
+@dataclass(frozen=True)
+class Decide:
+    """The spine: one row of `spine`, one decision, taken at the time `at`, knowing only its key and `fields`."""
+
+    spine: Source
+    fields: tuple[str, ...]
+    at: Expr
+
+    @property
+    def key(self) -> str:
+        """The column that identifies a decision's row."""
+        return info(self.spine).key or ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spine as JSON-like data."""
+        return {"spine": info(self.spine).name, "fields": list(self.fields), "at": to_dict(self.at)}
+
+
+def decide(spine: Source, *, fields: Sequence[str], at: Expr | None = None) -> Decide:
+    """What is decided: one decision for each row of `spine`, when it happens or at the time `at`.
+
+    Only the row's key and `fields` exist at request time; any other column of the spine can be read only as an event
+    with its own `known_at`.
+
+    >>> from setpoint.declare.source import events
+    >>> flights = events("flights", "flights.parquet", key="flight_id", at="sched_dep")
+    >>> decide(flights, fields=["carrier"], at=flights.sched_dep - "2h").key
+    'flight_id'
+    """
+    if not isinstance(spine, Source) or info(spine).kind != EVENTS:
+        raise WrongType(f"decide({spine!r}) needs an event source.", expected="sp.events(..., key=...)")
+    declared = info(spine)
+    if declared.key is None or declared.at is None:
+        raise DeclarationError(
+            f"The spine {declared.name!r} has no key.",
+            expected=f'sp.events({declared.name!r}, ..., key="...")',
+        )
+    if isinstance(fields, str) or not all(isinstance(name, str) for name in fields):
+        raise WrongType(f"fields={fields!r}.", expected="a list of column names")
+    if len(set(fields)) != len(fields):
+        raise DeclarationError(f"fields={list(fields)!r} names a column twice.", expected="each once")
+    moment = Column(spine, declared.at) if at is None else at
+    for node in walk(moment):
+        if isinstance(node, (Aggregate, FeatureRef, Now, Action, Field)) or (
+            isinstance(node, Column) and info(node.source).name != declared.name
+        ):
+            raise DeclarationError(
+                f"The decision time {moment} reads {node}.",
+                expected=f"columns of {declared.name!r} and durations",
+            )
+    return Decide(spine, tuple(name for name in fields if name != declared.key), moment)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A named value that a decision sees."""
+
+    name: str
+    expr: Expr
+
+    @property
+    def digest(self) -> str:
+        """The identity of the definition; another definition is another version."""
+        return digest(to_dict(self.expr))
+
+
+class System:
+    """The declaration of one system; frozen, and checked for what needs no data.
+
+    Raises NameUnknown for a field or feature that does not exist, LeakRefused for a feature that would read what
+    cannot be known when deciding, DeclarationError for anything else that cannot mean anything.
+    """
+
+    __slots__ = ("decide", "digest", "features", "goal", "label", "name", "release", "sources")
+
+    name: str
+    decide: Decide
+    features: tuple[Feature, ...]
+    label: Label
+    goal: Goal
+    release: Release
+    sources: Mapping[str, Source]
+    digest: str
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        decide: Decide,
+        features: Mapping[str, Expr],
+        label: Label,
+        goal: Goal,
+        release: Release,
+    ) -> None:
+        _check_types(name, decide, features, label, goal, release)
+        resolved = _resolve(name, features)
+        sources = _collect(decide, resolved, label)
+        put = object.__setattr__
+        put(self, "name", name)
+        put(self, "decide", decide)
+        put(self, "features", resolved)
+        put(self, "label", label)
+        put(self, "goal", goal)
+        put(self, "release", release)
+        put(self, "sources", sources)
+        _check_label(self)
+        for feature in resolved:
+            _check_feature(self, feature)
+        _check_goal(self)
+        put(self, "digest", digest(self.to_dict()))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise DeclarationError(
+            f"The system {self.name!r} cannot be changed (setting {name!r}).", hint="Declare another."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The declaration as JSON-like data: equal content, equal digest."""
+        return {
+            "name": self.name,
+            "sources": {name: info(source).to_dict() for name, source in sorted(self.sources.items())},
+            "decide": self.decide.to_dict(),
+            "features": {feature.name: to_dict(feature.expr) for feature in self.features},
+            "label": self.label.to_dict(),
+            "goal": self.goal.to_dict(),
+            "release": self.release.to_dict(),
+        }
+
+    def __repr__(self) -> str:
+        return f"System({self.name!r}, {len(self.features)} features, digest {self.digest[:8]})"
+
+
+def _check_types(name: str, decide: object, features: object, label: object, goal: object, release: object) -> None:
+    if not isinstance(name, str) or not name.replace("-", "_").isidentifier() or keyword.iskeyword(name):
+        raise WrongType(f"A system is named {name!r}.", expected="letters, digits, - and _")
+    wanted = (
+        ("decide", decide, Decide),
+        ("label", label, Label),
+        ("goal", goal, Goal),
+        ("release", release, Release),
+    )
+    for part, value, kind in wanted:
+        if not isinstance(value, kind):
+            raise WrongType(f"{part}= is {value!r}.", expected=f"sp.{part}(...)")
+    if not isinstance(features, Mapping) or not features:
+        raise WrongType(f"features= is {features!r}.", expected="a dict of name=expression with at least one feature")
+    for feature_name, expr in features.items():
+        if not isinstance(feature_name, str) or not feature_name.isidentifier():
+            raise WrongType(f"A feature is named {feature_name!r}.", expected="a Python name")
+        if not isinstance(expr, Expr):
+            hint = f"Write sp.events(...).{feature_name} or sp.field(...)." if isinstance(expr, (Source, str)) else None
+            raise WrongType(f"Feature {feature_name!r} is {expr!r}.", expected="an expression", hint=hint)
+
+
+def _resolve(system: str, features: Mapping[str, Expr]) -> tuple[Feature, ...]:
+    """The features with every reference to another replaced by its expression."""
+    done: dict[str, Expr] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> Expr:
+        if name in path:
+            raise DeclarationError(f"Feature {name!r} refers to itself: {' > '.join((*path, name))}.")
+        if name not in features:
+            raise NameUnknown("feature", name, features, where=f"System {system!r}")
+        if name not in done:
+
+            def follow(node: Expr) -> Expr:
+                return visit(node.name, (*path, name)) if isinstance(node, FeatureRef) else node
+
+            done[name] = rewrite(features[name], follow)
+        return done[name]
+
+    return tuple(Feature(name, visit(name, ())) for name in features)
+
+
+def _collect(decide: Decide, features: Sequence[Feature], label: Label) -> dict[str, Source]:
+    found: dict[str, Source] = {}
+    parts = [decide.spine, label.source, *([label.void_source] if label.void_source is not None else [])]
+    for feature in features:
+        parts.extend(node.source for node in walk(feature.expr) if isinstance(node, (Column, Aggregate)))
+    for source in parts:
+        name = info(source).name
+        if name in found and info(found[name]) != info(source):
+            raise DeclarationError(
+                f"Two different sources are named {name!r}.",
+                expected="one declaration for each name in a project",
+            )
+        found.setdefault(name, source)
+    return found
+
+
+def _check_label(system: System) -> None:
+    label, spine = system.label, info(system.decide.spine)
+    if info(label.source).name == spine.name:
+        raise LeakRefused(
+            f"The label reads the spine {spine.name!r} itself.",
+            expected="an event source that says when the outcome is known",
+            hint=f'Declare sp.events("outcomes", {spine.path!r}, at=..., known_at=...) over the same file.',
+        )
+    if label.on != system.decide.key:
+        raise NameUnknown("key", label.on, [system.decide.key], where=f"The spine {spine.name!r}")
+
+
+def _check_feature(system: System, feature: Feature) -> None:
+    fields, key, spine = system.decide.fields, system.decide.key, info(system.decide.spine).name
+    where = f"Feature {feature.name!r}"
+
+    def must_be_field(name: str) -> None:
+        if name != key and name not in fields:
+            raise NameUnknown("request field", name, [*fields, key], where=f"{where}: the request")
+
+    for node in walk(feature.expr, into_aggregates=False):
+        if isinstance(node, Action):
+            raise LeakRefused(f"{where} reads the action, which is taken after it.", expected="what is known before")
+        if isinstance(node, Field):
+            must_be_field(node.name)
+        if isinstance(node, Column):
+            declared = info(node.source)
+            if declared.name == spine:
+                known = node.name in fields or node.name == key
+                raise LeakRefused(
+                    f"{where} reads {node}, a column of the spine."
+                    + ("" if known else " It is not among the request fields, so it cannot be known when deciding."),
+                    expected=f"sp.field({node.name!r})" if known else "a request field or an aggregate of events",
+                    hint=None
+                    if known
+                    else "Declare an event source over the same file with its own at= and known_at=.",
+                )
+            if declared.kind != TABLE:
+                raise DeclarationError(
+                    f"{where} reads {node} as it is, but {declared.name!r} has many rows for one key.",
+                    expected=f'an aggregate such as sp.last({node}, by="...")',
+                )
+            must_be_field(declared.key or "")
+        if isinstance(node, Aggregate):
+            declared = info(node.source)
+            if not declared.knowable:
+                raise LeakRefused(
+                    f"{where} folds {declared.name!r}, which does not declare when its rows can be known.",
+                    expected="known_at= or delay= on that source",
+                )
+            for name, _ in node.by:
+                must_be_field(name)
+            if declared.name == info(system.label.source).name and key in [name for name, _ in node.by]:
+                raise LeakRefused(
+                    f"{where} folds the label's source {declared.name!r} by the decision's own key {key!r}: "
+                    "that is the label.",
+                    expected="another key",
+                )
+
+
+def _check_goal(system: System) -> None:
+    known = [*system.decide.fields, *[feature.name for feature in system.features]]
+    groups = [
+        *system.goal.slices,
+        *[rail.metric.by for rail in system.goal.must if rail.metric.by is not None],
+    ]
+    for name in groups:
+        if name not in known:
+            raise NameUnknown("field or feature", name, known, where=f"System {system.name!r}")
+    for part in (system.goal.cost.false_positive, system.goal.cost.false_negative):
+        if isinstance(part, Field) and part.name not in system.decide.fields:
+            raise NameUnknown("request field", part.name, system.decide.fields, where="The cost: the request")
+        source = cost_source(part)
+        if source is not None and source != info(system.label.source).name:
+            raise DeclarationError(
+                f"The cost reads {part}.",
+                expected=f"a column of the label's source {info(system.label.source).name!r}",
+            )
+    features = [feature.name for feature in system.features]
+    for node in walk(system.release.fallback.condition):
+        if isinstance(node, Field) and node.name not in system.decide.fields:
+            raise NameUnknown("request field", node.name, system.decide.fields, where="The fallback: the request")
+        if isinstance(node, FeatureRef) and node.name not in features:
+            raise NameUnknown("feature", node.name, features, where="The fallback")

@@ -1,0 +1,358 @@
+"""The expression language of a declaration.
+
+An expression is frozen data: comparing or adding two builds a third, nothing is computed. What evaluates it is
+features/on_demand.py. Expressions are hashed by identity; equality of content is equality of `to_dict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from setpoint.core import times
+from setpoint.core.errors import WrongType
+
+if TYPE_CHECKING:
+    from setpoint.declare.source import Source
+
+Operand: TypeAlias = "Expr | float | int | str | bool | datetime | None"
+
+ARITHMETIC = ("+", "-", "*", "/")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+LOGIC = ("&", "|")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Expr:
+    """One node of an expression."""
+
+    def __add__(self, other: Operand) -> Expr:
+        return Binary("+", self, _shift(other))
+
+    def __radd__(self, other: Operand) -> Expr:
+        return Binary("+", _shift(other), self)
+
+    def __sub__(self, other: Operand) -> Expr:
+        return Binary("-", self, _shift(other))
+
+    def __rsub__(self, other: Operand) -> Expr:
+        return Binary("-", _shift(other), self)
+
+    def __mul__(self, other: Operand) -> Expr:
+        return Binary("*", self, as_expr(other))
+
+    def __rmul__(self, other: Operand) -> Expr:
+        return Binary("*", as_expr(other), self)
+
+    def __truediv__(self, other: Operand) -> Expr:
+        return Binary("/", self, as_expr(other))
+
+    def __rtruediv__(self, other: Operand) -> Expr:
+        return Binary("/", as_expr(other), self)
+
+    def __eq__(self, other: object) -> Expr:  # type: ignore[override]
+        return Binary("==", self, as_expr(other))
+
+    def __ne__(self, other: object) -> Expr:  # type: ignore[override]
+        return Binary("!=", self, as_expr(other))
+
+    def __lt__(self, other: Operand) -> Expr:
+        return Binary("<", self, as_expr(other))
+
+    def __le__(self, other: Operand) -> Expr:
+        return Binary("<=", self, as_expr(other))
+
+    def __gt__(self, other: Operand) -> Expr:
+        return Binary(">", self, as_expr(other))
+
+    def __ge__(self, other: Operand) -> Expr:
+        return Binary(">=", self, as_expr(other))
+
+    def __and__(self, other: Operand) -> Expr:
+        return Binary("&", self, as_expr(other))
+
+    def __or__(self, other: Operand) -> Expr:
+        return Binary("|", self, as_expr(other))
+
+    def __invert__(self) -> Expr:
+        return Call("not", (self,))
+
+    def __neg__(self) -> Expr:
+        return Binary("-", Literal(0.0), self)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> NoReturn:
+        raise WrongType(
+            f"The expression {self} has no truth value: it is a description, not a number.",
+            expected="&, | and ~ instead of and, or and not",
+            hint="Put each comparison in parentheses; for a range use .between(low, high).",
+        )
+
+    def __iter__(self) -> Iterator[NoReturn]:
+        raise WrongType(f"The expression {self} cannot be looped over.", expected="one expression")
+
+    def __contains__(self, item: object) -> NoReturn:
+        raise WrongType(f"`in` does not work on the expression {self}.", hint="Use .isin([...]).")
+
+    def between(self, low: Operand, high: Operand) -> Expr:
+        """True from low to high, both included."""
+        return Binary("&", Binary(">=", self, as_expr(low)), Binary("<=", self, as_expr(high)))
+
+    def isin(self, values: Sequence[str | float | int]) -> Expr:
+        """True where the value is one of these."""
+        return Call("isin", (self, *[as_expr(value) for value in values]))
+
+    def is_null(self) -> Expr:
+        """True where there is no value."""
+        return Call("is_null", (self,))
+
+    def fill(self, value: Operand) -> Expr:
+        """The value, or this one where there is none."""
+        return Call("fill", (self, as_expr(value)))
+
+    def hour(self, *, zone: str = "UTC") -> Expr:
+        """The hour of the day 0 to 23 (with minutes as a fraction) of a time on the clocks of a zone."""
+        return Call("hour", (self,), zone)
+
+    def weekday(self, *, zone: str = "UTC") -> Expr:
+        """The day of the week, Monday 0 to Sunday 6, of a time on the clocks of a zone."""
+        return Call("weekday", (self,), zone)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        return spell(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Literal(Expr):
+    """A constant: number, text, truth value or NULL; `unit` says a number is a time or duration in microseconds."""
+
+    value: float | int | str | bool | None
+    unit: str = ""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Column(Expr):
+    """A column of a source."""
+
+    source: Source
+    name: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Field(Expr):
+    """A field of the request: what the caller knows at decision time."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FeatureRef(Expr):
+    """Another feature of the same system, by name."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Now(Expr):
+    """The time of the decision."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Action(Expr):
+    """The action that was taken."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Binary(Expr):
+    """Two operands and an operator."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Call(Expr):
+    """A named function of expressions; `option` is its one constant (a zone)."""
+
+    function: str
+    arguments: tuple[Expr, ...]
+    option: str = ""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Aggregate(Expr):
+    """A fold over the rows of an event source that one key had in a window before the decision.
+
+    `by` pairs request fields with columns of the source; `last` and `hop` are microseconds (`last` 0: all time).
+    `decimals` is the scale of exact sums.
+    """
+
+    kind: str
+    source: Source
+    column: Expr | None
+    by: tuple[tuple[str, str], ...]
+    last: int
+    hop: int
+    where: Expr | None = None
+    decimals: int = 6
+
+
+Node: TypeAlias = Expr
+
+
+def as_expr(value: object) -> Expr:
+    """The expression of a plain value; raises WrongType for what cannot be in one."""
+    if isinstance(value, Expr):
+        return value
+    if isinstance(value, datetime):
+        return Literal(times.time(value), "time")
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return Literal(value)
+    raise WrongType(
+        f"{value!r} ({type(value).__name__}) cannot be part of an expression.",
+        expected="a column, field, feature, number, text or time",
+    )
+
+
+def _shift(value: object) -> Expr:
+    """An operand of + and -, where a text is a duration."""
+    if isinstance(value, str):
+        return Literal(times.duration(value), "duration")
+    return as_expr(value)
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """The direct parts of an expression."""
+    if isinstance(expr, Binary):
+        return (expr.left, expr.right)
+    if isinstance(expr, Call):
+        return expr.arguments
+    if isinstance(expr, Aggregate):
+        return tuple(part for part in (expr.column, expr.where) if part is not None)
+    return ()
+
+
+def walk(expr: Expr, *, into_aggregates: bool = True) -> Iterator[Expr]:
+    """The expression and all its parts, outermost first."""
+    yield expr
+    if isinstance(expr, Aggregate) and not into_aggregates:
+        return
+    for part in children(expr):
+        yield from walk(part, into_aggregates=into_aggregates)
+
+
+def spell(expr: Expr) -> str:
+    """The expression as a user would write it."""
+    if isinstance(expr, Literal):
+        if expr.unit == "duration":
+            return repr(times.spell(int(expr.value or 0)))
+        return times.iso(int(expr.value or 0)) if expr.unit == "time" else repr(expr.value)
+    if isinstance(expr, Column):
+        return f"{source_name(expr.source)}.{expr.name}"
+    if isinstance(expr, Field):
+        return f"field({expr.name!r})"
+    if isinstance(expr, FeatureRef):
+        return f"feature({expr.name!r})"
+    if isinstance(expr, Now):
+        return "now"
+    if isinstance(expr, Action):
+        return "action"
+    if isinstance(expr, Binary):
+        return f"({spell(expr.left)} {expr.op} {spell(expr.right)})"
+    if isinstance(expr, Call):
+        inner = ", ".join([spell(part) for part in expr.arguments] + ([repr(expr.option)] if expr.option else []))
+        return f"{expr.function}({inner})"
+    if isinstance(expr, Aggregate):
+        what = spell(expr.column) if expr.column is not None else source_name(expr.source)
+        by = ", ".join(name if name == column else f"{name}={column}" for name, column in expr.by)
+        where = f", where={spell(expr.where)}" if expr.where is not None else ""
+        last = f", last={times.spell(expr.last)!r}" if expr.last else ""
+        return f"{expr.kind}({what}, by=[{by}]{last}{where})"
+    raise WrongType(f"{type(expr).__name__} is not an expression.")
+
+
+def to_dict(expr: Expr) -> dict[str, Any]:
+    """The expression as JSON-like data; equal content gives equal data."""
+    if isinstance(expr, Literal):
+        return {"literal": expr.value, "unit": expr.unit}
+    if isinstance(expr, Column):
+        return {"column": [source_name(expr.source), expr.name]}
+    if isinstance(expr, Field):
+        return {"field": expr.name}
+    if isinstance(expr, FeatureRef):
+        return {"feature": expr.name}
+    if isinstance(expr, Now):
+        return {"now": True}
+    if isinstance(expr, Action):
+        return {"action": True}
+    if isinstance(expr, Binary):
+        return {"op": expr.op, "left": to_dict(expr.left), "right": to_dict(expr.right)}
+    if isinstance(expr, Call):
+        return {
+            "call": expr.function,
+            "arguments": [to_dict(part) for part in expr.arguments],
+            "option": expr.option,
+        }
+    if isinstance(expr, Aggregate):
+        return {
+            "aggregate": expr.kind,
+            "source": source_name(expr.source),
+            "column": None if expr.column is None else to_dict(expr.column),
+            "by": [list(pair) for pair in expr.by],
+            "last": expr.last,
+            "hop": expr.hop,
+            "where": None if expr.where is None else to_dict(expr.where),
+            "decimals": expr.decimals,
+        }
+    raise WrongType(f"{type(expr).__name__} is not an expression.")
+
+
+def rewrite(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """The expression with `change` applied to every part outside aggregates, innermost first."""
+    if isinstance(expr, Binary):
+        return change(Binary(expr.op, rewrite(expr.left, change), rewrite(expr.right, change)))
+    if isinstance(expr, Call):
+        return change(Call(expr.function, tuple(rewrite(part, change) for part in expr.arguments), expr.option))
+    return change(expr)
+
+
+def source_name(source: Source) -> str:
+    """The name of a source (its columns own every public attribute, so this is a function)."""
+    name: str = object.__getattribute__(source, "_info").name
+    return name
+
+
+def field(name: str) -> Field:
+    """A field of the request: what the caller knows when asking for a decision.
+
+    >>> field("total") > 5000
+    (field('total') > 5000)
+    """
+    if not isinstance(name, str) or not name:
+        raise WrongType(f"A field is named by a text, not by {name!r}.", expected='such as field("total")')
+    return Field(name)
+
+
+def feature(name: str) -> FeatureRef:
+    """Another feature of the same system, by its name.
+
+    >>> field("total") / feature("avg_30d")
+    (field('total') / feature('avg_30d'))
+    """
+    if not isinstance(name, str) or not name:
+        raise WrongType(f"A feature is named by a text, not by {name!r}.", expected='such as feature("avg_30d")')
+    return FeatureRef(name)
+
+
+now = Now()
+"""The time of the decision. A time minus a time is a number of seconds."""
+
+action = Action()
+"""The action a decision took."""

@@ -1,0 +1,311 @@
+"""The goal: what is to be good, what it is worth, and what must hold before a model may decide."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from setpoint.core import times
+from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
+from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
+from setpoint.declare.source import info
+
+# name: (lowest, highest, whether greater is better)
+RANGES: dict[str, tuple[float, float, bool]] = {
+    "auc": (0.0, 1.0, True),
+    "average_precision": (0.0, 1.0, True),
+    "accuracy": (0.0, 1.0, True),
+    "precision": (0.0, 1.0, True),
+    "recall": (0.0, 1.0, True),
+    "log_loss": (0.0, float("inf"), False),
+    "brier": (0.0, 1.0, False),
+    "ece": (0.0, 1.0, False),
+    "business": (float("-inf"), float("inf"), True),
+    "latency": (0.0, float("inf"), False),
+    "size": (0.0, float("inf"), False),
+    "cpu_per_1000": (0.0, float("inf"), False),
+}
+MEASURED = ("latency", "size", "cpu_per_1000")
+"""Guardrails on the model itself rather than on its decisions; in replay those of time are reported, not judged."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric by name; `option` is its one parameter, `by` names the groups whose gap is meant."""
+
+    name: str
+    option: float | None = None
+    by: str | None = None
+
+    @property
+    def greater_is_better(self) -> bool:
+        """Whether more of it is better; a gap is always better small."""
+        return RANGES[self.name][2] and self.by is None
+
+    def __ge__(self, threshold: float | str) -> Guardrail:
+        return _guardrail(self, ">=", threshold)
+
+    def __le__(self, threshold: float | str) -> Guardrail:
+        return _guardrail(self, "<=", threshold)
+
+    def __gt__(self, threshold: object) -> Guardrail:
+        raise WrongType(f"{self} > {threshold} is not a guardrail.", expected=f"{self} >= {threshold}")
+
+    def __lt__(self, threshold: object) -> Guardrail:
+        raise WrongType(f"{self} < {threshold} is not a guardrail.", expected=f"{self} <= {threshold}")
+
+    def __str__(self) -> str:
+        inner = "" if self.option is None else f"{self.option:g}"
+        text = f"{self.name}({inner})"
+        return text if self.by is None else f"gap({text}, by={self.by!r})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The metric as JSON-like data."""
+        return {"name": self.name, "option": self.option, "by": self.by}
+
+
+@dataclass(frozen=True)
+class Guardrail:
+    """A metric that must stay on one side of a threshold; times are microseconds."""
+
+    metric: Metric
+    op: str
+    threshold: float
+
+    def __bool__(self) -> bool:
+        raise WrongType(f"The guardrail {self} has no truth value yet.", expected="to stand alone in must=[...]")
+
+    def __str__(self) -> str:
+        shown = times.spell(int(self.threshold)) if self.metric.name == "latency" else f"{self.threshold:g}"
+        return f"{self.metric} {self.op} {shown}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The guardrail as JSON-like data."""
+        return {"metric": self.metric.to_dict(), "op": self.op, "threshold": self.threshold}
+
+
+def _guardrail(metric: Metric, op: str, threshold: float | str) -> Guardrail:
+    if isinstance(threshold, str):
+        if metric.name != "latency":
+            raise WrongType(f"{metric} {op} {threshold!r} compares with a text.", expected="a number")
+        threshold = times.duration(threshold)
+    if not isinstance(threshold, (int, float)) or isinstance(threshold, bool) or math.isnan(threshold):
+        raise WrongType(f"{metric} {op} {threshold!r} is not a guardrail.", expected="a number")
+    wanted = ">=" if metric.greater_is_better else "<="
+    if op != wanted:
+        raise DeclarationError(
+            f"The guardrail {metric} {op} {threshold:g} holds a model back for being good.",
+            expected=f"{metric} {wanted} a threshold",
+        )
+    low, high, _ = RANGES[metric.name]
+    impossible = threshold > high if op == ">=" else threshold < low
+    if impossible or (op == "<=" and threshold == low and metric.name in (*MEASURED, "log_loss")):
+        raise DeclarationError(
+            f"The guardrail {metric} {op} {threshold:g} cannot be met by any model.",
+            expected=f"a threshold between {low:g} and {high:g}",
+        )
+    return Guardrail(metric, op, float(threshold))
+
+
+def auc() -> Metric:
+    """Area under the ROC curve: how often a positive scores above a negative.
+
+    >>> str(auc() >= 0.7)
+    'auc() >= 0.7'
+    """
+    return Metric("auc")
+
+
+def average_precision() -> Metric:
+    """Average precision, the area under the precision-recall curve."""
+    return Metric("average_precision")
+
+
+def log_loss() -> Metric:
+    """Mean negative log likelihood, in nats."""
+    return Metric("log_loss")
+
+
+def brier() -> Metric:
+    """Mean squared error of the probabilities."""
+    return Metric("brier")
+
+
+def ece() -> Metric:
+    """Expected calibration error over 15 bins of equal mass."""
+    return Metric("ece")
+
+
+def accuracy() -> Metric:
+    """Share of right actions."""
+    return Metric("accuracy")
+
+
+def precision() -> Metric:
+    """Share of the decisions acted on that were positive."""
+    return Metric("precision")
+
+
+def recall(*, precision: float | None = None) -> Metric:
+    """Share of positives that were acted on; with `precision=`, at the threshold that gives this precision."""
+    if precision is not None and not 0 < precision <= 1:
+        raise DeclarationError(f"recall(precision={precision!r}).", expected="a precision above 0 and at most 1")
+    return Metric("recall", precision)
+
+
+def business() -> Metric:
+    """The business value per 1000 decisions, against never acting, in the unit the goal names."""
+    return Metric("business")
+
+
+def latency(*, p: float = 99) -> Metric:
+    """A percentile of the time of one online decision.
+
+    >>> str(latency(p=99) <= "20ms")
+    'latency(99) <= 20ms'
+    """
+    if not 0 < p < 100:
+        raise DeclarationError(f"latency(p={p!r}).", expected="a percentile between 0 and 100")
+    return Metric("latency", float(p))
+
+
+def size() -> Metric:
+    """The model's size on disk in megabytes."""
+    return Metric("size")
+
+
+def cpu_per_1000() -> Metric:
+    """CPU seconds that scoring 1000 decisions costs."""
+    return Metric("cpu_per_1000")
+
+
+def gap(metric: Metric, *, by: str) -> Metric:
+    """The difference between the best and the worst group of a metric.
+
+    >>> str(gap(recall(), by="carrier") <= 0.1)
+    "gap(recall(), by='carrier') <= 0.1"
+    """
+    if metric.name in MEASURED or metric.by is not None:
+        raise DeclarationError(f"gap({metric}, by={by!r}).", expected="a metric of decisions")
+    return replace(metric, by=by)
+
+
+@dataclass(frozen=True)
+class Act:
+    """The action taken above a threshold: `by` is "cost" (derived from the costs) or the threshold itself."""
+
+    name: str
+    by: str | float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The action as JSON-like data."""
+        return {"name": self.name, "by": self.by}
+
+
+def act(name: str, *, by: str | float = "cost") -> Act:
+    """What is done with a decision whose probability is high enough.
+
+    >>> act("warn", by=0.3).by
+    0.3
+    """
+    if isinstance(by, str) and by != "cost":
+        raise DeclarationError(f"act({name!r}, by={by!r}).", expected='"cost" or a probability')
+    if not isinstance(by, str) and not 0 <= by <= 1:
+        raise DeclarationError(f"act({name!r}, by={by!r}).", expected="a probability from 0 to 1")
+    return Act(name, by)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the two errors cost in the goal's business unit: numbers, request fields, columns of the label's source."""
+
+    false_positive: Expr
+    false_negative: Expr
+
+    def to_dict(self) -> dict[str, Any]:
+        """The costs as JSON-like data."""
+        return {
+            "false_positive": to_dict(self.false_positive),
+            "false_negative": to_dict(self.false_negative),
+        }
+
+
+def cost(*, false_positive: float | Expr, false_negative: float | Expr) -> Cost:
+    """What acting in vain and failing to act cost.
+
+    >>> cost(false_positive=2, false_negative=Field("total")).false_negative
+    field('total')
+    """
+    parts = {"false_positive": as_expr(false_positive), "false_negative": as_expr(false_negative)}
+    for name, part in parts.items():
+        if not isinstance(part, (Literal, Field, Column)):
+            raise DeclarationError(
+                f"cost({name}={part}).",
+                expected="a number, a request field or a column of the label's source",
+            )
+        if isinstance(part, Literal) and (not isinstance(part.value, (int, float)) or part.value < 0):
+            raise DeclarationError(f"cost({name}={part}).", expected="zero or more")
+    return Cost(**parts)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What the system is for."""
+
+    metric: Metric
+    business: str
+    act: Act
+    cost: Cost
+    slices: tuple[str, ...]
+    must: tuple[Guardrail, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The goal as JSON-like data."""
+        return {
+            "metric": self.metric.to_dict(),
+            "business": self.business,
+            "act": self.act.to_dict(),
+            "cost": self.cost.to_dict(),
+            "slices": list(self.slices),
+            "must": [guardrail.to_dict() for guardrail in self.must],
+        }
+
+
+def goal(
+    metric: Metric,
+    *,
+    business: str,
+    act: Act,
+    cost: Cost,
+    slices: Sequence[str] = (),
+    must: Sequence[Guardrail] = (),
+) -> Goal:
+    """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
+
+    `slices` and the groups of a gap name request fields or features.
+
+    >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric
+    Metric(name='auc', option=None, by=None)
+    """
+    if not isinstance(metric, Metric):
+        raise WrongType(f"The goal's metric is {metric!r}.", expected="a metric such as sp.auc()")
+    if metric.name not in RANGES:
+        raise NameUnknown("metric", metric.name, RANGES, where="Setpoint")
+    if metric.by is not None or metric.name in MEASURED:
+        raise DeclarationError(f"{metric} cannot be optimised.", expected="a metric of decisions, such as sp.auc()")
+    for guardrail in must:
+        if not isinstance(guardrail, Guardrail):
+            raise WrongType(f"must= holds {guardrail!r}.", expected="guardrails such as sp.ece() <= 0.03")
+    return Goal(metric, business, act, cost, tuple(slices), tuple(must))
+
+
+def reads_outcome(expr: Expr) -> bool:
+    """Whether a cost is known only with the outcome."""
+    return isinstance(expr, Column)
+
+
+def cost_source(expr: Expr) -> str | None:
+    """The source a cost reads, if it is a column."""
+    return info(expr.source).name if isinstance(expr, Column) else None

@@ -1,0 +1,330 @@
+"""The plan: everything derived from a declaration, each choice with its reason. Pure: no input, output or clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from setpoint.core import times
+from setpoint.core.digest import digest
+from setpoint.core.errors import NameUnknown, WrongType
+from setpoint.declare.declaration import Feature, System
+from setpoint.declare.expr import Aggregate, Literal, to_dict, walk
+from setpoint.declare.goal import cost_source
+from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TIME, Schemas, Scope, kind_of
+from setpoint.declare.source import TABLE, info
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One derived choice: what, its value and why."""
+
+    name: str
+    value: str
+    reason: str
+
+    def to_dict(self) -> dict[str, str]:
+        """The choice as JSON-like data."""
+        return {"name": self.name, "value": self.value, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is known about the data before planning: rows by source, and the spine's rows per day."""
+
+    rows: Mapping[str, int]
+    decisions_per_day: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a system. Durations are microseconds.
+
+    `fields` and `features` give each input's kind (number, text, bool; a field may also be a time). `inputs` are the
+    columns a model sees: every feature, in order. `embargo` separates training from held-out decisions.
+    `trials`, `rounds` bound the search at the first training.
+    """
+
+    system: System
+    schemas: Schemas
+    fields: Mapping[str, str]
+    features: Mapping[str, str]
+    tick: int
+    embargo: int
+    held_out: float
+    validation: float
+    trials: int
+    rounds: int
+    draws: int
+    minimum_rows: int
+    alarms_per_month: float
+    choices: tuple[Choice, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def inputs(self) -> tuple[Feature, ...]:
+        """The features, in the order a model sees them."""
+        return self.system.features
+
+    @property
+    def aggregates(self) -> tuple[Aggregate, ...]:
+        """Every distinct aggregate of the features, by digest, in order of first use."""
+        found: dict[str, Aggregate] = {}
+        for feature in self.system.features:
+            for node in walk(feature.expr, into_aggregates=False):
+                if isinstance(node, Aggregate):
+                    found.setdefault(digest(to_dict(node)), node)
+        return tuple(found.values())
+
+    @property
+    def digest(self) -> str:
+        """The identity of the plan."""
+        return digest(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON-like data."""
+        return {
+            "system": self.system.digest,
+            "fields": dict(self.fields),
+            "features": dict(self.features),
+            "choices": [choice.to_dict() for choice in self.choices],
+        }
+
+
+def make_plan(system: System, schemas: Schemas, profile: Profile) -> Plan:
+    """The plan of a system on sources with these columns.
+
+    Raises NameUnknown for a column that no source has, WrongType where values do not go together.
+    """
+    _check_source_columns(system, schemas)
+    spine = info(system.decide.spine).name
+    fields = {name: _kind(schemas, spine, name) for name in (system.decide.key, *system.decide.fields)}
+    moment = kind_of(system.decide.at, Scope(schemas, {}, {}), where="The decision time")
+    if moment != TIME:
+        raise WrongType(f"The decision time {system.decide.at} is a {moment}.", expected="a time")
+    scope = Scope(schemas, fields, {})
+    features: dict[str, str] = {}
+    for feature in system.features:
+        kind = kind_of(feature.expr, scope, where=f"Feature {feature.name!r}")
+        if kind in (TIME, DURATION):
+            raise WrongType(
+                f"Feature {feature.name!r} is a {kind}, which no model can read.",
+                expected="a number, text or truth value",
+                hint="Subtract it from sp.now, or take its .hour(zone=...) or .weekday(zone=...).",
+            )
+        features[feature.name] = kind
+    _check_outcome(system, schemas, Scope(schemas, fields, features))
+    choices, warnings, numbers = _derive(system, profile)
+    return Plan(
+        system=system,
+        schemas=schemas,
+        fields=fields,
+        features=features,
+        choices=tuple(choices),
+        warnings=tuple(warnings),
+        **numbers,
+    )
+
+
+def _kind(schemas: Schemas, source: str, column: str) -> str:
+    if column not in schemas[source]:
+        raise NameUnknown("column", column, schemas[source], where=f"Source {source!r}")
+    return schemas[source][column]
+
+
+def _check_source_columns(system: System, schemas: Schemas) -> None:
+    for name, source in system.sources.items():
+        declared = info(source)
+        if name not in schemas:
+            raise NameUnknown("source", name, schemas, where=f"System {system.name!r}")
+        for role in ("key", "id", "at", "known_at"):
+            column = getattr(declared, role)
+            if column is None:
+                continue
+            kind = _kind(schemas, name, column)
+            if role in ("at", "known_at") and kind != TIME:
+                raise WrongType(
+                    f"Source {name!r} declares {role}={column!r}, a {kind} column.",
+                    expected="a column of times with a zone",
+                )
+
+
+def _check_outcome(system: System, schemas: Schemas, scope: Scope) -> None:
+    value = kind_of(system.label.value, scope, where="The label")
+    if value != BOOL:
+        raise WrongType(f"The label {system.label.value} is a {value}.", expected="a condition, true or false")
+    for source in (system.label.source, system.label.void_source):
+        if source is not None:
+            _kind(schemas, info(source).name, system.label.on)
+    if system.label.void_when is not None and kind_of(system.label.void_when, scope, where="void_when") != BOOL:
+        raise WrongType(f"void_when={system.label.void_when} is not a condition.", expected="true or false")
+    rule = kind_of(system.release.fallback.condition, scope, where="The fallback")
+    if rule != BOOL:
+        raise WrongType(f"The fallback {system.release.fallback.condition} is a {rule}.", expected="a condition")
+    cost = system.goal.cost
+    for name, part in (("false_positive", cost.false_positive), ("false_negative", cost.false_negative)):
+        if not isinstance(part, Literal) and kind_of(part, scope, where=f"The cost of a {name}") != NUMBER:
+            raise WrongType(f"cost({name}={part}) is not a number.", expected="a number")
+
+
+def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], dict[str, Any]]:
+    label, release, goal = system.label, system.release, system.goal
+    embargo = label.within
+    numbers: dict[str, Any] = {
+        "tick": times.DAY,
+        "embargo": embargo,
+        "held_out": 0.25,
+        "validation": 0.15,
+        "trials": 6,
+        "rounds": 160,
+        "draws": 200,
+        "minimum_rows": 1000,
+        "alarms_per_month": 1.0,
+    }
+    per_day = profile.decisions_per_day
+    choices = [
+        Choice("decision", f"one per row of {info(system.decide.spine).name} at {system.decide.at}", "declared"),
+        Choice("request", ", ".join((system.decide.key, *system.decide.fields)), "only these exist when deciding"),
+        Choice(
+            "tick",
+            "every 1d at midnight UTC",
+            f"about {per_day:.0f} decisions a day; labels mature within days",
+        ),
+        Choice(
+            "maturity",
+            times.spell(label.within),
+            f"a label is settled {times.spell(label.within)} after its decision; unknown until then, not negative",
+        ),
+        Choice(
+            "embargo",
+            times.spell(embargo),
+            "no label window of a training decision may reach into the held-out time",
+        ),
+        Choice(
+            "held out",
+            "the newest 25 % of mature time",
+            "the gate judges the procedure on time it has not seen",
+        ),
+        Choice("validation", "the newest 15 % of what trains", "early stopping and calibration need later time"),
+        Choice(
+            "search",
+            f"{numbers['trials']} trials, at most {numbers['rounds']} rounds, at the first training",
+            "a retraining refits the stored recipe; more trials bought under 1 % of loss where we measured",
+        ),
+        Choice("metric", str(goal.metric), "declared"),
+        Choice(
+            "threshold",
+            "where acting and not acting cost the same" if goal.act.by == "cost" else f"{goal.act.by}",
+            "declared costs" if goal.act.by == "cost" else "declared",
+        ),
+        Choice(
+            "guardrails",
+            "; ".join(str(rail) for rail in goal.must) or "none",
+            "each must hold by its one-sided 95 % bound, or the model may not be promoted",
+        ),
+        Choice(
+            "refresh",
+            f"every {times.spell(release.refresh)}" if release.refresh else "only on an alarm",
+            "declared" + ("; also when an alarm says that quality fell" if release.on_alarm else ""),
+        ),
+        Choice(
+            "release",
+            " > ".join(f"shadow {times.spell(stage.lasting)}" for stage in release.stages)
+            + f" > promote by a paired test (margin {release.margin:g})"
+            + f" > rollback watch {times.spell(release.rollback)}",
+            "a model replaces another on evidence from the same decisions",
+        ),
+        Choice(
+            "alarm budget",
+            f"{numbers['alarms_per_month']:g} false alarm a month over all monitors",
+            "integrity 45 %, columns 25 %, score 10 %, labels 20 % of the budget (alpha-spending)",
+        ),
+    ]
+    for name, source in sorted(system.sources.items()):
+        declared = info(source)
+        if declared.known_at is not None:
+            known = f"known at {declared.known_at}"
+        elif declared.kind == TABLE:
+            known = "known from the time it holds" if declared.at else "true and known at all times"
+        elif declared.delay is not None:
+            known = f"known {times.spell(declared.delay)} after {declared.at}"
+        else:
+            known = "not readable by features"
+        choices.append(Choice(f"source {name}", f"{declared.path}; {known}", "declared"))
+    warnings = [
+        f"Source {name!r} has no id=: a row delivered again in another batch would count twice."
+        for name, source in sorted(system.sources.items())
+        if info(source).kind != TABLE and info(source).id is None and info(source).key is None
+    ]
+    late = cost_source(goal.cost.false_negative) or cost_source(goal.cost.false_positive)
+    if late is not None:
+        choices.append(
+            Choice(
+                "cost",
+                str(goal.cost.false_negative),
+                "known only with the outcome: the threshold uses its mean in training",
+            )
+        )
+    return choices, warnings, numbers
+
+
+@dataclass(frozen=True)
+class PlanChange:
+    """One difference between two plans and what it makes run again."""
+
+    what: str
+    before: str | None
+    after: str | None
+    runs_again: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The change as JSON-like data."""
+        return {
+            "what": self.what,
+            "before": self.before,
+            "after": self.after,
+            "runs_again": list(self.runs_again),
+        }
+
+
+_EVERYTHING = (
+    "contract",
+    "snapshot",
+    "features",
+    "training set",
+    "model",
+    "gate",
+    "online state",
+    "monitors",
+)
+_DOWNSTREAM = {
+    "source": _EVERYTHING,
+    "decide": ("features", "training set", "model", "gate", "request schema", "monitors"),
+    "feature": ("that feature's state", "training set", "model", "gate", "its monitors"),
+    "label": ("labels", "training set", "model", "gate", "live quality"),
+    "goal": ("gate", "threshold", "reports"),
+    "release": ("release stages", "retraining schedule"),
+}
+
+
+def diff_declarations(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[PlanChange, ...]:
+    """What changed between two declarations (as `System.to_dict` data) and what runs again because of it."""
+    changes: list[PlanChange] = []
+
+    def compare(group: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        for name in sorted({*old, *new}):
+            left, right = old.get(name), new.get(name)
+            if left != right:
+                title = f"{group} {name}" if name != group else group
+                changes.append(PlanChange(title, _brief(left), _brief(right), _DOWNSTREAM[group]))
+
+    compare("source", before["sources"], after["sources"])
+    compare("feature", before["features"], after["features"])
+    for group in ("decide", "label", "goal", "release"):
+        compare(group, {group: before[group]}, {group: after[group]})
+    return tuple(changes)
+
+
+def _brief(value: Any) -> str | None:
+    return None if value is None else digest(value)[:8]

@@ -1,0 +1,121 @@
+"""The release: how a model that passed the gate comes to decide, and what decides when no model can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from setpoint.core import times
+from setpoint.core.errors import DeclarationError, WrongType
+from setpoint.declare.expr import Action, Aggregate, Column, Expr, to_dict, walk
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A condition on request fields and features that decides without a model."""
+
+    condition: Expr
+
+    def to_dict(self) -> dict[str, Any]:
+        """The rule as JSON-like data."""
+        return to_dict(self.condition)
+
+
+def rule(condition: Expr) -> Rule:
+    """A rule that acts when the condition holds; NULL counts as not.
+
+    >>> from setpoint.declare.expr import field
+    >>> rule(field("total") > 5000).condition
+    (field('total') > 5000)
+    """
+    if not isinstance(condition, Expr):
+        raise WrongType(f"The rule is {condition!r}.", expected="a condition such as sp.field('total') > 5000")
+    for node in walk(condition):
+        if isinstance(node, (Column, Aggregate, Action)):
+            raise DeclarationError(
+                f"The rule reads {node}.",
+                expected="request fields and features: sp.field(...), sp.feature(...)",
+            )
+    return Rule(condition)
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A stage in which the challenger scores every decision and the champion's answer is served; microseconds."""
+
+    lasting: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stage as JSON-like data."""
+        return {"stage": "shadow", "lasting": self.lasting}
+
+
+def shadow(lasting: str | timedelta) -> Shadow:
+    """A shadow stage of this length; its paired test waits for the labels of its decisions to mature.
+
+    >>> shadow("7d").lasting // times.DAY
+    7
+    """
+    length = times.duration(lasting)
+    if length <= 0:
+        raise DeclarationError(f"shadow({lasting!r}).", expected="a positive duration")
+    return Shadow(length)
+
+
+@dataclass(frozen=True)
+class Release:
+    """How models are replaced.
+
+    `refresh` is microseconds between scheduled retrainings (0: none), `margin` the most of the goal's metric that a
+    newer model may be shown to lose and still replace the champion, `rollback` how long the previous champion keeps
+    shadowing its successor.
+    """
+
+    stages: tuple[Shadow, ...]
+    fallback: Rule
+    refresh: int
+    rollback: int
+    margin: float
+    on_alarm: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The release as JSON-like data."""
+        return {
+            "stages": [stage.to_dict() for stage in self.stages],
+            "fallback": self.fallback.to_dict(),
+            "refresh": self.refresh,
+            "rollback": self.rollback,
+            "margin": self.margin,
+            "on_alarm": self.on_alarm,
+        }
+
+
+def release(
+    *stages: Shadow,
+    fallback: Rule,
+    refresh: str | timedelta | None = "30d",
+    rollback: str | timedelta = "14d",
+    margin: float = 0.005,
+    on_alarm: bool = True,
+) -> Release:
+    """The release of a system: its stages in order, the rule that decides when no model can, and when to retrain.
+
+    `refresh=None` retrains only on an alarm or on request; `on_alarm=False` never retrains on one.
+
+    >>> from setpoint.declare.expr import field
+    >>> release(shadow("7d"), fallback=rule(field("total") > 5000)).refresh // times.DAY
+    30
+    """
+    if not stages or not all(isinstance(stage, Shadow) for stage in stages):
+        raise WrongType(
+            f"The release has the stages {stages!r}.", expected='at least one stage, such as sp.shadow("7d")'
+        )
+    if not isinstance(fallback, Rule):
+        raise WrongType(f"The fallback is {fallback!r}.", expected="sp.rule(...)")
+    every = 0 if refresh is None else times.duration(refresh)
+    if refresh is not None and every <= 0:
+        raise DeclarationError(f"release(refresh={refresh!r}).", expected="a positive duration or None")
+    if margin < 0:
+        raise DeclarationError(f"release(margin={margin!r}).", expected="zero or more")
+    return Release(tuple(stages), fallback, every, times.duration(rollback), float(margin), on_alarm)

@@ -1,0 +1,179 @@
+"""Sources: where rows come from, and which columns say when they happened and when they could be known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from setpoint.core import times
+from setpoint.core.errors import DeclarationError, WrongType
+from setpoint.declare.expr import Column
+
+EVENTS, TABLE = "events", "table"
+
+
+@dataclass(frozen=True)
+class Always:
+    """The time of facts that were true, and known, at all times."""
+
+
+always = Always()
+"""For `valid_from=`: you promise that the table's rows were true and known at all times."""
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is declared about a source.
+
+    `at` and `known_at` are column names; `delay` is microseconds between them when there is no `known_at` column,
+    None when nothing was declared. `null_at` says what a row without `at` is: "quarantine" (a fault) or "skip"
+    (it has not happened).
+    """
+
+    name: str
+    kind: str
+    path: str
+    key: str | None
+    id: str | None
+    at: str | None
+    known_at: str | None
+    delay: int | None
+    null_at: str
+
+    @property
+    def knowable(self) -> bool:
+        """Whether it is declared when its rows can be known."""
+        return self.known_at is not None or self.delay is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The source as JSON-like data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+class Source:
+    """A source; its attributes are its columns, so `src.price` and `src["any name"]` are columns of it."""
+
+    __slots__ = ("_info",)
+
+    def __init__(self, info: SourceInfo) -> None:
+        object.__setattr__(self, "_info", info)
+
+    def __getattr__(self, name: str) -> Column:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Column(self, name)
+
+    def __getitem__(self, name: str) -> Column:
+        if not isinstance(name, str):
+            raise WrongType(f"A column is named by a text, not by {name!r}.", expected='such as source["price"]')
+        return Column(self, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise DeclarationError(f"A declared source cannot be changed (setting {name!r}).", hint="Declare another one.")
+
+    def __delattr__(self, name: str) -> None:
+        raise DeclarationError(f"A declared source cannot be changed (deleting {name!r}).")
+
+    def __reduce__(self) -> tuple[type[Source], tuple[SourceInfo]]:
+        return (Source, (info(self),))
+
+    def __copy__(self) -> Source:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Source:
+        return self
+
+    def __repr__(self) -> str:
+        declared = info(self)
+        return f"{declared.kind}({declared.name!r}, {declared.path!r})"
+
+
+def info(source: Source) -> SourceInfo:
+    """What is declared about a source."""
+    declared: SourceInfo = object.__getattribute__(source, "_info")
+    return declared
+
+
+def _text(what: str, value: object, *, required: bool) -> str | None:
+    if value is None and not required:
+        return None
+    if not isinstance(value, str) or not value:
+        raise WrongType(f"{what} is {value!r}.", expected="a column name or path as text")
+    return value
+
+
+def events(
+    name: str,
+    path: str,
+    *,
+    at: str,
+    key: str | None = None,
+    id: str | None = None,
+    known_at: str | None = None,
+    delay: str | int | timedelta | None = None,
+    null_at: str = "quarantine",
+) -> Source:
+    """A source of things that happened: each row has the time `at` and can be known from `known_at`.
+
+    `path` is a Parquet, CSV or JSON lines file, or a pattern of them, relative to the declaration's folder. When no
+    column says when a row could be known, `delay` after `at` does. A source without either may be decided on but not
+    read by features. `id` names the column that identifies a row, so that a row delivered twice counts once.
+    `null_at="skip"` says that a row without `at` has not happened yet and is no event; by default it is a fault and
+    is quarantined.
+
+    >>> arrivals = events("arrivals", "flights.parquet", id="flight_id", at="landed_at", delay="0s")
+    >>> arrivals.arr_delay > 15
+    (arrivals.arr_delay > 15)
+    """
+    if known_at is not None and delay is not None:
+        raise DeclarationError(
+            f"Source {name!r} declares both known_at={known_at!r} and delay={delay!r}.",
+            expected="one of them",
+        )
+    if null_at not in ("quarantine", "skip"):
+        raise DeclarationError(f"Source {name!r} has null_at={null_at!r}.", expected='"quarantine" or "skip"')
+    length = None if delay is None else times.duration(delay)
+    if length is not None and length < 0:
+        raise DeclarationError(
+            f"Source {name!r} has the delay {delay!r}.",
+            expected="zero or more: nothing is known before it happens",
+        )
+    return Source(
+        SourceInfo(
+            name=_text("The name of a source", name, required=True) or "",
+            kind=EVENTS,
+            path=_text(f"The path of source {name!r}", path, required=True) or "",
+            key=_text(f"key of source {name!r}", key, required=False),
+            id=_text(f"id of source {name!r}", id, required=False),
+            at=_text(f"at of source {name!r}", at, required=True),
+            known_at=_text(f"known_at of source {name!r}", known_at, required=False),
+            delay=length,
+            null_at=null_at,
+        )
+    )
+
+
+def table(name: str, path: str, *, key: str, valid_from: str | Always) -> Source:
+    """A source of facts about an entity: a row holds from `valid_from` until the next one of the same key.
+
+    `valid_from=always` says that the rows were true and known at all times.
+
+    >>> planes = table("planes", "planes.parquet", key="tailnum", valid_from=always)
+    >>> planes.seats
+    planes.seats
+    """
+    at = None if isinstance(valid_from, Always) else _text(f"valid_from of table {name!r}", valid_from, required=True)
+    return Source(
+        SourceInfo(
+            name=_text("The name of a source", name, required=True) or "",
+            kind=TABLE,
+            path=_text(f"The path of table {name!r}", path, required=True) or "",
+            key=_text(f"key of table {name!r}", key, required=True),
+            id=None,
+            at=at,
+            known_at=None,
+            delay=0,
+            null_at="quarantine",
+        )
+    )
