@@ -53,7 +53,7 @@ test: $(READY) ## Run all tests and every example of the documentation
 	@$(PYTEST) $(ARGS)
 
 docs: $(READY) ## Run every example of the documentation and check its pages against the code
-	@$(PYTEST) README.md docs tests/docs $(ARGS)
+	@$(PYTEST) tests/docs $(ARGS)
 
 lint: $(READY) ## Style, spelling, unused or undeclared dependencies
 	@$(BIN)/ruff check .
