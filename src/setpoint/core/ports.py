@@ -123,6 +123,22 @@ class OnlineState(Protocol):
         ...
 
 
+class Events(Protocol):
+    """Events in, by source: what became known, in the order in which it did.
+
+    Laws: rows come in order of position, each position once, positions counted from 0 in the order of `known_at`;
+    reading again gives equal rows; `read` never gives a row whose `known_at` is after `until`.
+    """
+
+    def sources(self) -> Sequence[str]:
+        """The names of the sources."""
+        ...
+
+    def read(self, source: str, *, after: int, until: int) -> pa.Table:
+        """A source's rows beyond a position that were known by a time."""
+        ...
+
+
 class Segments(Protocol):
     """An append-only log of byte records: decisions online, and events in.
 
