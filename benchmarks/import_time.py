@@ -35,7 +35,7 @@ def probe(python: Path, module: str, *, runs: int) -> tuple[float, set[str]]:
 
 def measure(*, quick: bool) -> list[Row]:
     """`import setpoint` against the imports of what it replaces; the same size in both forms."""
-    runs = 3 if quick else 10
+    runs = 2 if quick else 10
     ours, loaded = probe(Path(sys.executable), "setpoint", runs=runs)
     peers: dict[str, float | None] = {}
     for name in PEERS:

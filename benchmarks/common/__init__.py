@@ -68,7 +68,7 @@ def peer_python(name: str) -> Path | None:
 
 
 def main(description: str, measure: Callable[..., list[Row]]) -> None:
-    """Call `measure(quick=...)` and print: a table, or JSON with `--json`. Ends with status 1 when a promise is broken."""
+    """Call `measure(quick=...)` and print a table, or JSON with `--json`; status 1 when a promise is broken."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a smaller run, under 50 s")
     parser.add_argument("--json", action="store_true", help="print rows as JSON")
