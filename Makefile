@@ -26,13 +26,15 @@ help: ## List the recipes
 install: $(READY) ## Make the environment: .venv with what constraints.txt pins, by hash
 
 $(READY): constraints.txt pyproject.toml
-	@missing() { echo "setpoint: $$1" >&2; exit 1; }
-	command -v $(PYTHON) >/dev/null || missing "$(PYTHON) is missing: apt-get install python3 python3-venv"
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || missing \
+	@stop() { echo "setpoint: $$1" >&2; exit 1; }
+	command -v $(PYTHON) >/dev/null || stop "$(PYTHON) is missing: apt-get install python3 python3-venv libgomp1"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || stop \
 	    "Python 3.11 or newer is needed and $(PYTHON) is $$($(PYTHON) -V); name a newer one: make PYTHON=python3.12"
-	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || missing "python3-venv is missing: apt-get install python3-venv"
-	[ "$$(uname)" != Linux ] || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || missing \
-	    "libgomp.so.1, which LightGBM needs, is missing: apt-get install libgomp1"
+	missing=()
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+	# LightGBM needs the OpenMP runtime of the system.
+	[ "$$(uname)" != Linux ] || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || missing+=(libgomp1)
+	[ $${#missing[@]} -eq 0 ] || stop "missing on this system: apt-get install $${missing[*]}"
 	echo "install: $$(grep -c == constraints.txt) pinned packages into $(VENV)"
 	TIMEFORMAT="install: $$TIMEFORMAT"
 	time {
