@@ -49,7 +49,7 @@ $(READY): constraints.txt pyproject.toml
 demo: $(READY) ## Replay a year of New York flights: decisions, late labels, drift, retrainings, releases
 	@$(BIN)/setpoint new flights $(DEMO) --force
 	TIMEFORMAT="replay: $$TIMEFORMAT"
-	time $(BIN)/setpoint replay --project $(DEMO)
+	time $(BIN)/setpoint replay $(DEMO)
 
 test: $(READY) ## Run all tests and every example of the documentation
 	@$(PYTEST) $(ARGS)
