@@ -1,0 +1,217 @@
+"""The reference: what a model was trained on, as counts over fixed bins that every later day is counted into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.digest import digest
+from setpoint.core.errors import DataError
+from setpoint.core.records import FEATURE
+from setpoint.watch.finding import FEATURE as FEATURE_LEVEL
+from setpoint.watch.finding import PREDICTION
+
+NUMBER, TEXT = "number", "text"
+BINS = 32
+LEVELS = 200
+KNOWN_LEVELS = 20_000
+"""A text column with more values than this is open-ended: an unseen one is nothing to remark."""
+
+SAMPLE = 50_000
+"""Rows that quantiles are read from; counts use all."""
+
+SCORE = "score"
+
+
+@dataclass(frozen=True)
+class ColumnReference:
+    """One column of the reference.
+
+    A number has inner `edges`, and its bin i holds edges[i-1] <= x < edges[i]; a text has `levels`, and its last bin
+    holds all others. `low` and `high` fence what is plausible: the 0.5 % and 99.5 % quantiles, moved out by twice
+    their distance, and never inside the training range. `known` are all values of a text in training (empty: too
+    many).
+    """
+
+    name: str
+    kind: str
+    level: str
+    edges: tuple[float, ...] = ()
+    levels: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    counts: tuple[int, ...] = ()
+    nulls: int = 0
+
+    @property
+    def column(self) -> str:
+        """The column's name in the decision log."""
+        return self.name if self.level == PREDICTION else FEATURE + self.name
+
+    @property
+    def bins(self) -> int:
+        """How many bins the column has."""
+        return len(self.edges if self.kind == NUMBER else self.levels) + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The column as JSON-like data."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> ColumnReference:
+        """The column that `to_dict` described."""
+        kept: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return ColumnReference(**kept)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a model was trained on: `rows` decisions from `first` to `last`; the score is the last of the columns."""
+
+    first: int
+    last: int
+    rows: int
+    columns: tuple[ColumnReference, ...]
+
+    @cached_property
+    def layout(self) -> str:
+        """The identity of the bins: days counted into the same ones can be compared."""
+        return digest([[c.name, c.kind, list(c.edges), list(c.levels)] for c in self.columns])
+
+    @cached_property
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """The place of each column's first bin in a flat row of counts; one more for the end."""
+        return np.concatenate([[0], np.cumsum([c.bins for c in self.columns], dtype=np.int64)])
+
+    @cached_property
+    def level_sets(self) -> Mapping[str, tuple[pa.Array, pa.Array | None]]:
+        """For each text column the levels with a bin of their own, and the known ones if that is not the same."""
+        found: dict[str, tuple[pa.Array, pa.Array | None]] = {}
+        for c in self.columns:
+            if c.kind == TEXT:
+                same = c.known == c.levels
+                found[c.name] = (pa.array(c.levels, pa.string()), None if same else pa.array(c.known, pa.string()))
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reference as JSON-like data."""
+        return {
+            "first": self.first,
+            "last": self.last,
+            "rows": self.rows,
+            "columns": [column.to_dict() for column in self.columns],
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Reference:
+        """The reference that `to_dict` described."""
+        columns = tuple(ColumnReference.from_dict(column) for column in data["columns"])
+        return Reference(data["first"], data["last"], data["rows"], columns)
+
+
+def make_reference(
+    features: pa.Table, scores: npt.ArrayLike, at: npt.ArrayLike, *, edges_from: Reference | None = None
+) -> Reference:
+    """The reference of a model's training rows: their features, the scores it gave them and their times.
+
+    `edges_from` is the reference before: the bins of columns that it has stay as they are, so that days counted
+    before and after can be compared, and its fences are only ever widened. Raises DataError when there is no row.
+
+    >>> rows = pa.table({"temp": [10.0, 12.0, None], "carrier": ["UA", "UA", "B6"]})
+    >>> [column.bins for column in make_reference(rows, [0.1, 0.2, 0.3], [0, 1, 2]).columns]
+    [2, 3, 3]
+    """
+    times = np.asarray(at, dtype=np.int64)
+    points = np.asarray(scores, dtype=np.float64)
+    if not features.num_rows == points.size == times.size or not times.size:
+        raise DataError(
+            f"There are {features.num_rows} rows of features, {points.size} scores and {times.size} times.",
+            expected="one of each per decision, and at least one",
+        )
+    before = {} if edges_from is None else {column.name: column for column in edges_from.columns}
+    columns = []
+    for name in features.column_names:
+        values = features.column(name)
+        if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            columns.append(_text(name, values, before.get(name)))
+        else:
+            columns.append(_number(name, as_floats(values), FEATURE_LEVEL, before.get(name)))
+    columns.append(_number(SCORE, points, PREDICTION, before.get(SCORE)))
+    return Reference(int(times.min()), int(times.max()), int(times.size), tuple(columns))
+
+
+def as_floats(values: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
+    """A column of numbers or truth values as floats; NULL is NaN.
+
+    >>> as_floats(pa.array([1.5, None]))
+    array([1.5, nan])
+    """
+    if pa.types.is_boolean(values.type):
+        values = pc.cast(values, pa.uint8())
+    elif pa.types.is_null(values.type):
+        values = pc.cast(values, pa.float64())
+    found = values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(zero_copy_only=False)
+    return np.asarray(found, dtype=np.float64)
+
+
+def _number(name: str, values: npt.NDArray[np.float64], level: str, before: ColumnReference | None) -> ColumnReference:
+    present = values[~np.isnan(values)]
+    low = high = 0.0
+    if present.size:
+        sample = np.sort(present[:: 1 + present.size // SAMPLE])
+        near, far = np.quantile(sample, [0.005, 0.995])
+        low = min(near - 2 * (far - near), float(present.min()))
+        high = max(far + 2 * (far - near), float(present.max()))
+    if before is not None and before.kind == NUMBER:
+        edges = before.edges
+        low, high = (min(low, before.low), max(high, before.high)) if present.size else (before.low, before.high)
+    else:
+        edges = _edges(sample) if present.size else ()
+    counts = np.bincount(np.searchsorted(edges, present, side="right"), minlength=len(edges) + 1)
+    return ColumnReference(
+        name,
+        NUMBER,
+        level,
+        edges=edges,
+        low=float(low),
+        high=float(high),
+        counts=tuple(counts.tolist()),
+        nulls=int(values.size - present.size),
+    )
+
+
+def _edges(ascending: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """Inner edges: between all values when they are few, else at quantiles."""
+    distinct = np.unique(ascending)
+    if distinct.size > BINS:
+        distinct = np.unique(np.append(ascending[0], np.quantile(ascending, np.arange(1, BINS) / BINS)))
+    return tuple(distinct[1:].tolist())
+
+
+def _text(name: str, values: pa.ChunkedArray, before: ColumnReference | None) -> ColumnReference:
+    found = pc.value_counts(pc.drop_null(values))
+    tally = dict(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True))
+    often = sorted(tally, key=lambda value: (-tally[value], value))
+    levels = before.levels if before is not None and before.kind == TEXT else tuple(sorted(often[:LEVELS]))
+    counts = [tally.get(value, 0) for value in levels]
+    known = tuple(sorted(tally)) if len(tally) <= KNOWN_LEVELS else ()
+    return ColumnReference(
+        name,
+        TEXT,
+        FEATURE_LEVEL,
+        levels=levels,
+        known=known,
+        counts=(*counts, sum(tally.values()) - sum(counts)),
+        nulls=values.null_count,
+    )
