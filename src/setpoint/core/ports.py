@@ -159,6 +159,10 @@ class Segments(Protocol):
         """Force what was appended to the disk itself."""
         ...
 
+    def forget(self, before: int) -> int:
+        """Drop records before this position, or fewer where they share a file with later ones; gives how many went."""
+        ...
+
     def close(self) -> None:
         """Let go of every resource."""
         ...

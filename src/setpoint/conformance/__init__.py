@@ -1,0 +1,1 @@
+"""Public test kits, one per port: a backend is done when its kit passes."""
