@@ -29,7 +29,5 @@ def test_a_port_states_its_laws(port: type) -> None:
 @pytest.mark.parametrize("port", PORTS, ids=lambda port: port.__name__)
 def test_a_port_is_small(port: type) -> None:
     """A port has at most eight methods."""
-    own = [
-        name for name, value in vars(port).items() if inspect.isfunction(value) and not name.startswith("_")
-    ]
+    own = [name for name, value in vars(port).items() if inspect.isfunction(value) and not name.startswith("_")]
     assert 1 <= len(own) <= 8
