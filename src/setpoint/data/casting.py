@@ -1,0 +1,217 @@
+"""Columns as delivered, cast to their kind: what cannot be cast is marked, row by row, and never stops the column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core import times
+from setpoint.core.errors import SetpointError
+from setpoint.data.arrays import UTC_MICROSECONDS, Mask
+from setpoint.data.rows import canonical_type, kind_of_type
+from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
+
+ENOUGH = 0.8
+"""A column of texts is of a kind when at least this share of its values can be read as that kind."""
+
+_NOTHING = pa.array(["", "na", "n/a", "nan", "null", "none"])
+_NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf(inity)?)$"
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
+_CLOCK = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}(:?\d{2}(:?\d{2}([.,]\d+)?)?)?"
+_FIRST, _LAST = times.time("0001-01-01"), times.time("9999-12-31")
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A column in its canonical type, with a null where `wrong` or `naive` (a time without a zone) marks the row."""
+
+    values: pa.Array
+    wrong: Mask | None = None
+    naive: Mask | None = None
+
+
+def cast(column: pa.ChunkedArray | pa.Array, kind: str) -> Cast:
+    """A column of any type as values of a kind: texts are read, a date is its midnight UTC, NaN is NULL.
+
+    >>> done = cast(pa.array(["1.5", "abc", ""]), "number")
+    >>> done.values.to_pylist(), done.wrong.tolist()
+    ([1.5, None, None], [False, True, False])
+    """
+    if isinstance(column, pa.ChunkedArray):
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    given = kind_of_type(column.type)
+    if pa.types.is_null(column.type):
+        return Cast(pa.nulls(len(column), canonical_type(kind)))
+    if given == TEXT and kind != TEXT:
+        texts = column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
+        return {NUMBER: _read_numbers, BOOL: _read_bools, TIME: _read_times}[kind](texts)
+    if given != kind:
+        return Cast(pa.nulls(len(column), canonical_type(kind)), wrong=_valid(column))
+    if kind == TIME:
+        return _times(column)
+    if kind == NUMBER:
+        return Cast(_numbers(column))
+    return Cast(column if column.type == canonical_type(kind) else pc.cast(column, canonical_type(kind)))
+
+
+def guess_kind(texts: pa.ChunkedArray | pa.Array, *, time_only: bool = False) -> str:
+    """The kind that a column of texts holds; `time_only` for a format in which numbers are not written as texts.
+
+    A column with codes such as "007" is text: as a number it would lose its zeros.
+
+    >>> guess_kind(pa.array(["1", "2.5"])), guess_kind(pa.array(["2013-01-01T05:00:00Z"])), guess_kind(pa.array(["01"]))
+    ('number', 'time', 'text')
+    """
+    filled = pc.drop_null(texts)
+    if len(filled) and len(pc.drop_null(_blank_to_null(filled.slice(0, 1000)))):
+        tried = (TIME,) if time_only else (NUMBER, BOOL, TIME)
+        for kind in tried:
+            sample = filled.slice(0, 1000)
+            if _share(sample, kind) >= ENOUGH / 2 and _share(filled, kind) >= ENOUGH:
+                return kind if kind != NUMBER or not _has_codes(filled) else TEXT
+        return TEXT
+    left = pc.drop_null(_blank_to_null(filled))
+    if len(left) == 0:
+        return NUMBER if not time_only and len(texts) else TEXT
+    return guess_kind(left, time_only=time_only)
+
+
+def _share(texts: pa.ChunkedArray | pa.Array, kind: str) -> float:
+    done = cast(texts, kind)
+    filled = len(texts) - done.values.null_count + _count(done.wrong) + _count(done.naive)
+    return (filled - _count(done.wrong)) / filled if filled else 0.0
+
+
+def _has_codes(texts: pa.ChunkedArray | pa.Array) -> bool:
+    suspects = texts.filter(pc.match_substring_regex(texts, r"^\s*[+-]?0"))
+    return bool(pc.any(pc.match_substring_regex(suspects, r"^\s*[+-]?0\d")).as_py())
+
+
+def _count(mask: Mask | None) -> int:
+    return 0 if mask is None else int(mask.sum())
+
+
+def _valid(column: pa.Array) -> Mask:
+    return np.asarray(pc.is_valid(column).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _mask(truth: pa.Array) -> Mask:
+    return np.asarray(pc.fill_null(truth, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _blank_to_null(texts: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    trimmed = pc.utf8_trim_whitespace(texts)
+    empty = pc.is_in(pc.utf8_lower(trimmed), value_set=_NOTHING)
+    return pc.if_else(empty, pa.scalar(None, pa.string()), trimmed)
+
+
+def _numbers(column: pa.Array) -> pa.Array:
+    if pa.types.is_integer(column.type):
+        try:
+            return pc.cast(column, pa.int64())
+        except pa.ArrowInvalid:
+            return pc.cast(column, pa.float64(), safe=False)
+    return _without_nan(pc.cast(column, pa.float64(), safe=False))
+
+
+def _without_nan(column: pa.Array) -> pa.Array:
+    strange = pc.is_nan(column)
+    if pc.any(strange).as_py():
+        return pc.if_else(strange, pa.scalar(None, pa.float64()), column)
+    return column
+
+
+def _read_numbers(texts: pa.Array) -> Cast:
+    for arrow in (pa.int64(), pa.float64()):
+        try:
+            values = pc.cast(texts, arrow)
+        except pa.ArrowInvalid:
+            continue
+        if pa.types.is_floating(arrow):
+            return Cast(_without_nan(values))
+        if not pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py():
+            return Cast(values)
+    blank = _blank_to_null(texts)
+    fits = _mask(pc.match_substring_regex(blank, _NUMBER))
+    wrong = _valid(blank) & ~fits
+    legible = pc.if_else(pa.array(fits), blank, pa.scalar(None, pa.string()))
+    for arrow in (pa.int64(), pa.float64()):
+        try:
+            return Cast(pc.cast(legible, arrow), wrong=wrong)
+        except pa.ArrowInvalid:
+            continue
+    return Cast(pa.array([None if text is None else float(text) for text in legible.to_pylist()]), wrong=wrong)
+
+
+def _read_bools(texts: pa.Array) -> Cast:
+    lower = pc.utf8_lower(_blank_to_null(texts))
+    true = _mask(pc.is_in(lower, value_set=pa.array(["true", "1"])))
+    false = _mask(pc.is_in(lower, value_set=pa.array(["false", "0"])))
+    return Cast(pa.array(true, mask=~(true | false)), wrong=_valid(lower) & ~(true | false))
+
+
+def _read_times(texts: pa.Array) -> Cast:
+    try:
+        return _bounded(pc.cast(texts, UTC_MICROSECONDS))
+    except pa.ArrowInvalid:
+        pass
+    blank = _blank_to_null(texts)
+    dates = pc.match_substring_regex(blank, _DATE)
+    zoned = _mask(pc.or_(dates, pc.match_substring_regex(blank, _CLOCK + r"(Z|z|[+-]\d{2}(:?\d{2})?)$")))
+    naive = _mask(pc.match_substring_regex(blank, _CLOCK + "$")) & ~_mask(dates)
+    whole = pc.if_else(dates, pc.binary_join_element_wise(blank, "T00:00:00Z", ""), blank)
+    legible = pc.if_else(pa.array(zoned), whole, pa.scalar(None, pa.string()))
+    wrong = _valid(blank) & ~zoned & ~naive
+    try:
+        done = _bounded(pc.cast(legible, UTC_MICROSECONDS))
+    except pa.ArrowInvalid:
+        moments = [None if text is None else _moment(text) for text in legible.to_pylist()]
+        values = pa.array(moments, pa.int64()).cast(UTC_MICROSECONDS)
+        return Cast(values, wrong=wrong | (_valid(legible) & ~_valid(values)), naive=naive)
+    return Cast(done.values, wrong=wrong if done.wrong is None else wrong | done.wrong, naive=naive)
+
+
+def _moment(text: str) -> int | None:
+    try:
+        return times.time(text)
+    except (SetpointError, OverflowError):
+        return None
+
+
+def _times(column: pa.Array) -> Cast:
+    if pa.types.is_timestamp(column.type) and column.type.tz is None:
+        return Cast(pa.nulls(len(column), UTC_MICROSECONDS), naive=_valid(column))
+    if pa.types.is_date(column.type):
+        column = pc.cast(pc.cast(column, pa.timestamp("s")), pa.timestamp("s", tz="UTC"))
+    try:
+        return _bounded(pc.cast(column, UTC_MICROSECONDS, safe=column.type.unit != "ns"))
+    except pa.ArrowInvalid:
+        factor = {"s": times.SECOND, "ms": 1000}[column.type.unit]
+        count = pc.fill_null(pc.cast(column, pa.int64()), 0).to_numpy(zero_copy_only=False)
+        wrong = (count < _FIRST // factor) | (count > _LAST // factor)
+        kept = pc.if_else(pa.array(wrong), pa.scalar(None, column.type), column)
+        return Cast(pc.cast(kept, UTC_MICROSECONDS), wrong=wrong)
+
+
+def _bounded(column: pa.Array) -> Cast:
+    """Times outside the years 1 to 9999 are wrong: no calendar here can show them."""
+    moments = pc.cast(column, pa.int64())
+    ends = pc.min_max(moments).as_py()
+    if ends["min"] is None or (ends["min"] >= _FIRST and ends["max"] <= _LAST):
+        return Cast(column)
+    wrong = _mask(pc.or_(pc.less(moments, _FIRST), pc.greater(moments, _LAST)))
+    return Cast(pc.if_else(pa.array(wrong), pa.scalar(None, UTC_MICROSECONDS), column), wrong=wrong)
+
+
+def infinite(column: pa.Array) -> npt.NDArray[np.bool_] | None:
+    """True where a number is infinite, or None when none is."""
+    if not pa.types.is_floating(column.type):
+        return None
+    found = pc.is_inf(column)
+    return _mask(found) if pc.any(found).as_py() else None

@@ -1,0 +1,263 @@
+"""Rows held to a contract: which break it, by which rule, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.errors import BatchRefused, NaiveTime, did_you_mean
+from setpoint.data.arrays import Mask, null_mask, to_array
+from setpoint.data.casting import Cast, cast, infinite
+from setpoint.data.contract import ColumnContract, Contract
+from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW
+from setpoint.data.identity import codes_of, find_repeats
+from setpoint.data.rows import ALWAYS
+from setpoint.declare.kinds import TIME
+from setpoint.declare.source import EVENTS, SourceInfo
+
+Ints = npt.NDArray[np.int64]
+
+RULES = (
+    "malformed",
+    "missing-column",
+    "wrong-kind",
+    "naive-time",
+    "infinite",
+    "null",
+    "range",
+    "not-allowed",
+    "no-time",
+    "duplicate-key",
+    "conflicting-id",
+)
+"""Every rule that a row, or with "missing-column" a batch, can break."""
+
+_KINDS = {"number": "a number", "text": "a text", "bool": "true or false", "time": "a time"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One rule that some rows break, and words for each of them."""
+
+    rule: str
+    rows: Mask
+    explain: Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class Violations:
+    """Which rows of a batch break its contract; `first` is the number of a row's first fault, -1 for none."""
+
+    faults: tuple[Fault, ...]
+    first: npt.NDArray[np.int32]
+
+    @property
+    def bad(self) -> Mask:
+        """True for each row that breaks a rule."""
+        return np.asarray(self.first >= 0)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows each rule set aside, the most frequent first."""
+        found: dict[str, int] = {}
+        for number, fault in enumerate(self.faults):
+            rows = int(np.count_nonzero(self.first == number))
+            if rows:
+                found[fault.rule] = found.get(fault.rule, 0) + rows
+        return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    def rule(self, row: int) -> str:
+        """The rule that a bad row breaks."""
+        return self.faults[int(self.first[row])].rule
+
+    def reason(self, row: int) -> str:
+        """Why a bad row breaks it."""
+        return self.faults[int(self.first[row])].explain(row)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A batch after its check: columns in canonical types, its times, and the rows that do not count.
+
+    `skipped` rows have not happened yet; `repeated` ones were there before.
+    """
+
+    columns: Mapping[str, pa.Array]
+    at: Ints
+    known_at: Ints
+    skipped: Mask
+    repeated: Mask
+    violations: Violations
+
+
+def check(contract: Contract, raw: pa.Table) -> Checked:
+    """A batch held to its contract, row by row.
+
+    Raises BatchRefused when a column is missing and NaiveTime when a column holds times without a zone throughout.
+    """
+    _refuse_missing(contract, raw)
+    info, size = contract.info, raw.num_rows
+    faults = _malformed(raw)
+    columns: dict[str, pa.Array] = {}
+    for name, column in contract.columns.items():
+        done = cast(raw[name], column.kind)
+        _refuse_naive(contract, raw, name, done)
+        columns[name] = done.values
+        faults.extend(_column_faults(raw, name, column, done, required=name in contract.required))
+    at = to_array(columns[info.at], TIME) if info.at is not None else np.full(size, ALWAYS)
+    known_at = to_array(columns[info.known_at], TIME) if info.known_at is not None else at + (info.delay or 0)
+    bad = np.zeros(size, dtype=bool)
+    for fault in faults:
+        bad |= fault.rows
+    skipped = null_mask(at) & ~bad if info.null_at == "skip" else np.zeros(size, dtype=bool)
+    for role, times in (("at", at), ("known_at", known_at)):
+        name = getattr(info, role)
+        if name is not None:
+            fault = Fault(
+                "no-time", null_mask(times) & ~skipped, _says(raw, f"{name} is empty, so the row has no time")
+            )
+            faults.append(fault)
+            bad |= fault.rows
+    clash, repeated = _repeats(info, raw, columns, at, known_at, np.flatnonzero(~(bad | skipped)))
+    faults.extend(clash)
+    faults = [fault for fault in faults if fault.rows.any()]
+    first = np.full(size, -1, dtype=np.int32)
+    for number, fault in enumerate(faults):
+        first[fault.rows & (first < 0)] = number
+    return Checked(columns, at, known_at, skipped, repeated, Violations(tuple(faults), first))
+
+
+def _refuse_missing(contract: Contract, raw: pa.Table) -> None:
+    names = [name for name in raw.column_names if name not in RAW_COLUMNS]
+    missing = [name for name in contract.columns if name not in names]
+    if missing:
+        fresh = [name for name in names if name not in contract.columns]
+        raise BatchRefused(
+            f"A batch of source {contract.info.name!r} lacks the column {missing[0]!r} (rule missing-column).",
+            expected=f"the columns {', '.join(contract.columns)}",
+            hint=did_you_mean(missing[0], fresh) or (f"It has the new columns {', '.join(fresh)}." if fresh else None),
+        )
+
+
+def _refuse_naive(contract: Contract, raw: pa.Table, name: str, done: Cast) -> None:
+    if done.naive is None:
+        return
+    naive = int(done.naive.sum())
+    filled = naive + len(done.values) - done.values.null_count
+    if naive <= contract.refuse_above * filled:
+        return
+    row = int(np.argmax(done.naive))
+    value = _show(raw, name, row)
+    raise NaiveTime(
+        f"Source {contract.info.name!r}: column {name!r} has the time {value} in row {_number(raw, row)}, "
+        "which names no zone.",
+        expected="times with a zone",
+        hint=f'Write "{value.strip(chr(39)).replace(" ", "T")}Z" if it is UTC, or store a timestamp with its zone.',
+    )
+
+
+def _malformed(raw: pa.Table) -> list[Fault]:
+    if BAD_RULE not in raw.column_names:
+        return []
+    rules, reasons = raw[BAD_RULE], raw[BAD_REASON]
+    found = []
+    for rule in pc.unique(rules).drop_null().to_pylist():
+        rows = pc.fill_null(pc.equal(rules, rule), False).combine_chunks().to_numpy(zero_copy_only=False)
+        found.append(Fault(rule, rows, lambda row: str(reasons[row].as_py())))
+    return found
+
+
+def _column_faults(raw: pa.Table, name: str, column: ColumnContract, done: Cast, *, required: bool) -> list[Fault]:
+    found = []
+    kind = _KINDS[column.kind]
+
+    def fault(rule: str, rows: Mask | None, expected: str) -> None:
+        if rows is not None and rows.any():
+            found.append(Fault(rule, rows, _says_value(raw, name, expected)))
+
+    fault("wrong-kind", done.wrong, kind)
+    fault("naive-time", done.naive, "a time with a zone")
+    fault("infinite", infinite(done.values), "a finite number")
+    if required or (column.binds("nullable") and not column.nullable):
+        fault("null", _truth(pc.is_null(done.values)), f"{kind}, not nothing")
+    if column.kind == TIME:
+        low, high = (None if end is None else _moment(end) for end in (column.low, column.high))
+        values = done.values
+    else:
+        low, high, values = column.low, column.high, done.values
+    if column.binds("low") and low is not None:
+        fault("range", _truth(pc.less(values, low)), f"at least {low}")
+    if column.binds("high") and high is not None:
+        fault("range", _truth(pc.greater(values, high)), f"at most {high}")
+    if column.binds("allowed") and column.allowed is not None:
+        known = pc.is_in(values, value_set=pa.array(column.allowed, pa.string()))
+        strange = pc.and_(pc.is_valid(values), pc.invert(known))
+        fault("not-allowed", _truth(strange), f"one of {', '.join(column.allowed)}")
+    return found
+
+
+def _moment(moment: float) -> pa.Scalar:
+    return pa.scalar(int(moment), pa.timestamp("us", tz="UTC"))
+
+
+def _truth(values: pa.Array) -> Mask:
+    return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _repeats(
+    info: SourceInfo, raw: pa.Table, columns: Mapping[str, pa.Array], at: Ints, known_at: Ints, rows: Ints
+) -> tuple[list[Fault], Mask]:
+    """The faults of rows that contradict an earlier one of the same identity, and which rows repeat one."""
+    repeated = np.zeros(at.size, dtype=bool)
+    name = info.id or info.key
+    if name is None:
+        return [], repeated
+    everything = rows.size == at.size
+    chosen = {key: column if everything else column.take(pa.array(rows)) for key, column in columns.items()}
+    by_time = info.kind != EVENTS and info.at is not None
+    codes = codes_of(chosen[name], at[rows]) if by_time else codes_of(chosen[name])
+    payload = {key: column for key, column in chosen.items() if key != info.known_at or key == info.at}
+    found = find_repeats(codes, known_at[rows], payload)
+    repeated[rows[found.same]] = True
+    if found.other.size == 0:
+        return [], repeated
+    clash = np.zeros(at.size, dtype=bool)
+    clash[rows[found.other]] = True
+    clashes = {
+        int(rows[other]): (int(rows[first]), column)
+        for other, first, column in zip(found.other.tolist(), found.first.tolist(), found.column, strict=True)
+    }
+
+    def explain(row: int) -> str:
+        first, column = clashes[row]
+        return (
+            f"{name} {_show(raw, name, row)} is also in row {_number(raw, first)}, "
+            f"where {column} is {_show(raw, column, first)}; here it is {_show(raw, column, row)}"
+        )
+
+    return [Fault("conflicting-id" if info.id is not None else "duplicate-key", clash, explain)], repeated
+
+
+def _says(raw: pa.Table, words: str) -> Callable[[int], str]:
+    return lambda row: f"row {_number(raw, row)}: {words}"
+
+
+def _says_value(raw: pa.Table, name: str, expected: str) -> Callable[[int], str]:
+    return lambda row: f"row {_number(raw, row)}: {name} is {_show(raw, name, row)}; expected {expected}"
+
+
+def _number(raw: pa.Table, row: int) -> int:
+    """The number of a row in its file; without one, its place counted from 1."""
+    return int(raw[ROW][row].as_py()) if ROW in raw.column_names else row + 1
+
+
+def _show(raw: pa.Table, name: str, row: int) -> str:
+    value = raw[name][row].as_py()
+    if value is None:
+        return "empty"
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else repr(value)

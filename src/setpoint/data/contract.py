@@ -1,0 +1,196 @@
+"""The contract of a source: what each column holds. Inferred from the first rows, then stated and held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.digest import digest
+from setpoint.core.errors import DataError, DeclarationError, NameUnknown
+from setpoint.data.casting import cast, guess_kind
+from setpoint.data.files import ANY_KIND, RAW_COLUMNS, WRITTEN
+from setpoint.data.rows import kind_of_type
+from setpoint.declare.kinds import NUMBER, TEXT, TIME
+from setpoint.declare.source import TABLE, SourceInfo
+
+FEW = 50
+"""A text column with at most so many different values has them listed in its contract."""
+
+REFUSE_ABOVE = 0.2
+"""A batch is refused whole when more than this share of its rows would be quarantined."""
+
+FACTS = ("nullable", "low", "high", "allowed")
+
+
+@dataclass(frozen=True)
+class ColumnContract:
+    """What a column holds. Its kind always binds; of the other facts only those named in `stated`.
+
+    `low` and `high` are for numbers, and for times in microseconds; `allowed` for texts.
+    """
+
+    kind: str
+    nullable: bool = True
+    low: float | None = None
+    high: float | None = None
+    allowed: tuple[str, ...] | None = None
+    stated: tuple[str, ...] = ()
+
+    def binds(self, fact: str) -> bool:
+        """Whether a row that contradicts this fact is quarantined."""
+        return fact in self.stated
+
+    def to_dict(self) -> dict[str, Any]:
+        """The column's contract as JSON-like data."""
+        return {
+            "kind": self.kind,
+            "nullable": self.nullable,
+            "low": self.low,
+            "high": self.high,
+            "allowed": None if self.allowed is None else list(self.allowed),
+            "stated": list(self.stated),
+        }
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What the rows of a source must be: the declared roles of its columns, and what each column holds."""
+
+    info: SourceInfo
+    columns: Mapping[str, ColumnContract]
+    refuse_above: float = REFUSE_ABOVE
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that no row may lack, since they say which row it is."""
+        return tuple(name for name in dict.fromkeys((self.info.id, self.info.key)) if name is not None)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the contract."""
+        return digest(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The contract as JSON-like data."""
+        return {
+            "source": self.info.to_dict(),
+            "columns": {name: column.to_dict() for name, column in self.columns.items()},
+            "refuse_above": self.refuse_above,
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Contract:
+        """The contract that `to_dict` gave."""
+        columns = {}
+        for name, column in data["columns"].items():
+            allowed = column["allowed"]
+            columns[name] = ColumnContract(
+                kind=column["kind"],
+                nullable=column["nullable"],
+                low=column["low"],
+                high=column["high"],
+                allowed=None if allowed is None else tuple(allowed),
+                stated=tuple(column["stated"]),
+            )
+        source = dict(data["source"])
+        source["columns"] = None if source["columns"] is None else tuple(source["columns"])
+        return Contract(SourceInfo(**source), columns, data["refuse_above"])
+
+    def state(
+        self,
+        column: str,
+        *,
+        nullable: bool | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        allowed: Sequence[str] | None = None,
+    ) -> Contract:
+        """The contract with these facts of a column binding: rows that contradict them are quarantined."""
+        if column not in self.columns:
+            raise NameUnknown("column", column, self.columns, where=f"The contract of {self.info.name!r}")
+        known = self.columns[column]
+        given = {
+            "nullable": nullable,
+            "low": low,
+            "high": high,
+            "allowed": None if allowed is None else tuple(allowed),
+        }
+        facts = {name: value for name, value in given.items() if value is not None}
+        for name in facts:
+            fits = {"nullable": True, "allowed": known.kind == TEXT}.get(name, known.kind in (NUMBER, TIME))
+            if not fits:
+                raise DeclarationError(f"{name}= is stated of {column!r}, a {known.kind} column.")
+        stated = tuple(name for name in FACTS if name in facts or name in known.stated)
+        changed: Any = {**facts, "stated": stated}
+        return replace(self, columns={**self.columns, column: replace(known, **changed)})
+
+
+def infer_contract(info: SourceInfo, raw: pa.Table) -> Contract:
+    """The contract that these rows keep: kinds that bind, and ranges and values that only tell what was seen.
+
+    A column whose type no expression can read (a list, bytes) is left out, and so is one that the source does not
+    declare when it declares its columns. Raises NameUnknown when a declared column is not there and DataError when
+    the times of rows are something else.
+    """
+    names = [name for name in raw.column_names if name not in RAW_COLUMNS]
+    roles = {role: getattr(info, role) for role in ("key", "id", "at", "known_at")}
+    for name in (*roles.values(), *(info.columns or ())):
+        if name is not None and name not in names:
+            raise NameUnknown("column", name, names, where=f"The file of source {info.name!r}")
+    moments = {name: _role(info, role) for role, name in roles.items() if role in ("at", "known_at") and name}
+    columns = {}
+    for name in names:
+        if info.columns is not None and name not in info.columns:
+            continue
+        column = raw[name]
+        kind = kind_of_type(column.type)
+        if kind is None:
+            continue
+        if name in moments:
+            _must_be_times(info, name, moments[name], column)
+            kind = TIME
+        elif kind == TEXT:
+            written = (raw.schema.field(name).metadata or {}).get(WRITTEN)
+            kind = TEXT if written is None else guess_kind(column, time_only=written != ANY_KIND)
+        columns[name] = _facts(column, kind)
+    return Contract(info, columns)
+
+
+def _role(info: SourceInfo, role: str) -> str:
+    return "valid_from" if role == "at" and info.kind == TABLE else role
+
+
+def _must_be_times(info: SourceInfo, name: str, role: str, column: pa.ChunkedArray) -> None:
+    """Refuses a column of times that holds none; single bad rows are left to the check of the rows."""
+    kind = kind_of_type(column.type)
+    filled = column.drop_null()
+    if kind not in (TIME, TEXT) and len(filled):
+        raise DataError(
+            f"Source {info.name!r} declares {role}={name!r}, which holds {filled[0].as_py()!r} ({column.type}).",
+            expected='times with a zone, such as "2013-07-01T06:00:00Z"',
+        )
+
+
+def _facts(column: pa.ChunkedArray, kind: str) -> ColumnContract:
+    values = cast(column, kind).values
+    nullable = values.null_count > 0
+    if kind == TEXT:
+        distinct = pc.unique(pc.drop_null(values)) if _few(values) else None
+        allowed = None if distinct is None else tuple(sorted(distinct.to_pylist()))
+        return ColumnContract(kind, nullable, allowed=allowed)
+    if kind in (NUMBER, TIME):
+        numbers = values.cast(pa.int64()) if kind == TIME else values
+        if pa.types.is_floating(numbers.type):
+            numbers = numbers.filter(pc.is_finite(numbers))
+        ends = pc.min_max(numbers).as_py()
+        return ColumnContract(kind, nullable, low=ends["min"], high=ends["max"])
+    return ColumnContract(kind, nullable)
+
+
+def _few(values: pa.Array) -> bool:
+    """Whether a text column has few values; a sample answers for most columns that have many."""
+    return len(pc.unique(values.slice(0, 10 * FEW))) <= FEW and len(pc.unique(values)) <= FEW + 1

@@ -1,0 +1,156 @@
+"""Identity of rows: which are the same row delivered again, and which contradict another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.data.arrays import Mask
+
+Ints = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+
+_BLOCK = 1 << 16
+_HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """What is wrong among rows that share an identity.
+
+    `same` marks rows whose identity and content came before; `other` rows whose identity came before with another
+    content, in the column `column`, at the row `first`.
+    """
+
+    same: Mask
+    other: Ints
+    first: Ints
+    column: Sequence[str]
+
+
+def find_repeats(codes: Ints, known_at: Ints, payload: Mapping[str, pa.Array]) -> Repeats:
+    """The rows whose identity (a code per row) came before; the smallest known_at comes first, then the row order.
+
+    >>> found = find_repeats(np.array([7, 7, 7]), np.array([3, 1, 2]), {"x": pa.array([1, 1, 2])})
+    >>> found.same.tolist(), found.other.tolist(), found.first.tolist(), found.column
+    ([True, False, False], [2], [1], ['x'])
+    """
+    same = np.zeros(codes.size, dtype=bool)
+    nothing = Repeats(same, np.zeros(0, np.int64), np.zeros(0, np.int64), [])
+    shared = np.flatnonzero(np.bincount(codes)[codes] > 1) if codes.size else np.zeros(0, np.int64)
+    if shared.size == 0:
+        return nothing
+    rows = shared[np.lexsort((shared, known_at[shared], codes[shared]))]
+    starts = np.r_[True, codes[rows][1:] != codes[rows][:-1]]
+    heads = rows[np.maximum.accumulate(np.where(starts, np.arange(rows.size), 0))]
+    differs = np.full(rows.size, -1)
+    for number, column in enumerate(payload.values()):
+        mine, theirs = column.take(pa.array(rows)), column.take(pa.array(heads))
+        equal = pc.fill_null(pc.equal(mine, theirs), False)
+        both_null = pc.and_(pc.is_null(mine), pc.is_null(theirs))
+        unequal = ~np.asarray(pc.or_(equal, both_null).to_numpy(zero_copy_only=False), dtype=bool)
+        differs[unequal & (differs < 0)] = number
+    same[rows[~starts & (differs < 0)]] = True
+    clash = differs >= 0
+    names = list(payload)
+    order = np.argsort(rows[clash], kind="stable")
+    return Repeats(
+        same, rows[clash][order], heads[clash][order], [names[number] for number in differs[clash][order].tolist()]
+    )
+
+
+def codes_of(column: pa.Array, *more: Ints) -> Ints:
+    """A number per row, equal exactly when the values of all columns are.
+
+    >>> codes_of(pa.array(["a", "b", "a"]), np.array([1, 1, 2])).tolist()
+    [0, 2, 1]
+    """
+    codes = np.asarray(column.dictionary_encode().indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+    for values in more:
+        distinct, numbers = np.unique(values, return_inverse=True)
+        codes = np.unique(codes * distinct.size + numbers, return_inverse=True)[1].astype(np.int64)
+    return codes
+
+
+def content_ids(columns: Mapping[str, pa.Array], known_at: Ints) -> pa.Array:
+    """An identity from the content of each row: 16 hexadecimal digits, and an occurrence number when it came before.
+
+    The hash is tabulation hashing (Zobrist 1970) by splitmix64. Equal rows are numbered in the order of known_at.
+
+    >>> content_ids({"x": pa.array([5, 5])}, np.array([0, 0])).to_pylist()
+    ['302fae1f21e2c11f', '302fae1f21e2c11f-1']
+    """
+    size = known_at.size
+    hashes = np.zeros(size, dtype=np.uint64)
+    for name in sorted(columns):
+        seed = int(_hash_texts(pa.array([name]), 0)[0])
+        hashes = _mix(hashes + _hash_column(columns[name], seed))
+    ids = _spell(hashes)
+    order = np.lexsort((np.arange(size), known_at, hashes))
+    starts = np.r_[True, hashes[order][1:] != hashes[order][:-1]] if size else np.zeros(0, bool)
+    count = np.arange(size) - np.maximum.accumulate(np.where(starts, np.arange(size), 0))
+    if not count.any():
+        return ids
+    occurrence = np.zeros(size, dtype=np.int64)
+    occurrence[order] = count
+    numbered = pc.binary_join_element_wise(ids, pc.cast(pa.array(occurrence), pa.string()), "-")
+    return pc.if_else(pa.array(occurrence > 0), numbered, ids)
+
+
+def _mix(values: Hashes) -> Hashes:
+    """The finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit depends on every bit."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _hash_column(column: pa.Array, seed: int) -> Hashes:
+    if pa.types.is_string(column.type):
+        hashes = np.concatenate(
+            [_hash_texts(column.slice(start, _BLOCK), seed) for start in range(0, len(column), _BLOCK)]
+            or [np.zeros(0, np.uint64)]
+        )
+    else:
+        numbers = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
+        if pa.types.is_floating(numbers.type):
+            bits = pc.fill_null(numbers, 0.0).to_numpy(zero_copy_only=False).view(np.uint64)
+        else:
+            whole = pc.fill_null(numbers.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
+            bits = whole.astype(np.int64, copy=False).view(np.uint64)
+        hashes = _mix(_mix(bits) + np.uint64(seed))
+    if column.null_count:
+        null = np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), dtype=bool)
+        hashes[null] = _mix(np.array([seed], dtype=np.uint64))[0] ^ np.uint64(1)
+    return hashes
+
+
+def _hash_texts(column: pa.Array, seed: int) -> Hashes:
+    """The sum over the bytes of a text of one random number per (position, byte)."""
+    column = pc.fill_null(column, "") if column.null_count else column
+    offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset : column.offset + len(column) + 1]
+    data = column.buffers()[2]
+    lengths = np.diff(offsets).astype(np.int64)
+    hashes = lengths.astype(np.uint64)
+    if data is not None and lengths.any():
+        text = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]].astype(np.uint64)
+        starts = (offsets[:-1] - offsets[0]).astype(np.int64)
+        position = np.arange(text.size) - np.repeat(starts, lengths)
+        cells = _mix(position.astype(np.uint64) * np.uint64(256) + text)
+        filled = lengths > 0
+        hashes[filled] += np.add.reduceat(cells, starts[filled])
+    return _mix(hashes + np.uint64(seed))
+
+
+def _spell(hashes: Hashes) -> pa.Array:
+    """Each hash as 16 hexadecimal digits."""
+    pairs = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
+    digits = np.empty((hashes.size, 16), dtype=np.uint8)
+    digits[:, 0::2], digits[:, 1::2] = _HEX[pairs >> 4], _HEX[pairs & 15]
+    offsets = np.arange(hashes.size + 1, dtype=np.int32) * 16
+    return pa.StringArray.from_buffers(hashes.size, pa.py_buffer(offsets.tobytes()), pa.py_buffer(digits.tobytes()))
