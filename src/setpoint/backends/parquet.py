@@ -1,0 +1,109 @@
+"""Tables as Parquet files: a folder for each set, a file for each part."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from setpoint.core import ids
+from setpoint.core.digest import digest_file
+from setpoint.core.errors import DataError, NameUnknown, NothingYet
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
+_SUFFIX = ".parquet"
+
+
+class ParquetTables:
+    """The Tables port on a folder: a part is written beside its place, forced to disk and moved there at once.
+
+    >>> import tempfile
+    >>> tables = ParquetTables(Path(tempfile.mkdtemp()))
+    >>> _ = tables.write("sales", "2013-01", pa.table({"price": [5, 6]}))
+    >>> tables.parts("sales"), tables.read("sales")["price"].to_pylist()
+    (['2013-01'], [5, 6])
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def write(self, name: str, part: str, rows: pa.Table) -> str:
+        """Store one part of a set; gives the digest of its content."""
+        folder, file = self._folder(name), _checked(part) + _SUFFIX
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{file}.{ids.new('draft')}"
+        try:
+            pq.write_table(rows.combine_chunks(), draft, compression="zstd")
+            found = digest_file(draft)
+            _force(draft)
+            draft.replace(folder / file)
+        finally:
+            draft.unlink(missing_ok=True)
+        _force(folder)
+        return found
+
+    def read(self, name: str, *, columns: Sequence[str] | None = None, parts: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a set, of all its parts or of these.
+
+        Raises NothingYet for a set without a part, NameUnknown for a part or column that is not there.
+        """
+        there = self.parts(name)
+        if not there:
+            raise NothingYet(f"The set {name!r} has no part yet.", expected="one that was written")
+        for part in parts or ():
+            if part not in there:
+                raise NameUnknown("part", part, there, where=f"The set {name!r}")
+        wanted = there if parts is None else sorted(set(parts))
+        if not wanted:
+            return self._read_one(name, there[0], columns).slice(0, 0)
+        read = [self._read_one(name, part, columns) for part in wanted]
+        return read[0] if len(read) == 1 else pa.concat_tables(read, promote_options="default")
+
+    def parts(self, name: str) -> list[str]:
+        """The names of a set's parts, sorted."""
+        folder = self._folder(name)
+        if not folder.is_dir():
+            return []
+        files = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+        return sorted(file.removesuffix(_SUFFIX) for file in files if file.endswith(_SUFFIX) and file[0] != ".")
+
+    def delete(self, name: str, part: str) -> None:
+        """Remove one part; nothing happens when there is none."""
+        folder = self._folder(name)
+        if folder.is_dir():
+            (folder / (_checked(part) + _SUFFIX)).unlink(missing_ok=True)
+            _force(folder)
+
+    def _folder(self, name: str) -> Path:
+        return self._root.joinpath(*[_checked(step) for step in name.split("/")])
+
+    def _read_one(self, name: str, part: str, columns: Sequence[str] | None) -> pa.Table:
+        with pq.ParquetFile(self._folder(name) / (part + _SUFFIX)) as file:
+            schema = file.schema_arrow
+            for column in columns or ():
+                if column not in schema.names:
+                    raise NameUnknown("column", column, schema.names, where=f"The part {part!r} of the set {name!r}")
+            rows = file.read(columns=None if columns is None else list(columns))
+        return rows if columns is None else rows.select(list(columns))
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise DataError(
+            f"{name!r} cannot name a part of a set of tables.",
+            expected="letters, digits and . _ = - after a letter or digit",
+        )
+    return name
+
+
+def _force(path: Path) -> None:
+    """Wait until a file's content, or a folder's entries, are on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Labels: what came of each decision, and from when that is settled."""
