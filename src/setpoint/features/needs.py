@@ -1,0 +1,102 @@
+"""What the features of a plan read from its sources: folds of event sources and columns of tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from setpoint.data.evaluate import aggregate_key
+from setpoint.declare.expr import Aggregate, Column, Expr, spell, walk
+from setpoint.declare.kinds import BOOL, NUMBER, Scope, column_kind, kind_of
+from setpoint.declare.plan import Plan
+from setpoint.declare.source import info
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One aggregate, with the kind of the values it folds and the decimals of its sums."""
+
+    node: Aggregate
+    kind: str
+    decimals: int
+
+    @cached_property
+    def key(self) -> str:
+        """The identity of its definition."""
+        return aggregate_key(self.node)
+
+    @property
+    def source(self) -> str:
+        """The name of the source it folds."""
+        return info(self.node.source).name
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The length and hop of its window."""
+        return (self.node.last, self.node.hop)
+
+    @property
+    def column(self) -> Expr:
+        """The expression it folds; raises for a count of rows, which folds none."""
+        assert self.node.column is not None, "a count of rows folds no column"
+        return self.node.column
+
+    @property
+    def title(self) -> str:
+        """How a user would write the column."""
+        return spell(self.column)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A column of a table, read as it is: the newest row of the request's key."""
+
+    node: Column
+    kind: str
+
+    @property
+    def source(self) -> str:
+        """The name of the table."""
+        return info(self.node.source).name
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The table and the column."""
+        return (self.source, self.node.name)
+
+    @property
+    def by(self) -> tuple[tuple[str, str], ...]:
+        """The request field that names the row, and the table's key."""
+        key = info(self.node.source).key or ""
+        return ((key, key),)
+
+
+def folds(plan: Plan) -> tuple[Fold, ...]:
+    """Every distinct aggregate of a plan, in order of first use."""
+    scope = Scope(plan.schemas, plan.fields, {})
+    return tuple(_fold(node, scope) for node in plan.aggregates)
+
+
+def looks(plan: Plan) -> tuple[Look, ...]:
+    """Every distinct column of a table that a plan's features read, in order of first use."""
+    scope = Scope(plan.schemas, plan.fields, {})
+    found: dict[tuple[str, str], Look] = {}
+    for feature in plan.inputs:
+        for node in walk(feature.expr, into_aggregates=False):
+            if isinstance(node, Column):
+                look = Look(node, column_kind(node, scope, where="A feature"))
+                found.setdefault(look.name, look)
+    return tuple(found.values())
+
+
+def columns_of(*exprs: Expr | None) -> tuple[str, ...]:
+    """The names of the source columns that expressions read, in order of first use."""
+    names = [node.name for expr in exprs if expr is not None for node in walk(expr) if isinstance(node, Column)]
+    return tuple(dict.fromkeys(names))
+
+
+def _fold(node: Aggregate, scope: Scope) -> Fold:
+    if node.column is None:
+        return Fold(node, NUMBER, 0)
+    kind = kind_of(node.column, scope, where="A feature")
+    return Fold(node, kind, 0 if kind == BOOL else node.decimals)
