@@ -1,0 +1,106 @@
+"""Baselines: what a model must beat to be worth anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from setpoint.learn.encode import Encoder
+from setpoint.learn.sides import Matrices, Sides
+from setpoint.measure.metrics import METRICS
+
+BINS = 20
+SMOOTHING = 20.0
+"""Rows of the base rate that are mixed into the rate of a bin or level."""
+SAMPLE = 20_000
+"""Rows of each side on which single features are compared."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A trivial model: its name, what it does, and its probabilities for the held-out rows."""
+
+    name: str
+    how: str
+    scores: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The rate of positives by bin of a number or level of a text; NULL has a rate of its own."""
+
+    edges: np.ndarray | None
+    rates: np.ndarray
+
+    def score(self, values: np.ndarray) -> np.ndarray:
+        """The rate that each value falls under; an unseen code counts as NULL."""
+        return np.asarray(self.rates[_bins(values, self.edges, len(self.rates) - 1)])
+
+
+def fit_rates(values: np.ndarray, y: np.ndarray, *, coded: bool) -> Rates:
+    """The smoothed rates of one column of an encoder's matrix: by code if `coded`, else by bins of equal mass.
+
+    >>> fit_rates(np.array([0.0, 0.0, 1.0, np.nan]), np.array([1.0, 0.0, 1.0, 1.0]), coded=True).rates.size
+    3
+    """
+    known = values[~np.isnan(values)]
+    if coded:
+        edges, size = None, int(known.max(initial=-1)) + 1
+    else:
+        sample = np.sort(known[:: max(1, known.size // SAMPLE)])
+        cuts = (np.arange(1, BINS) * sample.size) // BINS
+        edges = np.unique(sample[cuts]) if sample.size else np.zeros(0)
+        size = edges.size + 1
+    place = _bins(values, edges, size)
+    count = np.bincount(place, minlength=size + 1).astype(np.float64)
+    hits = np.bincount(place, weights=y, minlength=size + 1)
+    base = float(y.mean()) if y.size else 0.0
+    return Rates(edges, (hits + SMOOTHING * base) / (count + SMOOTHING))
+
+
+def single_feature_aucs(
+    encoder: Encoder, older: np.ndarray, y_older: np.ndarray, newer: np.ndarray, y_newer: np.ndarray
+) -> np.ndarray:
+    """The AUC on the newer rows of each feature's rates in the older rows, on a sample of at most 20,000 of each."""
+    first, second = slice(None, None, _step(len(older))), slice(None, None, _step(len(newer)))
+    coded = set(encoder.categories)
+    found = np.empty(len(encoder.columns))
+    for j in range(len(encoder.columns)):
+        rates = fit_rates(older[first, j], y_older[first], coded=j in coded)
+        found[j] = METRICS["auc"].function(y_newer[second], rates.score(newer[second, j]))
+    return found
+
+
+def baselines(matrices: Matrices, sides: Sides) -> tuple[Baseline, ...]:
+    """The prior, the majority and the best single feature, fitted on the training side, for the held-out rows.
+
+    The single feature is the one whose binned rates rank the validation rows best.
+    """
+    encoder, y = matrices.encoder, sides.train.y
+    prior = float(y.mean())
+    aucs = single_feature_aucs(encoder, matrices.train, y, matrices.validation, sides.validation.y)
+    best = int(np.argmax(np.nan_to_num(aucs)))
+    rates = fit_rates(matrices.train[:, best], y, coded=best in encoder.categories)
+    n = len(matrices.held_out)
+    return (
+        Baseline("prior", f"the rate of positives in training, {prior:.4f}, for every row", np.full(n, prior)),
+        Baseline("majority", f"always {'positive' if prior > 0.5 else 'negative'}", np.full(n, float(prior > 0.5))),
+        Baseline(
+            "best single feature",
+            f"the rate of positives by {encoder.names[best]} in training",
+            rates.score(matrices.held_out[:, best]),
+        ),
+    )
+
+
+def _bins(values: np.ndarray, edges: np.ndarray | None, size: int) -> np.ndarray:
+    """The bin of each value, `size` for NULL and for codes that are not known."""
+    if edges is None:
+        known = (values >= 0) & (values < size)
+        return np.where(known, values, size).astype(np.intp)
+    return np.where(np.isnan(values), size, np.searchsorted(edges, values, side="right")).astype(np.intp)
+
+
+def _step(n: int) -> int:
+    return max(1, -(-n // SAMPLE))

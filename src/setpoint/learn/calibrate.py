@@ -1,0 +1,43 @@
+"""Calibration out of time: a map chosen on scores of rows newer than those the model was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from setpoint.learn.sides import Examples
+from setpoint.measure.calibration import ReliabilityBin, reliability
+from setpoint.measure.calibration_choice import CalibrationChoice, choose_calibration
+from setpoint.measure.calibrators import CalibrationMap
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The map chosen, with its trials and, once judged, the reliability table of the held-out rows."""
+
+    choice: CalibrationChoice
+    table: tuple[ReliabilityBin, ...] = ()
+
+    @property
+    def map(self) -> CalibrationMap:
+        """The map from a model's score to a probability."""
+        return self.choice.map
+
+    def judged_on(self, held_out: Examples, scores: np.ndarray) -> Calibration:
+        """The same map with the reliability table of these scores, which it has already been applied to."""
+        return Calibration(self.choice, reliability(held_out.y, scores))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The calibration as JSON-like data."""
+        rows = [{name: getattr(row, name) for name in ReliabilityBin.__dataclass_fields__} for row in self.table]
+        return {"choice": self.choice.to_dict(), "reliability": rows}
+
+
+def calibrate(validation: Examples, scores: np.ndarray) -> Calibration:
+    """The calibration that the validation rows ask for: none, unless a map helps on the newest of them.
+
+    `scores` are those of a model that has not seen these rows.
+    """
+    return Calibration(choose_calibration(validation.y, scores, validation.at, cluster=validation.days))

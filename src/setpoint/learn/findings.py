@@ -1,0 +1,38 @@
+"""What a leak audit found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+LEAK, SUSPICION = "leak", "suspicion"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sign that the training could see what a decision cannot.
+
+    A "leak" holds the model back; a "suspicion" is reported for a person to judge. `feature` is empty when no single
+    one is meant.
+    """
+
+    kind: str
+    level: str
+    feature: str
+    evidence: str
+    hint: str
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it holds the model back."""
+        return self.level == LEAK
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as JSON-like data."""
+        return {
+            "kind": self.kind,
+            "level": self.level,
+            "feature": self.feature,
+            "evidence": self.evidence,
+            "hint": self.hint,
+        }

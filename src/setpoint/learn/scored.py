@@ -1,0 +1,126 @@
+"""Held-out rows as a model decided them, and any declared metric of that with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from setpoint.core.rng import seed_for
+from setpoint.declare.goal import Metric
+from setpoint.learn.groups import groups_of
+from setpoint.learn.sides import Examples
+from setpoint.learn.threshold import Costs
+from setpoint.measure.bootstrap import interval, paired_difference
+from setpoint.measure.intervals import Interval
+from setpoint.measure.metrics import METRICS, MetricSpec
+from setpoint.measure.slices import gap
+
+ONE_SIDED = 0.9
+"""The two bounds of a 90 % interval are one-sided 95 % bounds."""
+PER = 1000.0
+"""The business value is stated for this many decisions."""
+
+VALUE = MetricSpec(
+    "business", True, float("-inf"), float("inf"), ratio=lambda _y, value, _option: (value, np.ones_like(value))
+)
+"""The mean of a value per row, which stands in the place of the score."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model made of the held-out rows: probabilities, actions, and the value of each against never acting.
+
+    `value` is in the goal's business unit for 1000 decisions like this row.
+    """
+
+    name: str
+    p: np.ndarray = field(repr=False)
+    acted: np.ndarray = field(repr=False)
+    value: np.ndarray = field(repr=False)
+
+
+def act_on(name: str, p: np.ndarray, threshold: np.ndarray, *, y: np.ndarray, costs: Costs) -> Scored:
+    """Acting wherever the probability reaches the threshold.
+
+    >>> costs = Costs(np.array([1.0, 1.0]), np.array([3.0, 3.0]))
+    >>> act_on("m", np.array([0.9, 0.1]), np.array([0.25, 0.25]), y=np.array([1.0, 1.0]), costs=costs).value
+    array([3000.,    0.])
+    """
+    acted = p >= threshold
+    return Scored(name, p, acted, PER * costs.value(acted, y))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The held-out rows that models are judged on, with the draws and seed of every interval.
+
+    Intervals are clustered by day (UTC): rows of a day share its weather, its outages and its customers.
+    """
+
+    rows: Examples
+    draws: int
+    seed: int
+
+    def interval(self, metric: Metric, scored: Scored, *, level: float = ONE_SIDED) -> Interval:
+        """A declared metric of what a model did, with its interval; a gap of groups is a metric too."""
+        spec, values, option = form_of(metric, scored)
+        seed = seed_for(self.seed, "gate", str(metric))
+        if metric.by is not None:
+            groups = groups_of(self.rows, metric.by)
+            return gap(
+                spec,
+                self.rows.y,
+                values,
+                groups,
+                cluster=self.rows.days,
+                threshold=option,
+                draws=self.draws,
+                seed=seed,
+                level=level,
+            )
+        return interval(
+            spec,
+            self.rows.y,
+            values,
+            cluster=self.rows.days,
+            threshold=option,
+            draws=self.draws,
+            seed=seed,
+            level=level,
+        )
+
+    def value(self, metric: Metric, scored: Scored) -> float:
+        """A declared metric of what a model did; not for gaps."""
+        spec, values, option = form_of(metric, scored)
+        return spec.function(self.rows.y, values, None, option)
+
+    def difference(self, metric: Metric, theirs: Scored, ours: Scored, *, level: float = ONE_SIDED) -> Interval:
+        """What ours gains over theirs on the same rows, with the interval of the difference."""
+        spec, first, option = form_of(metric, theirs)
+        second = form_of(metric, ours)[1]
+        return paired_difference(
+            spec,
+            self.rows.y,
+            first,
+            second,
+            cluster=self.rows.days,
+            threshold=option,
+            draws=self.draws,
+            seed=seed_for(self.seed, "gate", str(metric)),
+            level=level,
+        )
+
+
+def form_of(metric: Metric, scored: Scored) -> tuple[MetricSpec, np.ndarray, float]:
+    """How `measure` computes a declared metric: its form, what stands in the place of scores, and its option.
+
+    Metrics of actions read the actions themselves, so that a threshold may differ from row to row.
+    """
+    if metric.name == "business":
+        return VALUE, scored.value, 0.5
+    if metric.name == "recall" and metric.option is not None:
+        return METRICS["recall_at_precision"], scored.p, metric.option
+    if metric.name in ("accuracy", "precision", "recall"):
+        return METRICS[metric.name], scored.acted.astype(np.float64), 0.5
+    return METRICS[metric.name], scored.p, 0.5

@@ -1,0 +1,138 @@
+"""The scorer: everything that turns features into a decision's score and threshold, as one file set with one digest."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.core.digest import digest, digest_file
+from setpoint.core.errors import ModelCorrupt, NameUnknown
+from setpoint.core.ports import Learner, Model
+from setpoint.learn.encode import Encoder
+from setpoint.learn.threshold import Threshold
+from setpoint.measure.calibrators import CalibrationMap
+
+MANIFEST, BODY, MODEL = "manifest.json", "scorer.json", "model"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """An encoder, a model, a calibration and a threshold. `trained` is the time of its first and last training row.
+
+    `learner` names who can load the model. A score is a calibrated probability.
+    """
+
+    encoder: Encoder
+    model: Model
+    calibration: CalibrationMap
+    threshold: Threshold
+    learner: str
+    trained: tuple[int, int]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The features it reads, in order."""
+        return self.encoder.names
+
+    @property
+    def row_exact(self) -> bool:
+        """Whether the score of a row is the same bits alone and in any batch."""
+        return bool(self.model.row_exact)
+
+    def score(self, features: pa.Table) -> np.ndarray:
+        """The probability of each row."""
+        return self.calibration.apply(self.model.predict(self.encoder.matrix(features)))
+
+    def score_row(self, values: Mapping[str, Any]) -> float:
+        """The probability of one row of feature values: `score` of a batch of one."""
+        return self.calibration.apply_one(float(self.model.predict(self.encoder.row(values))[0]))
+
+    def save(self, folder: Path) -> str:
+        """Write the files into a folder, made if it is not there; gives the digest they have from now on."""
+        inside = folder / MODEL
+        inside.mkdir(parents=True, exist_ok=True)
+        self.model.save(inside)
+        (folder / BODY).write_text(json.dumps(self._body(), sort_keys=True, indent=1, allow_nan=False) + "\n")
+        files = _digests(folder)
+        (folder / MANIFEST).write_text(json.dumps(files, sort_keys=True, indent=1) + "\n")
+        return digest(files)
+
+    @property
+    def digest(self) -> str:
+        """The identity of its files; the same training gives the same one."""
+        return self._files[0]
+
+    @property
+    def size_mb(self) -> float:
+        """The size of its files in megabytes (of 1,000,000 bytes)."""
+        return self._files[1] / 1e6
+
+    @cached_property
+    def _files(self) -> tuple[str, int]:
+        with tempfile.TemporaryDirectory() as folder:
+            found = self.save(Path(folder))
+            return found, sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+
+    def _body(self) -> dict[str, Any]:
+        return {
+            "learner": self.learner,
+            "encoder": self.encoder.to_dict(),
+            "calibration": self.calibration.to_dict(),
+            "threshold": self.threshold.to_dict(),
+            "trained": list(self.trained),
+        }
+
+
+def load_scorer(folder: Path, learners: Mapping[str, Learner], *, expected: str | None = None) -> Scorer:
+    """The scorer saved in a folder, its bytes checked before any of them is read as a model.
+
+    Raises ModelCorrupt when a file is missing, added or changed, or when the digest is not `expected`; NameUnknown
+    when its learner is not among `learners`.
+    """
+    try:
+        listed = json.loads((folder / MANIFEST).read_text())
+        found = _digests(folder)
+        if listed != found:
+            changed = sorted(name for name in {*listed, *found} if listed.get(name) != found.get(name))
+            raise _corrupt(folder, f"These files are not what was saved: {', '.join(changed)}")
+        if expected is not None and digest(found) != expected:
+            raise _corrupt(folder, f"The files have the digest {digest(found)}, not {expected}")
+        body = json.loads((folder / BODY).read_text())
+        name = body["learner"]
+        if name not in learners:
+            raise NameUnknown("learner", name, learners, where=f"The model {folder.name}")
+        return Scorer(
+            encoder=Encoder.from_dict(body["encoder"]),
+            model=learners[name].load(folder / MODEL),
+            calibration=CalibrationMap.from_dict(body["calibration"]),
+            threshold=Threshold.from_dict(body["threshold"]),
+            learner=name,
+            trained=(int(body["trained"][0]), int(body["trained"][1])),
+        )
+    except (OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
+        raise _corrupt(folder, f"A file cannot be read: {error}") from error
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): digest_file(path)
+        for path in files
+        if path.relative_to(folder).as_posix() != MANIFEST
+    }
+
+
+def _corrupt(folder: Path, problem: str) -> ModelCorrupt:
+    return ModelCorrupt(
+        f"The model in {folder.name} is damaged. {problem}.",
+        expected="the files as they were saved",
+        hint="Restore them from a copy or train again; a changed model never decides.",
+    )

@@ -1,0 +1,157 @@
+"""The search: a few fixed recipes of each learner, fitted on older rows and compared on newer ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from setpoint.core.digest import digest
+from setpoint.core.errors import NameUnknown
+from setpoint.core.ports import Learner, Model
+from setpoint.core.rng import seed_for
+from setpoint.declare.goal import Metric
+from setpoint.learn.encode import Encoder
+from setpoint.learn.sides import Examples, Matrices, Sides
+from setpoint.measure.metrics import METRICS
+
+OF_SCORES = ("auc", "average_precision", "log_loss", "brier")
+"""Metrics that need no threshold and no calibration, by which trials can be compared; else log loss decides."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: the learner's name and its parameters."""
+
+    learner: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The identity of the recipe."""
+        return digest(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON-like data."""
+        return {"learner": self.learner, "parameters": dict(self.parameters)}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Recipe:
+        """The recipe that `to_dict` wrote.
+
+        >>> Recipe.from_dict(Recipe("logistic", {"c": 1.0}).to_dict()).learner
+        'logistic'
+        """
+        return Recipe(data["learner"], dict(data["parameters"]))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A recipe that was tried, and its metric and log loss on the validation rows."""
+
+    recipe: Recipe
+    metric: str
+    value: float
+    log_loss: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The trial as JSON-like data."""
+        return {
+            "recipe": self.recipe.to_dict(),
+            "metric": self.metric,
+            "value": self.value if np.isfinite(self.value) else None,
+            "log_loss": self.log_loss,
+        }
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model with the recipe it was asked for and the one that training settled, which a refit takes.
+
+    `validated` are its scores of the validation rows.
+    """
+
+    recipe: Recipe
+    settled: Recipe
+    model: Model
+    validated: np.ndarray = field(repr=False)
+    trials: tuple[Trial, ...] = ()
+
+
+def search(
+    learners: Mapping[str, Learner],
+    matrices: Matrices,
+    sides: Sides,
+    *,
+    metric: Metric,
+    trials: int,
+    rounds: int,
+    seed: int,
+) -> Fitted:
+    """The best of the first `trials` recipes of all learners, best guesses first, by the metric on the validation rows.
+
+    The budget is in trials and rounds, never in time, so the same rows and seed give the same answer everywhere. For
+    metrics that need a threshold, log loss decides instead.
+    """
+    spec = METRICS[metric.name if metric.name in OF_SCORES and metric.option is None else "log_loss"]
+    best: Fitted | None = None
+    best_rank = (-np.inf, -np.inf)
+    tried = []
+    for recipe in islice(_portfolio(learners, rounds), trials):
+        found = fit(learners, matrices, sides, recipe=recipe, seed=seed)
+        value = spec.function(sides.validation.y, found.validated)
+        loss = METRICS["log_loss"].function(sides.validation.y, found.validated)
+        tried.append(Trial(recipe, spec.name, value, loss))
+        rank = (value if spec.greater_is_better else -value, -loss)
+        if best is None or rank > best_rank:
+            best, best_rank = found, rank
+    assert best is not None
+    return replace(best, trials=tuple(tried))
+
+
+def fit(learners: Mapping[str, Learner], matrices: Matrices, sides: Sides, *, recipe: Recipe, seed: int) -> Fitted:
+    """A model of one recipe fitted on the training rows; the validation rows settle how long it trains."""
+    model, settled = _learner(learners, recipe).fit(
+        recipe.parameters,
+        matrices.train,
+        sides.train.y,
+        categories=matrices.encoder.categories,
+        seed=seed_for(seed, "fit"),
+        validation=(matrices.validation, sides.validation.y),
+        names=matrices.encoder.names,
+    )
+    return Fitted(recipe, Recipe(recipe.learner, settled), model, model.predict(matrices.validation))
+
+
+def refit(learners: Mapping[str, Learner], encoder: Encoder, rows: Examples, *, settled: Recipe, seed: int) -> Model:
+    """A model of a settled recipe on all these rows."""
+    model, _ = _learner(learners, settled).fit(
+        settled.parameters,
+        encoder.matrix(rows.features),
+        rows.y,
+        categories=encoder.categories,
+        seed=seed_for(seed, "fit"),
+        names=encoder.names,
+    )
+    return model
+
+
+def _portfolio(learners: Mapping[str, Learner], rounds: int) -> Iterator[Recipe]:
+    """The recipes of all learners by turns, so that a small budget still tries each learner."""
+    waiting = {name: iter(learner.recipes(rounds=rounds)) for name, learner in learners.items()}
+    while waiting:
+        for name in list(waiting):
+            parameters = next(waiting[name], None)
+            if parameters is None:
+                del waiting[name]
+            else:
+                yield Recipe(name, parameters)
+
+
+def _learner(learners: Mapping[str, Learner], recipe: Recipe) -> Learner:
+    if recipe.learner not in learners:
+        raise NameUnknown("learner", recipe.learner, learners, where="This installation")
+    return learners[recipe.learner]

@@ -1,0 +1,230 @@
+"""Training: from a training set to a candidate that the gate has judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from setpoint.core.ports import Learner
+from setpoint.declare.plan import Plan
+from setpoint.features.training_set import TrainingSet
+from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
+from setpoint.learn.baselines import Baseline, baselines
+from setpoint.learn.calibrate import Calibration, calibrate
+from setpoint.learn.encode import fit_encoder
+from setpoint.learn.explain import importances
+from setpoint.learn.findings import Finding
+from setpoint.learn.gate import GateReport, judge
+from setpoint.learn.scored import Bench, Scored, act_on
+from setpoint.learn.scorer import Scorer
+from setpoint.learn.search import Fitted, Recipe, Trial, fit, refit, search
+from setpoint.learn.sides import Examples, Matrices, Sides, count_rows, divide, encode
+from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
+
+Measure = Callable[[Scorer], Mapping[str, float]]
+"""Gives the measured guardrails of a scorer by metric, such as {"latency(99)": 9000.0}, in microseconds."""
+
+
+PROBE_ROUNDS = 20
+"""Rounds of the small training that the leak audit runs on changed data."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that may be released if its gate report says so, and all that is known of it.
+
+    `scorer` is what would be released: the recipe refitted on all mature rows. `procedure` is what was judged: the
+    same recipe fitted on the training side only. `scores` are the procedure's for the held-out rows, whose places in
+    the training set are `held_out`.
+    """
+
+    recipe: Recipe
+    settled: Recipe
+    scorer: Scorer
+    procedure: Scorer
+    report: GateReport
+    calibration: Calibration
+    importances: tuple[tuple[str, float], ...]
+    trials: tuple[Trial, ...]
+    baselines: tuple[Baseline, ...]
+    counts: Mapping[str, int]
+    training_set: str
+    snapshot: str
+    seed: int
+    held_out: np.ndarray = field(repr=False)
+    scores: np.ndarray = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the model that would be released."""
+        return self.scorer.digest
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the leak audit found."""
+        return self.report.findings
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets it be released."""
+        return self.report.passed
+
+    def to_dict(self) -> dict[str, Any]:
+        """The candidate as JSON-like data: everything but the models and the rows."""
+        return {
+            "model": self.digest,
+            "procedure": self.procedure.digest,
+            "recipe": self.recipe.to_dict(),
+            "settled": self.settled.to_dict(),
+            "report": self.report.to_dict(),
+            "calibration": self.calibration.to_dict(),
+            "threshold": self.scorer.threshold.to_dict(),
+            "importances": [list(pair) for pair in self.importances],
+            "trials": [trial.to_dict() for trial in self.trials],
+            "baselines": [{"name": each.name, "how": each.how} for each in self.baselines],
+            "rows": dict(self.counts),
+            "trained": list(self.scorer.trained),
+            "procedure_trained": list(self.procedure.trained),
+            "training_set": self.training_set,
+            "snapshot": self.snapshot,
+            "seed": self.seed,
+        }
+
+
+def train(
+    plan: Plan,
+    examples: TrainingSet,
+    *,
+    learners: Mapping[str, Learner],
+    seed: int,
+    recipe: Recipe | None = None,
+    champion: Scorer | None = None,
+    held_out_from: int | None = None,
+    recompute: Recompute | None = None,
+    measure: Measure | None = None,
+    judge_measured: bool = True,
+) -> Candidate:
+    """Train one candidate and say whether it may go live.
+
+    With `recipe` nothing is searched. `held_out_from` is the time from which rows are held out, instead of the plan's
+    share. `recompute` gives features anew from what was known at a time, for the leak audit. Raises NothingYet when
+    there are too few mature rows to train on and to judge with.
+    """
+    goal = plan.system.goal
+    sides = divide(plan, examples, held_out_from=held_out_from)
+    matrices = encode(sides, fit_encoder(sides.train.features, plan.features))
+    probe = probe_of(plan, learners, recipe, seed=seed)
+    findings = audit(plan, examples, sides, matrices, procedure=probe, recompute=recompute, seed=seed)
+    fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
+    calibration = calibrate(sides.validation, fitted.validated)
+    threshold = choose_threshold(goal, sides.train)
+    procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
+    released = release(plan, fitted, sides, calibration, threshold, learners=learners, seed=seed)
+    scored = decide(plan, procedure, sides.held_out, name="candidate")
+    trivial = baselines(matrices, sides)
+    report = judge(
+        goal,
+        Bench(sides.held_out, plan.draws, seed),
+        scored,
+        baselines=[decide_alike(plan, each, threshold, sides.held_out) for each in trivial],
+        champion=None if champion is None else decide(plan, champion, sides.held_out, name="champion"),
+        champion_saw=seen_by(champion, sides.held_out),
+        margin=plan.system.release.margin,
+        findings=(*findings, *check_skill(sides.validation.y, fitted.validated)),
+        measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
+        judge_measured=judge_measured,
+    )
+    return Candidate(
+        recipe=fitted.recipe,
+        settled=fitted.settled,
+        scorer=released,
+        procedure=procedure,
+        report=report,
+        calibration=calibration.judged_on(sides.held_out, scored.p),
+        importances=importances(released),
+        trials=fitted.trials,
+        baselines=trivial,
+        counts=count_rows(examples, sides),
+        training_set=examples.digest,
+        snapshot=examples.snapshot_digest,
+        seed=seed,
+        held_out=sides.index[sides.split.held_out],
+        scores=scored.p,
+    )
+
+
+def search_or_fit(
+    plan: Plan,
+    sides: Sides,
+    matrices: Matrices,
+    *,
+    learners: Mapping[str, Learner],
+    recipe: Recipe | None,
+    seed: int,
+) -> Fitted:
+    """A model fitted on the training side: of the recipe given, or of the best of the plan's trials."""
+    if recipe is not None:
+        return fit(learners, matrices, sides, recipe=recipe, seed=seed)
+    metric = plan.system.goal.metric
+    return search(learners, matrices, sides, metric=metric, trials=plan.trials, rounds=plan.rounds, seed=seed)
+
+
+def probe_of(plan: Plan, learners: Mapping[str, Learner], recipe: Recipe | None, *, seed: int) -> Procedure:
+    """This very training on any sides, with a small recipe: what the audit runs on changed data."""
+    name = next(iter(learners)) if recipe is None else recipe.learner
+    small = Recipe(name, learners[name].recipes(rounds=PROBE_ROUNDS)[0])
+
+    def procedure(sides: Sides) -> Scorer:
+        matrices = encode(sides, fit_encoder(sides.train.features, plan.features))
+        fitted = fit(learners, matrices, sides, recipe=small, seed=seed)
+        calibration = calibrate(sides.validation, fitted.validated)
+        return procedure_of(fitted, matrices, sides, calibration, choose_threshold(plan.system.goal, sides.train))
+
+    return procedure
+
+
+def procedure_of(
+    fitted: Fitted, matrices: Matrices, sides: Sides, calibration: Calibration, threshold: Threshold
+) -> Scorer:
+    """What the gate judges: a model that has seen the training side only, calibrated by newer rows."""
+    name, span = fitted.recipe.learner, sides.train.span
+    return Scorer(matrices.encoder, fitted.model, calibration.map, threshold, name, span)
+
+
+def release(
+    plan: Plan,
+    fitted: Fitted,
+    sides: Sides,
+    calibration: Calibration,
+    threshold: Threshold,
+    *,
+    learners: Mapping[str, Learner],
+    seed: int,
+) -> Scorer:
+    """What would be released: the settled recipe on all mature rows, the newest included, with the same calibration."""
+    encoder = fit_encoder(sides.rows.features, plan.features)
+    model = refit(learners, encoder, sides.rows, settled=fitted.settled, seed=seed)
+    return Scorer(encoder, model, calibration.map, threshold, fitted.recipe.learner, sides.rows.span)
+
+
+def decide(plan: Plan, scorer: Scorer, rows: Examples, *, name: str) -> Scored:
+    """What a scorer would have made of these rows, acting at its own threshold."""
+    threshold = scorer.threshold.of(rows.fields, rows.y.size)
+    costs = costs_of(plan.system.goal, rows, scorer.threshold)
+    return act_on(name, scorer.score(rows.features), threshold, y=rows.y, costs=costs)
+
+
+def decide_alike(plan: Plan, baseline: Baseline, threshold: Threshold, rows: Examples) -> Scored:
+    """What a baseline would have made of these rows, acting at the model's threshold."""
+    costs = costs_of(plan.system.goal, rows, threshold)
+    return act_on(baseline.name, baseline.scores, threshold.of(rows.fields, rows.y.size), y=rows.y, costs=costs)
+
+
+def seen_by(champion: Scorer | None, held_out: Examples) -> int | None:
+    """The time up to which a champion was trained, if that reaches into the held-out rows."""
+    if champion is None or champion.trained[1] < held_out.span[0]:
+        return None
+    return champion.trained[1]
