@@ -1,0 +1,85 @@
+"""Quarantine: rows that broke their contract, kept with the rule, the reason and all they held."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.ports import Tables
+from setpoint.data.files import FILE, ROW
+from setpoint.data.ingest import REASON, RULE
+
+QUARANTINE = "quarantine"
+"""The set of tables under which each source has its own."""
+
+SCHEMA = pa.schema(
+    [
+        ("file", pa.string()),
+        ("row", pa.int64()),
+        ("rule", pa.string()),
+        ("reason", pa.string()),
+        ("held", pa.string()),
+    ]
+)
+"""The columns of quarantined rows on disk: one shape for all sources, `held` is the row as JSON."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many rows of a source broke a rule, and the reason of the first."""
+
+    rule: str
+    rows: int
+    example: str
+
+    def to_dict(self) -> dict[str, str | int]:
+        """The count as JSON-like data."""
+        return {"rule": self.rule, "rows": self.rows, "example": self.example}
+
+
+def write_quarantine(tables: Tables, source: str, quarantined: pa.Table, *, part: str) -> str | None:
+    """Keep the rows of one batch that were set aside; gives the digest, None when there are none.
+
+    A batch that is taken in again replaces what it left before.
+    """
+    if quarantined.num_rows == 0:
+        tables.delete(f"{QUARANTINE}/{source}", part)
+        return None
+    own = [name for name in quarantined.column_names if name not in (ROW, FILE, RULE, REASON)]
+    held = [
+        json.dumps(row, sort_keys=True, default=_spell, ensure_ascii=False)
+        for row in quarantined.select(own).to_pylist()
+    ]
+    files = (
+        quarantined[FILE].cast(pa.string()) if FILE in quarantined.column_names else pa.nulls(len(held), pa.string())
+    )
+    columns = [files, quarantined[ROW], quarantined[RULE], quarantined[REASON], pa.array(held, pa.string())]
+    return tables.write(f"{QUARANTINE}/{source}", part, pa.table(columns, schema=SCHEMA))
+
+
+def read_quarantine(tables: Tables, source: str) -> pa.Table:
+    """All rows of a source that are set aside, in the order of their parts."""
+    name = f"{QUARANTINE}/{source}"
+    return tables.read(name) if tables.parts(name) else SCHEMA.empty_table()
+
+
+def count_rules(quarantined: pa.Table) -> list[Count]:
+    """How many rows each rule set aside, the most frequent first; for rows as ingested or as read back.
+
+    >>> count_rules(pa.table({"rule": ["range", "null", "range"], "reason": ["a", "b", "c"]}))[0]
+    Count(rule='range', rows=2, example='a')
+    """
+    rule, reason = (RULE, REASON) if RULE in quarantined.column_names else ("rule", "reason")
+    found = []
+    for entry in pc.value_counts(quarantined[rule].combine_chunks()).to_pylist():
+        first = pc.index(quarantined[rule], entry["values"]).as_py()
+        found.append(Count(entry["values"], entry["counts"], quarantined[reason][first].as_py()))
+    return sorted(found, key=lambda count: (-count.rows, count.rule))
+
+
+def _spell(value: object) -> str:
+    """What JSON has no word for, as text: times in ISO 8601, bytes as they are shown."""
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
