@@ -173,9 +173,9 @@ def fit_isotonic(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLike | 
     starts = ends - length
     block = np.add.reduceat(mass, starts)
     if value[0] == 0:
-        value[0] = min(0.5 / (block[0] + 1), *value[1:2])
+        value[0] = np.append(value[1:2], 0.5 / (block[0] + 1)).min()
     if value[-1] == 1:
-        value[-1] = max(1 - 0.5 / (block[-1] + 1), *value[-2:-1])
+        value[-1] = np.append(value[-2:-1], 1 - 0.5 / (block[-1] + 1)).max()
     knots = np.stack([table.scores[starts], table.scores[ends - 1]], axis=1).ravel()
     keep = np.concatenate(([True], knots[1:] > knots[:-1]))
     values = np.repeat(value, 2)[keep]

@@ -47,15 +47,15 @@ class Interval:
 
 
 def against_limit(interval: Interval, limit: float, *, at_least: bool) -> Verdict:
-    """Whether a value is shown to keep a limit, shown to break it, or neither.
+    """Whether a value is shown to keep a limit, shown to break it, or neither; on the limit it is kept.
 
     >>> against_limit(Interval(0.7, 0.65, 0.75, 0.9, 500, 500, 0, "delong"), 0.6, at_least=True)
     'holds'
     """
-    if interval.low >= limit:
-        return "holds" if at_least else ("holds" if interval.high <= limit else "fails")
-    if interval.high <= limit:
-        return "fails" if at_least else "holds"
+    if interval.low >= limit if at_least else interval.high <= limit:
+        return "holds"
+    if interval.high < limit if at_least else interval.low > limit:
+        return "fails"
     return "not enough evidence"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -76,8 +77,8 @@ def ece_of(table: ScoreTable, bins: int) -> Array:
     """
     weight = table.positives + table.negatives
     bin_ = bins_of_equal_weight(weight, bins)
-    tables = weight.size // max(weight.shape[-1], 1)
-    cell = bin_.reshape(tables, -1) + bins * np.arange(tables)[:, None]
+    tables = math.prod(weight.shape[:-1])
+    cell = bin_.reshape(tables, weight.shape[-1]) + bins * np.arange(tables)[:, None]
     excess = (table.positives - weight * table.scores).ravel()
     sums = totals(cell.ravel(), excess, tables * bins)
     distance = np.abs(sums).reshape(*weight.shape[:-1], bins).sum(axis=-1)

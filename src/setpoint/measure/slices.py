@@ -79,11 +79,11 @@ def by_group(
     for i in range(len(names)):
         keep = group == i
         inside = draw(spec, rows, threshold, resample=drawn, bins=BINS, keep=keep)
-        found = closed_interval(spec, rows.where(keep), threshold, codes=codes[keep], clusters=clusters, level=level)
-        if found is None:
-            units = np.unique(codes[keep]).size
-            found = bootstrapped(spec, rows, inside, resample=drawn, keep=keep, clusters=units, level=level)
         n = int(keep.sum())
+        own, units = codes_for(codes[keep], n)
+        found = closed_interval(spec, rows.where(keep), threshold, codes=own, clusters=units, level=level)
+        if found is None:
+            found = bootstrapped(spec, rows, inside, resample=drawn, keep=keep, clusters=units, level=level)
         shortfall, chance = float("nan"), float("nan")
         if n >= least_rows and n < rows.y.size:
             rest = draw(spec, rows, threshold, resample=drawn, bins=BINS, keep=~keep)
@@ -96,12 +96,12 @@ def by_group(
 
 
 def worst(slices: Sequence[Slice], *, greater_is_better: bool) -> Slice | None:
-    """The slice shown to be worst: the one whose better bound is worst, so that small noisy groups do not win.
+    """The slice shown to be worst: the one whose better bound is worst, so that noise does not win.
 
     >>> worst([], greater_is_better=True) is None
     True
     """
-    judged = [part for part in slices if np.isfinite(part.interval.low) and np.isfinite(part.interval.high)]
+    judged = [part for part in slices if np.isfinite(part.p_value) and np.isfinite(part.interval.low)]
     if not judged:
         return None
     if greater_is_better:
@@ -142,9 +142,8 @@ def gap(
         keep = group == i
         part = draw(spec, rows, threshold, resample=drawn, bins=BINS, keep=keep)
         if keep.sum() >= least_rows and np.isfinite(part.estimate):
-            whole = closed_interval(
-                spec, rows.where(keep), threshold, codes=codes[keep], clusters=clusters, level=level
-            )
+            own, units = codes_for(codes[keep], int(keep.sum()))
+            whole = closed_interval(spec, rows.where(keep), threshold, codes=own, clusters=units, level=level)
             found.append(part)
             errors.append(_error_if_unanimous(part, whole))
     low, high, defined = _pairwise(found, errors, clusters=clusters, level=level)
