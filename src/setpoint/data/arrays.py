@@ -21,6 +21,9 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 NULL_TIME = -(2**63)
 """The int64 that stands for a time that is NULL."""
 
+EXACT = 2**53
+"""Up to this size every whole number is a float64."""
+
 UTC_MICROSECONDS = pa.timestamp("us", tz="UTC")
 """The only Arrow type of a time in rows."""
 

@@ -38,7 +38,12 @@ RULES = (
 )
 """Every rule that a row, or with "missing-column" a batch, can break."""
 
-_KINDS = {"number": "a number", "text": "a text", "bool": "true or false", "time": "a time"}
+_KINDS = {
+    "number": "a number",
+    "text": "a text",
+    "bool": "true or false",
+    "time": "a time such as 2013-07-01T06:00:00Z",
+}
 
 
 @dataclass(frozen=True)
@@ -217,19 +222,18 @@ def _repeats(
     name = info.id or info.key
     if name is None:
         return [], repeated
-    everything = rows.size == at.size
-    chosen = {key: column if everything else column.take(pa.array(rows)) for key, column in columns.items()}
+    identity = columns[name] if rows.size == at.size else columns[name].take(pa.array(rows))
     by_time = info.kind != EVENTS and info.at is not None
-    codes = codes_of(chosen[name], at[rows]) if by_time else codes_of(chosen[name])
-    payload = {key: column for key, column in chosen.items() if key != info.known_at or key == info.at}
-    found = find_repeats(codes, known_at[rows], payload)
-    repeated[rows[found.same]] = True
+    codes = codes_of(identity, at[rows]) if by_time else codes_of(identity)
+    payload = {key: column for key, column in columns.items() if key != info.known_at or key == info.at}
+    found = find_repeats(rows, codes, known_at, payload)
+    repeated[found.same] = True
     if found.other.size == 0:
         return [], repeated
     clash = np.zeros(at.size, dtype=bool)
-    clash[rows[found.other]] = True
+    clash[found.other] = True
     clashes = {
-        int(rows[other]): (int(rows[first]), column)
+        other: (first, column)
         for other, first, column in zip(found.other.tolist(), found.first.tolist(), found.column, strict=True)
     }
 

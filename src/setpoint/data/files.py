@@ -118,7 +118,7 @@ def _read_one(info: SourceInfo, path: Path, name: str) -> pa.Table:
             )
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
-            f"Source {info.name!r}: {name} cannot be read as {kind}: {str(error).splitlines()[0]}.",
+            f"Source {info.name!r}: {name} cannot be read as {kind}: {str(error).splitlines()[0].rstrip('.')}.",
             expected=f"a whole {kind} file",
         ) from error
     names = table.column_names

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.data.arrays import Mask
+from setpoint.data.arrays import EXACT
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -23,30 +23,33 @@ _HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 class Repeats:
     """What is wrong among rows that share an identity.
 
-    `same` marks rows whose identity and content came before; `other` rows whose identity came before with another
+    `same` are rows whose identity and content came before; `other` rows whose identity came before with another
     content, in the column `column`, at the row `first`.
     """
 
-    same: Mask
+    same: Ints
     other: Ints
     first: Ints
     column: Sequence[str]
 
 
-def find_repeats(codes: Ints, known_at: Ints, payload: Mapping[str, pa.Array]) -> Repeats:
-    """The rows whose identity (a code per row) came before; the smallest known_at comes first, then the row order.
+def find_repeats(rows: Ints, codes: Ints, known_at: Ints, payload: Mapping[str, pa.Array]) -> Repeats:
+    """Those of `rows` whose identity (a code for each) came before; the smallest known_at comes first, then the row.
 
-    >>> found = find_repeats(np.array([7, 7, 7]), np.array([3, 1, 2]), {"x": pa.array([1, 1, 2])})
+    `known_at` and `payload` are of all rows of the batch.
+
+    >>> batch = {"x": pa.array([1, 1, 0, 2])}
+    >>> found = find_repeats(np.array([0, 1, 3]), np.array([7, 7, 7]), np.array([3, 1, 0, 2]), batch)
     >>> found.same.tolist(), found.other.tolist(), found.first.tolist(), found.column
-    ([True, False, False], [2], [1], ['x'])
+    ([0], [3], [1], ['x'])
     """
-    same = np.zeros(codes.size, dtype=bool)
-    nothing = Repeats(same, np.zeros(0, np.int64), np.zeros(0, np.int64), [])
-    shared = np.flatnonzero(np.bincount(codes)[codes] > 1) if codes.size else np.zeros(0, np.int64)
+    nothing = np.zeros(0, dtype=np.int64)
+    shared = np.flatnonzero(np.bincount(codes)[codes] > 1) if codes.size else nothing
     if shared.size == 0:
-        return nothing
-    rows = shared[np.lexsort((shared, known_at[shared], codes[shared]))]
-    starts = np.r_[True, codes[rows][1:] != codes[rows][:-1]]
+        return Repeats(nothing, nothing, nothing, [])
+    shared = shared[np.lexsort((rows[shared], known_at[rows[shared]], codes[shared]))]
+    rows, codes = rows[shared], codes[shared]
+    starts = np.r_[True, codes[1:] != codes[:-1]]
     heads = rows[np.maximum.accumulate(np.where(starts, np.arange(rows.size), 0))]
     differs = np.full(rows.size, -1)
     for number, column in enumerate(payload.values()):
@@ -55,13 +58,11 @@ def find_repeats(codes: Ints, known_at: Ints, payload: Mapping[str, pa.Array]) -
         both_null = pc.and_(pc.is_null(mine), pc.is_null(theirs))
         unequal = ~np.asarray(pc.or_(equal, both_null).to_numpy(zero_copy_only=False), dtype=bool)
         differs[unequal & (differs < 0)] = number
-    same[rows[~starts & (differs < 0)]] = True
-    clash = differs >= 0
+    same = rows[~starts & (differs < 0)]
     names = list(payload)
-    order = np.argsort(rows[clash], kind="stable")
-    return Repeats(
-        same, rows[clash][order], heads[clash][order], [names[number] for number in differs[clash][order].tolist()]
-    )
+    clash = np.flatnonzero(differs >= 0)
+    clash = clash[np.argsort(rows[clash])]
+    return Repeats(same, rows[clash], heads[clash], [names[number] for number in differs[clash].tolist()])
 
 
 def codes_of(column: pa.Array, *more: Ints) -> Ints:
@@ -83,7 +84,7 @@ def content_ids(columns: Mapping[str, pa.Array], known_at: Ints) -> pa.Array:
     The hash is tabulation hashing (Zobrist 1970) by splitmix64. Equal rows are numbered in the order of known_at.
 
     >>> content_ids({"x": pa.array([5, 5])}, np.array([0, 0])).to_pylist()
-    ['302fae1f21e2c11f', '302fae1f21e2c11f-1']
+    ['b86d298f65db2042', 'b86d298f65db2042-1']
     """
     size = known_at.size
     hashes = np.zeros(size, dtype=np.uint64)
@@ -121,8 +122,10 @@ def _hash_column(column: pa.Array, seed: int) -> Hashes:
         if pa.types.is_floating(numbers.type):
             bits = pc.fill_null(numbers, 0.0).to_numpy(zero_copy_only=False).view(np.uint64)
         else:
-            whole = pc.fill_null(numbers.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
-            bits = whole.astype(np.int64, copy=False).view(np.uint64)
+            whole = np.asarray(pc.fill_null(numbers.cast(pa.int64()), 0).to_numpy(zero_copy_only=False), dtype=np.int64)
+            bits = whole.astype(np.float64).view(np.uint64)
+            beyond = (whole > EXACT) | (whole < -EXACT)
+            bits[beyond] ^= _mix(whole[beyond].view(np.uint64))
         hashes = _mix(_mix(bits) + np.uint64(seed))
     if column.null_count:
         null = np.asarray(pc.is_null(column).to_numpy(zero_copy_only=False), dtype=bool)

@@ -87,25 +87,25 @@ def _refuse_batch(info: SourceInfo, raw: pa.Table, contract: Contract, checked: 
 
 def _in_order(info: SourceInfo, checked: Checked, known_at: Ints) -> pa.Table:
     """The usable rows with their system columns, in the order (known_at, at, id)."""
-    keep = ~(checked.violations.bad | checked.skipped | checked.repeated)
-    columns, at = checked.columns, checked.at
-    if not keep.all():
-        index = pa.array(np.flatnonzero(keep))
-        columns = {name: column.take(index) for name, column in columns.items()}
-        at, known_at = at[keep], known_at[keep]
+    keep = np.flatnonzero(~(checked.violations.bad | checked.skipped | checked.repeated))
+    everything = keep.size == known_at.size
     name = info.id or info.key
     if name is None:
-        content = {key: column for key, column in columns.items() if key != info.known_at or key == info.at}
-        ids = content_ids(content, known_at)
+        content = {key: column for key, column in checked.columns.items() if key != info.known_at or key == info.at}
+        chosen = content if everything else {key: column.take(pa.array(keep)) for key, column in content.items()}
+        ids = content_ids(chosen, known_at[keep])
     else:
-        ids = columns[name] if pa.types.is_string(columns[name].type) else columns[name].cast(pa.string())
-    system = {AT: pa.array(at), KNOWN_AT: pa.array(known_at), ID: ids}
-    table = pa.table({**columns, **system})
-    order = pc.sort_indices(table, sort_keys=[(KNOWN_AT, "ascending"), (AT, "ascending"), (ID, "ascending")])
-    position = np.arange(table.num_rows)
-    if not np.array_equal(order.to_numpy(), position):
-        table = table.take(order).combine_chunks()
-    return table.append_column(POSITION, pa.array(position))
+        ids = checked.columns[name] if everything else checked.columns[name].take(pa.array(keep))
+        ids = ids if pa.types.is_string(ids.type) else ids.cast(pa.string())
+    system = pa.table({AT: checked.at[keep], KNOWN_AT: known_at[keep], ID: ids})
+    order = pc.sort_indices(system, sort_keys=[(KNOWN_AT, "ascending"), (AT, "ascending"), (ID, "ascending")])
+    order, position = order.to_numpy(), np.arange(keep.size)
+    table = pa.table(dict(checked.columns))
+    if not everything or not np.array_equal(order, position):
+        table, system = table.take(pa.array(keep[order])), system.take(pa.array(order))
+    for column in system.column_names:
+        table = table.append_column(column, system[column])
+    return table.append_column(POSITION, pa.array(position)).combine_chunks()
 
 
 def _set_aside(raw: pa.Table, bad: Ints, violations: Violations) -> pa.Table:

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from setpoint.core.digest import digest as digest_of
 from setpoint.core.digest import digest_bytes
-from setpoint.data.rows import known_rows
+from setpoint.data.arrays import EXACT
+from setpoint.data.rows import kind_of_type, known_rows
 
 _BLOCK = 1 << 16
 
@@ -20,7 +21,8 @@ _BLOCK = 1 << 16
 class ContentDigests:
     """Digests of tables and of their beginnings; a block of rows that was digested before is not read again.
 
-    Equal rows give equal digests, whatever the chunks they lie in and whatever lies under a null.
+    Equal rows give equal digests, whatever the chunks they lie in, whatever lies under a null, and whether a whole
+    number is an int64 or a float64: a fraction that comes later does not change what was there.
     """
 
     def __init__(self) -> None:
@@ -44,7 +46,7 @@ class ContentDigests:
                 if start not in known:
                     known[start] = _digest_block(table.slice(start, _BLOCK), names)
                 blocks.append(known[start])
-        types = {name: str(table.schema.field(name).type) for name in names}
+        types = {name: kind_of_type(table.schema.field(name).type) for name in names}
         return digest_of({"columns": types, "rows": count, "blocks": blocks})
 
 
@@ -64,11 +66,14 @@ def _canonical(column: pa.Array) -> list[bytes | memoryview]:
         return [valid, np.diff(offsets).view(np.uint8).data, text]
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
-    elif not pa.types.is_floating(column.type):
+    elif pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())
     if column.null_count:
         column = pc.fill_null(column, 0)
-    return [valid, np.ascontiguousarray(column.to_numpy(zero_copy_only=False)).view(np.uint8).data]
+    values = np.ascontiguousarray(column.to_numpy(zero_copy_only=False))
+    if values.dtype == np.int64 and (not values.size or -EXACT <= values.min() <= values.max() <= EXACT):
+        values = values.astype(np.float64)
+    return [valid, values.view(np.uint8).data]
 
 
 @dataclass(frozen=True)
