@@ -1,0 +1,95 @@
+"""The training set: exactly one row per decision, in order, with what it saw and what is known of its label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.core.digest import digest
+from setpoint.core.errors import DataError
+from setpoint.data.snapshot import ContentDigests
+from setpoint.declare.plan import Plan
+from setpoint.labels.join import Labels
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Decisions as training sees them, a row each: key, time, request fields, features and label.
+
+    `snapshot_digest` names the rows that the features were computed from.
+    """
+
+    keys: pa.Array
+    at: np.ndarray
+    fields: pa.Table
+    features: pa.Table
+    labels: Labels
+    snapshot_digest: str
+
+    @property
+    def usable(self) -> np.ndarray:
+        """True for decisions that may train or judge: their label is mature and known."""
+        return self.labels.usable
+
+    @cached_property
+    def digest(self) -> str:
+        """The identity of the content: equal rows in equal order, equal digest."""
+        told = {
+            "__key": self.keys,
+            "__at": pa.array(self.at),
+            "__state": pa.array(self.labels.state),
+            "__value": pa.array(self.labels.value),
+            "__settled_at": pa.array(self.labels.settled_at),
+            "__mature": pa.array(self.labels.mature),
+            **{f"__outcome.{name}": pa.array(values) for name, values in self.labels.outcome.items()},
+            **{f"__field.{name}": self.fields[name] for name in self.fields.column_names},
+            **{name: self.features[name] for name in self.features.column_names},
+        }
+        return digest([self.snapshot_digest, ContentDigests().of(pa.table(told))])
+
+    def take(self, index: np.ndarray) -> TrainingSet:
+        """The training set of some of the decisions, by their places."""
+        rows, labels = pa.array(index), self.labels
+        return TrainingSet(
+            keys=self.keys.take(rows),
+            at=self.at[index],
+            fields=self.fields.take(rows),
+            features=self.features.take(rows),
+            labels=Labels(
+                state=labels.state[index],
+                value=labels.value[index],
+                settled_at=labels.settled_at[index],
+                mature=labels.mature[index],
+                outcome={name: values[index] for name, values in labels.outcome.items()},
+            ),
+            snapshot_digest=self.snapshot_digest,
+        )
+
+
+def build_training_set(
+    plan: Plan,
+    requests: pa.Table,
+    at: np.ndarray,
+    features: pa.Table,
+    labels: Labels,
+    snapshot_digest: str,
+) -> TrainingSet:
+    """The training set of these decisions; raises DataError unless there is one of everything for each.
+
+    `requests` has the plan's fields, `features` one column per feature.
+    """
+    sizes = {"requests": requests.num_rows, "times": at.size, "features": features.num_rows, "labels": labels.state.size}
+    if len(set(sizes.values())) != 1:
+        raise DataError(f"The parts of a training set have {sizes} rows.", expected="one of each per decision")
+    keys = requests[plan.system.decide.key]
+    return TrainingSet(
+        keys=keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys,
+        at=at,
+        fields=requests.select(list(plan.fields)),
+        features=features.select([feature.name for feature in plan.inputs]),
+        labels=labels,
+        snapshot_digest=snapshot_digest,
+    )
