@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -33,15 +32,13 @@ from setpoint.declare.expr import Column, walk
 from setpoint.declare.kinds import TEXT
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
+from setpoint.features.training_set import TrainingSet
 from setpoint.learn.baselines import single_feature_aucs
 from setpoint.learn.duplicates import find_copies
 from setpoint.learn.findings import LEAK, SUSPICION, Finding
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.sides import Examples, Matrices, Sides
 from setpoint.measure.metrics import METRICS
-
-if TYPE_CHECKING:
-    from setpoint.features.training_set import TrainingSet
 
 Recompute = Callable[[np.ndarray, int], pa.Table]
 """Gives the features of rows of the training set (their places) from only what was known at a time."""
@@ -287,15 +284,17 @@ def _same(given: pa.ChunkedArray, again: pa.ChunkedArray) -> np.ndarray:
 
 def _shrink(sides: Sides) -> Sides:
     """A small sample of every side, evenly spread over it."""
-    chosen = {}
-    for name, most in SMALL.items():
-        index = getattr(sides.split, name)
-        chosen[name] = index[np.linspace(0, index.size - 1, min(most, index.size)).astype(int)]
-    rows = sides.rows.take(np.concatenate(list(chosen.values())))
-    ends = np.cumsum([part.size for part in chosen.values()])
-    parts = [np.arange(end - part.size, end) for end, part in zip(ends, chosen.values(), strict=True)]
-    split = replace(sides.split, **dict(zip(chosen, parts, strict=True)))
-    return Sides(rows, np.arange(rows.y.size), split)
+    split = sides.split
+    chosen = [_spread(getattr(split, name), most) for name, most in SMALL.items()]
+    rows = sides.rows.take(np.concatenate(chosen))
+    ends = np.cumsum([part.size for part in chosen])
+    train, validation, held_out = (np.arange(end - part.size, end) for end, part in zip(ends, chosen, strict=True))
+    small = replace(split, train=train, validation=validation, held_out=held_out, embargoed=0)
+    return Sides(rows, np.arange(rows.y.size), small)
+
+
+def _spread(index: np.ndarray, most: int) -> np.ndarray:
+    return np.asarray(index[np.linspace(0, index.size - 1, min(most, index.size)).astype(int)])
 
 
 def _mutate(sides: Sides, rng: np.random.Generator) -> Sides:

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from setpoint.core.digest import digest, digest_file
-from setpoint.core.errors import ModelCorrupt, NameUnknown
+from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner, Model
 from setpoint.learn.encode import Encoder
 from setpoint.learn.threshold import Threshold
 from setpoint.measure.calibrators import CalibrationMap
+from setpoint.registry.models import check_files, seal
 
-MANIFEST, BODY, MODEL = "manifest.json", "scorer.json", "model"
+BODY, MODEL = "scorer.json", "model"
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ class Scorer:
         inside.mkdir(parents=True, exist_ok=True)
         self.model.save(inside)
         (folder / BODY).write_text(json.dumps(self._body(), sort_keys=True, indent=1, allow_nan=False) + "\n")
-        files = _digests(folder)
-        (folder / MANIFEST).write_text(json.dumps(files, sort_keys=True, indent=1) + "\n")
-        return digest(files)
+        return seal(folder)
 
     @property
     def digest(self) -> str:
@@ -97,42 +95,16 @@ def load_scorer(folder: Path, learners: Mapping[str, Learner], *, expected: str 
     Raises ModelCorrupt when a file is missing, added or changed, or when the digest is not `expected`; NameUnknown
     when its learner is not among `learners`.
     """
-    try:
-        listed = json.loads((folder / MANIFEST).read_text())
-        found = _digests(folder)
-        if listed != found:
-            changed = sorted(name for name in {*listed, *found} if listed.get(name) != found.get(name))
-            raise _corrupt(folder, f"These files are not what was saved: {', '.join(changed)}")
-        if expected is not None and digest(found) != expected:
-            raise _corrupt(folder, f"The files have the digest {digest(found)}, not {expected}")
-        body = json.loads((folder / BODY).read_text())
-        name = body["learner"]
-        if name not in learners:
-            raise NameUnknown("learner", name, learners, where=f"The model {folder.name}")
-        return Scorer(
-            encoder=Encoder.from_dict(body["encoder"]),
-            model=learners[name].load(folder / MODEL),
-            calibration=CalibrationMap.from_dict(body["calibration"]),
-            threshold=Threshold.from_dict(body["threshold"]),
-            learner=name,
-            trained=(int(body["trained"][0]), int(body["trained"][1])),
-        )
-    except (OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
-        raise _corrupt(folder, f"A file cannot be read: {error}") from error
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): digest_file(path)
-        for path in files
-        if path.relative_to(folder).as_posix() != MANIFEST
-    }
-
-
-def _corrupt(folder: Path, problem: str) -> ModelCorrupt:
-    return ModelCorrupt(
-        f"The model in {folder.name} is damaged. {problem}.",
-        expected="the files as they were saved",
-        hint="Restore them from a copy or train again; a changed model never decides.",
+    check_files(folder, expected=expected)
+    body = json.loads((folder / BODY).read_text())
+    name = body["learner"]
+    if name not in learners:
+        raise NameUnknown("learner", name, learners, where=f"The model {folder.name}")
+    return Scorer(
+        encoder=Encoder.from_dict(body["encoder"]),
+        model=learners[name].load(folder / MODEL),
+        calibration=CalibrationMap.from_dict(body["calibration"]),
+        threshold=Threshold.from_dict(body["threshold"]),
+        learner=name,
+        trained=(int(body["trained"][0]), int(body["trained"][1])),
     )

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from setpoint.core.errors import NothingYet
+from setpoint.core.errors import DataError, NothingYet
 from setpoint.core.times import DAY
 from setpoint.data.splits import Split, split_by_time
 from setpoint.declare.plan import Plan
+from setpoint.features.training_set import TrainingSet
 from setpoint.labels.join import CENSORED, KNOWN, UNKNOWN, VOID
 from setpoint.learn.encode import Encoder
-
-if TYPE_CHECKING:
-    from setpoint.features.training_set import TrainingSet
 
 
 @dataclass(frozen=True)
@@ -118,13 +115,16 @@ def divide(plan: Plan, examples: TrainingSet, *, held_out_from: int | None = Non
             expected=f"at least {plan.minimum_rows}",
             hint="Wait for labels to mature, or decide on a longer history.",
         )
-    split = split_by_time(
-        rows.at,
-        embargo=plan.embargo,
-        held_out_share=plan.held_out,
-        validation_share=plan.validation,
-        start=held_out_from,
-    )
+    try:
+        split = split_by_time(
+            rows.at,
+            plan.embargo,
+            held_out_share=plan.held_out,
+            validation_share=plan.validation,
+            start=held_out_from,
+        )
+    except DataError as error:
+        raise NothingYet(error.problem, expected=error.expected, hint=error.hint) from error
     for name in ("train", "validation", "held_out"):
         y = rows.y[getattr(split, name)]
         if y.size == 0 or y.min() == y.max():
@@ -142,7 +142,7 @@ def count_rows(examples: TrainingSet, sides: Sides) -> dict[str, int]:
     split = sides.split
     used = {"train": split.train.size, "validation": split.validation.size, "held_out": split.held_out.size}
     left_out = {
-        "embargo": sides.rows.y.size - sum(used.values()),
+        "embargo": split.embargoed,
         "void": (mature & (state == VOID)).sum(),
         "censored": (mature & (state == CENSORED)).sum(),
         "unknown": (mature & (state == UNKNOWN)).sum(),

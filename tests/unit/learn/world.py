@@ -130,7 +130,6 @@ def make_examples(
         features=pa.table(features),
         labels=labels,
         snapshot_digest=digest({"snapshot": seed}),
-        digest=digest({"training set": [n, days, seed, skill]}),
     )
 
 

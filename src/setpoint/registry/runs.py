@@ -1,0 +1,88 @@
+"""Runs: what a training was given, what came out, on what it ran and what it cost."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import Any
+
+from setpoint.core.errors import NameUnknown
+from setpoint.core.ids import derived
+from setpoint.core.ports import Metadata
+from setpoint.registry.steps import code_digest
+
+NOUN = "run"
+
+
+@cache
+def environment() -> dict[str, Any]:
+    """Python, the platform and every installed package with its version.
+
+    >>> sorted(environment())
+    ['implementation', 'machine', 'packages', 'platform', 'python']
+    """
+    packages = {
+        str(found.metadata["Name"]).lower(): found.version
+        for found in importlib.metadata.distributions()
+        if found.metadata["Name"]
+    }
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.system(),
+        "machine": platform.machine(),
+        "packages": dict(sorted(packages.items())),
+    }
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training. Its identity is what it was given; what was measured (CPU, memory, the machine) is not part of it.
+
+    `parameters` hold the recipe, `metrics` the held-out metrics by name; `inputs` the digests of plan, snapshot and
+    training set. `at` is when it ran by the system's clock.
+    """
+
+    system: str
+    model: str
+    at: int
+    seed: int
+    inputs: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    cpu_seconds: float | None = None
+    peak_mb: float | None = None
+    code: str = field(default_factory=code_digest)
+    environment: Mapping[str, Any] = field(default_factory=environment)
+
+    @property
+    def id(self) -> str:
+        """The identity of the run: the same inputs, code and seed give the same one."""
+        given = [f"{name}={value}" for name, value in sorted(self.inputs.items())]
+        return derived("run", self.system, self.model, self.code, str(self.seed), *given)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as JSON-like data."""
+        return {"run": self.id, **asdict(self)}
+
+
+def put(metadata: Metadata, run: Run) -> str:
+    """Store a run; gives its identity. The same run again replaces what was measured."""
+    metadata.put(NOUN, run.id, run.to_dict())
+    return run.id
+
+
+def get(metadata: Metadata, run: str) -> dict[str, Any]:
+    """The document of a run; raises NameUnknown when there is none."""
+    found = metadata.get(NOUN, run)
+    if found is None:
+        raise NameUnknown("run", run, [each["run"] for each in metadata.find(NOUN)], where="The registry")
+    return found
+
+
+def runs_of(metadata: Metadata, model: str) -> list[dict[str, Any]]:
+    """The runs that gave a model, in order of writing."""
+    return metadata.find(NOUN, model=model)
