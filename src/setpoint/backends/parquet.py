@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Sequence
@@ -82,13 +83,31 @@ class ParquetTables:
         return self._root.joinpath(*[_checked(step) for step in name.split("/")])
 
     def _read_one(self, name: str, part: str, columns: Sequence[str] | None) -> pa.Table:
-        with pq.ParquetFile(self._folder(name) / (part + _SUFFIX)) as file:
-            schema = file.schema_arrow
-            for column in columns or ():
-                if column not in schema.names:
-                    raise NameUnknown("column", column, schema.names, where=f"The part {part!r} of the set {name!r}")
-            rows = file.read(columns=None if columns is None else list(columns))
-        return rows if columns is None else rows.select(list(columns))
+        try:
+            with pq.ParquetFile(self._folder(name) / (part + _SUFFIX)) as file:
+                schema = _schema(file)
+                for column in columns or ():
+                    if column not in schema.names:
+                        raise NameUnknown("column", column, schema.names, where=f"Part {part!r} of the set {name!r}")
+                rows = file.read(columns=None if columns is None else list(columns))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(
+                f"Part {part!r} of the set {name!r} cannot be read: {str(error).splitlines()[0]}.",
+                expected="the file as it was written",
+                hint="Restore it from a copy, or delete the part and make it again.",
+            ) from error
+        if columns is not None:
+            rows = rows.select(list(columns))
+            schema = pa.schema([schema.field(column) for column in columns], schema.metadata)
+        return rows if rows.schema == schema else rows.cast(schema)
+
+
+def _schema(file: pq.ParquetFile) -> pa.Schema:
+    """The columns with the types they were written with: Parquet has no seconds, and would give milliseconds."""
+    stored = (file.metadata.metadata or {}).get(b"ARROW:schema")
+    if stored is None:
+        return file.schema_arrow
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(stored)))
 
 
 def _checked(name: str) -> str:
