@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from setpoint.core import times
 from setpoint.declare.plan import Plan
-from setpoint.watch.incidents import LABEL, Incident
+from setpoint.watch.finding import LABEL
+from setpoint.watch.incidents import Incident
 
 FIRST, SCHEDULED, ALARM = "first", "scheduled", "alarm"
 

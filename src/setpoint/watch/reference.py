@@ -18,8 +18,13 @@ from setpoint.core.records import FEATURE
 from setpoint.watch.finding import FEATURE as FEATURE_LEVEL
 from setpoint.watch.finding import PREDICTION
 
+Numbers = npt.NDArray[np.float64]
+
 NUMBER, TEXT = "number", "text"
 BINS = 32
+QUANTILES, TAILS = 24, 4
+"""Where values are many: bins of equal mass, and bins beyond either end for what a longer time brings."""
+
 LEVELS = 200
 KNOWN_LEVELS = 20_000
 """A text column with more values than this is open-ended: an unseen one is nothing to remark."""
@@ -35,7 +40,7 @@ class ColumnReference:
     """One column of the reference.
 
     A number has inner `edges`, and its bin i holds edges[i-1] <= x < edges[i]; a text has `levels`, and its last bin
-    holds all others. `low` and `high` fence what is plausible: the 0.5 % and 99.5 % quantiles, moved out by twice
+    holds all others. `low` and `high` fence what is plausible: the 0.5 % and 99.5 % quantiles, moved out by four times
     their distance, and never inside the training range. `known` are all values of a text in training (empty: too
     many).
     """
@@ -151,7 +156,7 @@ def make_reference(
     return Reference(int(times.min()), int(times.max()), int(times.size), tuple(columns))
 
 
-def as_floats(values: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
+def as_floats(values: pa.ChunkedArray | pa.Array) -> Numbers:
     """A column of numbers or truth values as floats; NULL is NaN.
 
     >>> as_floats(pa.array([1.5, None]))
@@ -165,19 +170,19 @@ def as_floats(values: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.float64]:
     return np.asarray(found, dtype=np.float64)
 
 
-def _number(name: str, values: npt.NDArray[np.float64], level: str, before: ColumnReference | None) -> ColumnReference:
+def _number(name: str, values: Numbers, level: str, before: ColumnReference | None) -> ColumnReference:
     present = values[~np.isnan(values)]
-    low = high = 0.0
+    low = high = spread = 0.0
     if present.size:
         sample = np.sort(present[:: 1 + present.size // SAMPLE])
-        near, far = np.quantile(sample, [0.005, 0.995])
-        low = min(near - 2 * (far - near), float(present.min()))
-        high = max(far + 2 * (far - near), float(present.max()))
+        near, far = np.quantile(_without_the_usual(sample), [0.005, 0.995])
+        spread = float(far - near)
+        low, high = min(near - 4 * spread, float(present.min())), max(far + 4 * spread, float(present.max()))
     if before is not None and before.kind == NUMBER:
         edges = before.edges
         low, high = (min(low, before.low), max(high, before.high)) if present.size else (before.low, before.high)
     else:
-        edges = _edges(sample) if present.size else ()
+        edges = _edges(sample, spread) if present.size else ()
     counts = np.bincount(np.searchsorted(edges, present, side="right"), minlength=len(edges) + 1)
     return ColumnReference(
         name,
@@ -191,12 +196,23 @@ def _number(name: str, values: npt.NDArray[np.float64], level: str, before: Colu
     )
 
 
-def _edges(ascending: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    """Inner edges: between all values when they are few, else at quantiles."""
+def _without_the_usual(ascending: Numbers) -> Numbers:
+    """The values other than the one that more than half of them have, if any are left: most hours have no rain."""
+    usual = ascending[ascending.size // 2]
+    others = ascending[ascending != usual]
+    return others if 0 < others.size < ascending.size / 2 else ascending
+
+
+def _edges(ascending: Numbers, spread: float) -> tuple[float, ...]:
+    """Inner edges: between all values when they are few; else at quantiles, and by steps of `spread` beyond them."""
     distinct = np.unique(ascending)
-    if distinct.size > BINS:
-        distinct = np.unique(np.append(ascending[0], np.quantile(ascending, np.arange(1, BINS) / BINS)))
-    return tuple(distinct[1:].tolist())
+    if distinct.size <= BINS:
+        return tuple(distinct[1:].tolist())
+    inner = np.quantile(ascending, np.arange(1, QUANTILES) / QUANTILES)
+    first, last = float(ascending[0]), float(ascending[-1])
+    steps = np.arange(TAILS) * spread / TAILS
+    beyond = np.concatenate([first - steps, inner, np.nextafter(last, np.inf) + steps])
+    return tuple(np.unique(beyond).tolist())
 
 
 def _text(name: str, values: pa.ChunkedArray, before: ColumnReference | None) -> ColumnReference:

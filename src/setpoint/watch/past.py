@@ -1,0 +1,90 @@
+"""The days a monitor compares with, stacked into matrices: row per day, oldest first, today last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from setpoint.core.times import DAY
+from setpoint.watch.reference import Reference
+from setpoint.watch.summarise import DaySummary
+
+Numbers = npt.NDArray[np.float64]
+
+HISTORY = 70
+"""Days of history that monitors make use of: four weeks to compare with, four to learn what is usual, and some gap."""
+
+GAP = 3
+"""Days before today that are left out of what is usual, so that a fault of yesterday is not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """History and today as matrices. `weekday` starts on a Thursday (the epoch's); `model` numbers who decided."""
+
+    reference: Reference
+    at: npt.NDArray[np.int64]
+    rows: Numbers
+    degraded: Numbers
+    counts: Numbers
+    nulls: Numbers
+    strange: Numbers
+    single: npt.NDArray[np.bool_]
+    weekday: npt.NDArray[np.int64]
+    model: npt.NDArray[np.int64]
+
+    @property
+    def days(self) -> int:
+        """How many days there are, today included."""
+        return int(self.at.size)
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """The place of each column's first bin."""
+        return self.reference.offsets[:-1]
+
+    def by_column(self, counts: Numbers) -> Numbers:
+        """The sum over the bins of each column, in the last axis."""
+        return np.asarray(np.add.reduceat(counts, self.starts, axis=-1))
+
+    def spread(self, of_column: Numbers) -> Numbers:
+        """One number per column repeated for each of its bins, in the last axis."""
+        return np.repeat(of_column, np.diff(self.reference.offsets), axis=-1)
+
+    def earlier(self, length: int) -> slice:
+        """The last `length` days before today that are not within the gap."""
+        end = self.days - 1 - GAP
+        return slice(max(0, end - length), max(0, end))
+
+
+def stack(reference: Reference, history: Sequence[DaySummary], today: DaySummary) -> Past:
+    """The past of a day: the summaries before it that are counted into the same bins, and itself.
+
+    >>> from setpoint.watch.summarise import summarise
+    >>> from setpoint.watch.reference import make_reference
+    >>> import pyarrow as pa
+    >>> reference = make_reference(pa.table({"temp": [10.0, 12.0]}), [0.1, 0.3], [0, 1])
+    >>> log = pa.table({"feature.temp": [12.0, None], "score": [0.1, 0.1]})
+    >>> days = [summarise(reference, log, at=k * DAY) for k in range(3)]
+    >>> stack(reference, days[:2], days[2]).counts.shape
+    (3, 4)
+    """
+    kept = [day for day in history if day.layout == today.layout and day.at < today.at][-HISTORY:]
+    days = [*kept, today]
+    names = {name: code for code, name in enumerate(dict.fromkeys(day.model for day in days))}
+    at = np.array([day.at for day in days], dtype=np.int64)
+    return Past(
+        reference=reference,
+        at=at,
+        rows=np.array([day.rows for day in days], dtype=np.float64),
+        degraded=np.array([day.degraded for day in days], dtype=np.float64),
+        counts=np.array([day.counts for day in days], dtype=np.float64),
+        nulls=np.array([day.nulls for day in days], dtype=np.float64),
+        strange=np.array([day.strange for day in days], dtype=np.float64),
+        single=np.array([day.single for day in days], dtype=np.bool_),
+        weekday=at // DAY % 7,
+        model=np.array([names[day.model] for day in days], dtype=np.int64),
+    )

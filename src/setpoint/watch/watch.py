@@ -1,0 +1,51 @@
+"""Story: what is wrong today? The day's counts and the late labels against what the past leads one to expect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from setpoint.core.times import DAY
+from setpoint.declare.plan import Plan
+from setpoint.watch.diagnose import with_causes
+from setpoint.watch.drift import check_drift
+from setpoint.watch.finding import Finding
+from setpoint.watch.integrity import check_integrity
+from setpoint.watch.past import stack
+from setpoint.watch.performance import QualityWindow, check_quality
+from setpoint.watch.reference import Reference
+from setpoint.watch.summarise import DaySummary
+
+SHARES = {"integrity": 0.45, "columns": 0.25, "score": 0.10, "labels": 0.20}
+"""How the alarm budget is spent. Integrity comes first: pipelines break more often than the world does."""
+
+
+def watch(
+    plan: Plan,
+    *,
+    reference: Reference,
+    today: DaySummary,
+    history: Sequence[DaySummary],
+    quality: QualityWindow | None,
+    now: int,
+) -> list[Finding]:
+    """What the monitors find at a tick, with the cause each finding is suspected to have.
+
+    `history` are the summaries of the ticks before, oldest first; the last 70 count. `quality` are the mature
+    decisions of the models that were live. Nothing is found where there is too little past to tell.
+    """
+    alpha = budget(plan)
+    past = stack(reference, history, today)
+    findings = check_integrity(past, alpha=alpha["integrity"])
+    findings += check_drift(past, alpha_column=alpha["columns"], alpha_score=alpha["score"])
+    if quality is not None:
+        findings += check_quality(quality.until(now - plan.system.label.within), alpha=alpha["labels"])
+    return with_causes(findings, plan.system)
+
+
+def budget(plan: Plan) -> dict[str, float]:
+    """The chance of a false alarm that each group of monitors may take at one tick.
+
+    The declared alarms per month over the ticks of thirty days, shared out.
+    """
+    each = plan.alarms_per_month * plan.tick / (30 * DAY)
+    return {name: share * each for name, share in SHARES.items()}
