@@ -11,6 +11,7 @@ SetpointError
         NaiveTime               a time without a zone
         BatchRefused            a batch refused whole: too many of its rows break the contract
     RequestInvalid              a request that cannot be decided (also ValueError)
+        OutcomeConflict         an outcome that contradicts the one already recorded
     ModelCorrupt                a model file that is not what was registered
     GateRefused                 a model that may not be promoted
     LogUnavailable              the decision log cannot be written (also OSError)
@@ -133,6 +134,12 @@ class RequestInvalid(SetpointError, ValueError):
     ) -> None:
         self.field = field
         super().__init__(problem, expected=expected, hint=hint)
+
+
+class OutcomeConflict(RequestInvalid):
+    """An outcome that contradicts the one already recorded."""
+
+    code = "outcome-conflict"
 
 
 class ModelCorrupt(SetpointError):

@@ -1,0 +1,1 @@
+"""Decisions: one at a time within a time limit, or many at once, each leaving a record before it is answered."""

@@ -1,0 +1,98 @@
+"""Many decisions at once: the rows of the decision log that the same requests, one by one, would leave."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.records import FEATURE, FIELD, RULE
+from setpoint.data.arrays import Array, Mask
+from setpoint.serve.fallback import MODEL_FAILED, NO_MODEL, RULE_THRESHOLD, rules_act
+from setpoint.serve.route import choose_route
+from setpoint.serve.snapshot import Scorer, Serving
+
+_ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)
+_logger = logging.getLogger("setpoint.serve")
+
+
+def decide_many(requests: pa.Table, at: Array, features: pa.Table, serving: Serving) -> pa.Table:
+    """The decision log's rows for many requests, each taken at its own time with its own row of features.
+
+    Score, threshold, action, model and reason of each row are those that `decide` gives for it alone. The identity of
+    a decision is derived from its system and key, so that deciding again gives the same.
+    """
+    route = choose_route(serving)
+    fields = requests.select(list(serving.plan.fields))
+    scores, failed = np.full(len(at), math.nan), np.ones(len(at), dtype=bool)
+    thresholds = np.full(len(at), RULE_THRESHOLD)
+    reason = NO_MODEL
+    if route.scorer is not None and len(at):
+        reason = MODEL_FAILED
+        scores = _scores(route.scorer, features, len(at))
+        failed = ~((scores >= 0.0) & (scores <= 1.0))
+        thresholds = np.where(failed, RULE_THRESHOLD, route.scorer.threshold.of(fields, len(at)))
+    if failed.any():
+        scores = np.where(failed, rules_act(serving, fields, features, at).astype(np.float64), scores)
+    key = requests[serving.key]
+    columns = {
+        "decision_id": decision_ids(serving.system, key),
+        "key": key,
+        "at": pa.array(at, pa.int64()),
+        "score": pa.array(scores, pa.float64()),
+        "acted": pa.array(scores >= thresholds, pa.bool_()),
+        "threshold": pa.array(thresholds, pa.float64()),
+        "model": _either(failed, RULE, serving.model),
+        "arm": _either(failed, route.arm, route.arm),
+        "propensity": pa.array(np.full(len(at), route.propensity)),
+        "degraded": _either(failed, reason, ""),
+    }
+    columns |= {FIELD + name: fields[name] for name in serving.plan.fields}
+    columns |= {FEATURE + name: features[name] for name in serving.plan.features}
+    return pa.table(columns)
+
+
+def decision_ids(system: str, keys: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The identity of each decision: `ids.derived("d", system, key)`, spelled for all of them at once.
+
+    >>> from setpoint.core.ids import derived
+    >>> decision_ids("flights", pa.array(["UA1545"]))[0].as_py() == derived("d", "flights", "UA1545")
+    True
+    """
+    texts = keys.to_pylist()
+    start = f"{system}\x1f".encode()
+    hashed = b"".join([hashlib.blake2b(start + str(text).encode(), digest_size=14).digest() for text in texts])
+    bits = np.unpackbits(np.frombuffer(hashed, dtype=np.uint8).reshape(len(texts), 14), axis=1)[:, :110]
+    digits = bits.reshape(len(texts), 22, 5) @ np.array([16, 8, 4, 2, 1], dtype=np.uint8)
+    spelled = np.empty((len(texts), 24), dtype=np.uint8)
+    spelled[:, 0], spelled[:, 1] = ord("d"), ord("_")
+    spelled[:, 2:] = _ALPHABET[digits]
+    offsets = np.arange(0, 24 * len(texts) + 1, 24, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(spelled))
+
+
+def _scores(scorer: Scorer, features: pa.Table, rows: int) -> Array:
+    """The score of each row; NaN for a row on which the model fails, whatever it does to the others."""
+    try:
+        return np.asarray(scorer.score(features), dtype=np.float64)
+    except Exception:  # a model is foreign code: the rows that it can score are scored
+        _logger.warning("The model %s failed on a batch of %d rows.", scorer.digest, rows, exc_info=True)
+    return np.array([_score(scorer, row) for row in features.to_pylist()], dtype=np.float64)
+
+
+def _score(scorer: Scorer, row: dict[str, object]) -> float:
+    try:
+        return float(scorer.score_row(row))
+    except Exception:  # foreign code, as above
+        _logger.debug("The model %s failed on a row.", scorer.digest, exc_info=True)
+        return math.nan
+
+
+def _either(failed: Mask, where: str, otherwise: str) -> pa.Array:
+    if where == otherwise or failed.all() or not failed.any():
+        return pa.repeat(pa.scalar(where if where == otherwise or failed.any() else otherwise), len(failed))
+    return pc.if_else(pa.array(failed), pa.scalar(where), pa.scalar(otherwise))

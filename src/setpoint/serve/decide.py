@@ -1,0 +1,151 @@
+"""The story of one decision: read the request, see, score, act, write it down; only then is it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from setpoint.core import ids
+from setpoint.core.clock import stopwatch
+from setpoint.core.ports import Clock, Segments
+from setpoint.core.records import RULE, DecisionRecord
+from setpoint.core.times import iso
+from setpoint.serve.fallback import NO_MODEL, RULE_THRESHOLD, rule_acts
+from setpoint.serve.log import encode_record
+from setpoint.serve.request import read_request
+from setpoint.serve.route import Route, choose_route
+from setpoint.serve.runner import Runner
+from setpoint.serve.snapshot import Features, Serving
+
+NO_ACTION = "none"
+"""The action of a decision that does not act."""
+
+SHARE_OF_SCORING = 0.9
+"""How much of the declared latency may be gone when the score is there: the rest is for the rule, log and answer."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided. `action` is the declared action, or "none"; `degraded` says why the model did not decide.
+
+    `model` is the digest of the model, or "rule"; `at` the time of the decision in microseconds.
+    """
+
+    id: str
+    key: str
+    at: int
+    score: float
+    action: str
+    model: str
+    arm: str
+    propensity: float
+    degraded: str
+
+    @property
+    def acted(self) -> bool:
+        """Whether the action is to be taken."""
+        return self.action != NO_ACTION
+
+    def to_dict(self) -> dict[str, Any]:
+        """The decision as JSON-like data."""
+        return {
+            "id": self.id,
+            "key": self.key,
+            "at": iso(self.at),
+            "score": self.score,
+            "action": self.action,
+            "acted": self.acted,
+            "model": self.model,
+            "arm": self.arm,
+            "propensity": self.propensity,
+            "degraded": self.degraded,
+        }
+
+
+def decide(
+    request: Mapping[str, Any],
+    *,
+    serving: Serving,
+    features: Features,
+    clock: Clock,
+    log: Segments,
+    runner: Runner,
+) -> Decision:
+    """The decision on a request, in the log before it is given.
+
+    Raises RequestInvalid for a request that cannot be decided and LogUnavailable when the log cannot be written: then
+    nothing was decided. A model that is missing, fails or is too slow leaves the decision to the fallback rule.
+    """
+    began = stopwatch()
+    fields = read_request(request, serving.plan)
+    at, positions = clock.now(), features.positions()
+    seen = features.read(fields, at)
+    route = choose_route(serving)
+    verdict = judge(serving, route, fields, seen, at=at, began=began, runner=runner)
+    record = DecisionRecord(
+        decision_id=ids.new("d"),
+        system=serving.system,
+        key=str(fields[serving.key]),
+        at=at,
+        fields=fields,
+        features=seen,
+        score=verdict.score,
+        acted=verdict.acted,
+        action=serving.action if verdict.acted else NO_ACTION,
+        threshold=verdict.threshold,
+        model=verdict.model,
+        arm=route.arm,
+        propensity=route.propensity,
+        degraded=verdict.degraded,
+        positions=positions,
+        latency_us=(stopwatch() - began) // 1000,
+    )
+    log.append(encode_record(record))
+    return Decision(
+        id=record.decision_id,
+        key=record.key,
+        at=record.at,
+        score=record.score,
+        action=record.action,
+        model=record.model,
+        arm=record.arm,
+        propensity=record.propensity,
+        degraded=record.degraded,
+    )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A score against its threshold, who gave it, and why it was not the model."""
+
+    score: float
+    threshold: float
+    model: str
+    degraded: str
+
+    @property
+    def acted(self) -> bool:
+        """Whether the score reaches the threshold."""
+        return self.score >= self.threshold
+
+
+def judge(
+    serving: Serving,
+    route: Route,
+    fields: Mapping[str, Any],
+    seen: Mapping[str, Any],
+    *,
+    at: int,
+    began: int,
+    runner: Runner,
+) -> Verdict:
+    """The model's verdict within the time that is left since `began`, or the rule's."""
+    degraded = NO_MODEL
+    if route.scorer is not None:
+        budget = serving.budget_us
+        left = None if budget is None else budget * SHARE_OF_SCORING - (stopwatch() - began) / 1000
+        score, degraded = runner.run(route.scorer, seen, left_us=left)
+        if not degraded:
+            return Verdict(score, route.scorer.threshold.of_one(fields), serving.model, "")
+    return Verdict(float(rule_acts(serving, fields, seen, at)), RULE_THRESHOLD, RULE, degraded)

@@ -1,0 +1,138 @@
+"""Runs a model within a time limit: in place while it has proved quick, in a thread that can be left behind if not."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Mapping
+from queue import SimpleQueue
+from typing import Any
+
+from setpoint.core.clock import stopwatch
+from setpoint.serve.fallback import MODEL_FAILED, TOO_SLOW
+from setpoint.serve.snapshot import Scorer
+
+PROBATION = 20
+"""Calls of a model that are timed in the thread before any is made in place."""
+
+MARGIN = 4
+"""A model runs in place while this many times its slowest recent call fits into what is left of the limit."""
+
+FORGETTING = 0.999
+"""By how much the slowest recent call is worth less with each further call."""
+
+_logger = logging.getLogger("setpoint.serve")
+
+
+class Runner:
+    """Scores one row at a time for one process, and answers in time whatever the model does.
+
+    A thread can be waited for, a call in place cannot be left: so a model's first calls, and all calls of one that is
+    not quick, go through a thread (about 25 us of CPU each). A call that outlives its limit is left to itself and
+    answered "too-slow", as are the calls that come while it lasts; a new model gets a new thread. The price of calling
+    quick models in place: one that turns from quick to slow is late once, for as long as that call takes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._state = _State(None)
+
+    def run(self, scorer: Scorer, features: Mapping[str, Any], *, left_us: float | None) -> tuple[float, str]:
+        """The score of a row, and why there is none ("" when there is); `left_us` None waits as long as it takes."""
+        if left_us is not None and left_us <= 0:
+            return math.nan, TOO_SLOW
+        state = self._of(scorer)
+        if left_us is None or state.quick(left_us):
+            return state.call(scorer, features)
+        return state.ask(scorer, features, left_us)
+
+    def close(self) -> None:
+        """Let the thread end when it is done with what it does."""
+        with self._lock:
+            self._state.end()
+            self._state = _State(None)
+
+    def _of(self, scorer: Scorer) -> _State:
+        state = self._state
+        if state.scorer is scorer:
+            return state
+        with self._lock:
+            if self._state.scorer is not scorer:
+                self._state.end()
+                self._state = _State(scorer)
+            return self._state
+
+
+class _Call:
+    """One call on its way through the thread."""
+
+    __slots__ = ("done", "features", "found")
+
+    def __init__(self, features: Mapping[str, Any]) -> None:
+        self.features = features
+        self.found: tuple[float, str] = (math.nan, TOO_SLOW)
+        self.done = threading.Lock()
+        self.done.acquire()
+
+
+class _State:
+    """What is known of one model's pace, and its thread."""
+
+    def __init__(self, scorer: Scorer | None) -> None:
+        self.scorer = scorer
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._free = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._overdue = False
+        self._seen, self._slowest = 0, 0.0
+        self._told = False
+
+    def quick(self, left_us: float) -> bool:
+        return self._seen >= PROBATION and self._slowest * MARGIN <= left_us
+
+    def call(self, scorer: Scorer, features: Mapping[str, Any]) -> tuple[float, str]:
+        """The score, however long it takes."""
+        began = stopwatch()
+        try:
+            score = float(scorer.score_row(features))
+        except Exception:  # a model is foreign code: whatever it raises, the rule decides instead
+            _logger.log(
+                logging.DEBUG if self._told else logging.WARNING,
+                "The model %s failed on a row and the rule decided.",
+                scorer.digest,
+                exc_info=True,
+            )
+            self._told = True
+            score = math.nan
+        self._slowest = max((stopwatch() - began) / 1000, self._slowest * FORGETTING)
+        self._seen += 1
+        return (score, "") if 0.0 <= score <= 1.0 else (math.nan, MODEL_FAILED)
+
+    def ask(self, scorer: Scorer, features: Mapping[str, Any], left_us: float) -> tuple[float, str]:
+        """The score by way of the thread, if it comes in time."""
+        until = stopwatch() + left_us * 1000
+        if self._overdue or not self._free.acquire(timeout=left_us / 1e6):
+            return math.nan, TOO_SLOW
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._work, args=(scorer,), name="setpoint-model", daemon=True)
+            self._thread.start()
+        call = _Call(features)
+        self._calls.put(call)
+        if call.done.acquire(timeout=max(0.0, (until - stopwatch()) / 1e9)):
+            return call.found
+        self._overdue = True
+        if call.done.acquire(blocking=False):  # it ended just now, before it could see that it is overdue
+            self._overdue = False
+            return call.found
+        return math.nan, TOO_SLOW
+
+    def end(self) -> None:
+        self._calls.put(None)
+
+    def _work(self, scorer: Scorer) -> None:
+        while (call := self._calls.get()) is not None:
+            call.found = self.call(scorer, call.features)
+            call.done.release()
+            self._overdue = False
+            self._free.release()

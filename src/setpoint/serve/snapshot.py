@@ -1,0 +1,104 @@
+"""What decides: an immutable snapshot of plan and model. A request keeps the snapshot it started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.core.records import RULE
+from setpoint.declare.plan import Plan
+from setpoint.declare.release import Rule
+
+
+class Threshold(Protocol):
+    """The probability from which acting pays, for many requests or one; the two agree."""
+
+    def of(self, fields: pa.Table | None, n: int) -> np.ndarray:
+        """The threshold of each of `n` rows of request fields."""
+        ...
+
+    def of_one(self, fields: Mapping[str, Any]) -> float:
+        """The threshold of one request."""
+        ...
+
+
+class Scorer(Protocol):
+    """A model ready to score, for many rows of features or one; the two agree where it is row-exact."""
+
+    @property
+    def digest(self) -> str:
+        """The identity of the model."""
+        ...
+
+    @property
+    def threshold(self) -> Threshold:
+        """From which score it acts."""
+        ...
+
+    def score(self, features: pa.Table) -> np.ndarray:
+        """The probability of each row."""
+        ...
+
+    def score_row(self, values: Mapping[str, Any]) -> float:
+        """The probability of one row."""
+        ...
+
+
+class Features(Protocol):
+    """Feature values as of a time, for one request: a number that is NULL is NaN, a text that is NULL is None."""
+
+    def read(self, fields: Mapping[str, Any], at: int) -> Mapping[str, Any]:
+        """The value of each feature."""
+        ...
+
+    def positions(self) -> Mapping[str, int]:
+        """The position in each source's log up to which values can be seen."""
+        ...
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A plan and the model that decides by it (None: the fallback rule does). `epoch` counts what was published.
+
+    Swapping the model is assigning another snapshot: decisions under way finish with theirs.
+    """
+
+    plan: Plan
+    scorer: Scorer | None = None
+    epoch: int = 0
+
+    @property
+    def system(self) -> str:
+        """The name of the system."""
+        return self.plan.system.name
+
+    @cached_property
+    def model(self) -> str:
+        """The digest of the model, or "rule"."""
+        return RULE if self.scorer is None else self.scorer.digest
+
+    @property
+    def key(self) -> str:
+        """The request field that identifies what is decided."""
+        return self.plan.system.decide.key
+
+    @property
+    def rule(self) -> Rule:
+        """What decides when no model can."""
+        return self.plan.system.release.fallback
+
+    @property
+    def action(self) -> str:
+        """What is done where the score reaches the threshold."""
+        return self.plan.system.goal.act.name
+
+    @cached_property
+    def budget_us(self) -> int | None:
+        """The most microseconds a decision may take, as the guardrails on latency say; None when there is none."""
+        limits = [rail.threshold for rail in self.plan.system.goal.must if rail.metric.name == "latency"]
+        return int(min(limits)) if limits else None
