@@ -64,22 +64,28 @@ def check_drift(past: Past, *, alpha_column: float, alpha_score: float) -> list[
 
     Columns with several statistics share the column's alpha equally among them (Bonferroni).
     """
-    columns = past.reference.columns
-    score = np.array([column.level == PREDICTION for column in columns])
-    number = np.array([column.kind == NUMBER for column in columns])
-    nobody = np.zeros_like(past.model)
-    of_columns = [shape(past, nobody), location(past, nobody, days=7)]
-    of_score = [shape(past, past.model), location(past, past.model, days=1), location(past, past.model, days=7)]
+    score = np.array([column.level == PREDICTION for column in past.reference.columns])
+    findings: list[Finding] = []
+    if (~score).any():
+        columns = past.select(np.flatnonzero(~score))
+        nobody = np.zeros_like(past.model)
+        shifts = [shape(columns, nobody), location(columns, nobody, days=7)]
+        tests = len(columns.reference.columns) + sum(c.kind == NUMBER for c in columns.reference.columns)
+        findings += _found(columns, shifts, alpha=alpha_column / tests)
+    if score.any():
+        scores = past.select(np.flatnonzero(score))
+        by = past.model
+        shifts = [shape(scores, by), location(scores, by, days=1), location(scores, by, days=7)]
+        findings += _found(scores, shifts, alpha=alpha_score / 3)
+    return findings
+
+
+def _found(past: Past, shifts: list[Shift], *, alpha: float) -> list[Finding]:
     findings = []
-    tests = int((~score).sum()) + int((number & ~score).sum())
-    for chosen, shifts, alpha in (
-        (np.flatnonzero(~score), of_columns, alpha_column / max(tests, 1)),
-        (np.flatnonzero(score), of_score, alpha_score / 3),
-    ):
-        for i in chosen:
-            found = [s for s in shifts if s.p_value[i] < alpha and s.effect[i] >= s.least]
-            if found:
-                findings.append(_finding(past, int(i), found, alpha=alpha))
+    for i in range(len(past.reference.columns)):
+        beyond = [s for s in shifts if s.p_value[i] < alpha and s.effect[i] >= s.least]
+        if beyond:
+            findings.append(_finding(past, i, min(beyond, key=lambda s: s.p_value[i]), alpha=alpha))
     return findings
 
 
@@ -198,9 +204,8 @@ def _mean_variance(rho: Numbers, days: int) -> Numbers:
     return np.asarray((rho[:, None, None] ** apart).mean(axis=(1, 2)))
 
 
-def _finding(past: Past, i: int, found: list[Shift], *, alpha: float) -> Finding:
+def _finding(past: Past, i: int, strongest: Shift, *, alpha: float) -> Finding:
     column = past.reference.columns[i]
-    strongest = min(found, key=lambda shift: shift.p_value[i])
     bins = slice(past.reference.offsets[i], past.reference.offsets[i + 1])
     window = past.counts[-strongest.days :, bins].sum(axis=0)
     before = past.counts[: -strongest.days, bins].sum(axis=0)

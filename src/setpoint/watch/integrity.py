@@ -27,11 +27,14 @@ from setpoint.watch.finding import FEATURE, INPUT, PAGE, PREDICTION, Finding
 from setpoint.watch.past import Numbers, Past
 from setpoint.watch.reference import NUMBER
 
-WINDOW, LEAST_DAYS, WEEKS = 56, 7, 8
+WINDOW, LEAST_DAYS, WEEKS = 56, 14, 8
 FREEDOM = 14.0
 
 LEAST_EXCESS, LEAST_COUNT = 0.005, 3
 """A share must rise by this much, and by this many rows, to be worth an alarm."""
+
+GROSS = 0.5
+"""Before there are enough days to compare with, a share must exceed the one in training by this much."""
 
 VOLUME_EFFECT = 0.4
 """The day's rows must differ from the usual by this share."""
@@ -85,7 +88,7 @@ def shares(past: Past, *, alpha: float) -> list[Finding]:
     filled = past.rows[before] > 0
     n, k, today = past.rows[before][filled], counts[before][filled], counts[-1]
     if n.size < LEAST_DAYS:
-        return []
+        return gross(past)
     rate, excess = _rates(n, k, today, past.rows[-1])
     never = k.sum(axis=0) == 0
     by_t = _by_t(n, k, today, past.rows[-1])
@@ -102,6 +105,22 @@ def shares(past: Past, *, alpha: float) -> list[Finding]:
             evidence = {"alpha": alpha, "rows": rows, "count": count, "share": count / rows, "usual": float(rate[i])}
             effect = float(excess[i])
             findings.append(_finding(past, name, level, subject, p_value=p_value, effect=effect, evidence=evidence))
+    return findings
+
+
+def gross(past: Past) -> list[Finding]:
+    """Shares of NULL and of strange values far above those in training: all that can be told of the first days."""
+    columns, rows = past.reference.columns, int(past.rows[-1])
+    training = np.array([column.nulls / max(past.reference.rows, 1) for column in columns])
+    findings = []
+    for i in range(2 * len(columns)):
+        count = int((past.nulls if i < len(columns) else past.strange)[-1, i % len(columns)])
+        usual = float(training[i]) if i < len(columns) else 0.0
+        share = count / max(rows, 1)
+        if rows >= LEAST_ROWS and share - usual >= GROSS:
+            name, level, subject = _what(past, i + 1, len(columns))
+            evidence = {"rows": rows, "count": count, "share": share, "usual": usual, "of": "training"}
+            findings.append(_finding(past, name, level, subject, p_value=0.0, effect=share - usual, evidence=evidence))
     return findings
 
 

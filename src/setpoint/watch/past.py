@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,20 @@ class Past:
     def spread(self, of_column: Numbers) -> Numbers:
         """One number per column repeated for each of its bins, in the last axis."""
         return np.repeat(of_column, np.diff(self.reference.offsets), axis=-1)
+
+    def select(self, places: npt.NDArray[np.int64]) -> Past:
+        """The same days with only some of the columns."""
+        reference = self.reference
+        bins = np.concatenate([np.arange(reference.offsets[i], reference.offsets[i + 1]) for i in places])
+        columns = tuple(reference.columns[i] for i in places)
+        return replace(
+            self,
+            reference=replace(reference, columns=columns),
+            counts=self.counts[:, bins],
+            nulls=self.nulls[:, places],
+            strange=self.strange[:, places],
+            single=self.single[:, places],
+        )
 
     def earlier(self, length: int) -> slice:
         """The last `length` days before today that are not within the gap."""

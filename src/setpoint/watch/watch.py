@@ -39,7 +39,7 @@ def watch(
     findings += check_drift(past, alpha_column=alpha["columns"], alpha_score=alpha["score"])
     if quality is not None:
         findings += check_quality(quality.until(now - plan.system.label.within), alpha=alpha["labels"])
-    return with_causes(findings, plan.system)
+    return with_causes(findings, plan.system) if findings else []
 
 
 def budget(plan: Plan) -> dict[str, float]:
