@@ -1,41 +1,87 @@
 """Setpoint: a whole production machine learning system from one declaration."""
 
-from setpoint.declare.declaration import System as System
-from setpoint.declare.declaration import decide as decide
-from setpoint.declare.expr import action as action
-from setpoint.declare.expr import feature as feature
-from setpoint.declare.expr import field as field
-from setpoint.declare.expr import now as now
-from setpoint.declare.feature import absolute as absolute
-from setpoint.declare.feature import count as count
-from setpoint.declare.feature import distinct as distinct
-from setpoint.declare.feature import last as last
-from setpoint.declare.feature import log1p as log1p
-from setpoint.declare.feature import max as max
-from setpoint.declare.feature import mean as mean
-from setpoint.declare.feature import min as min
-from setpoint.declare.feature import std as std
-from setpoint.declare.feature import sum as sum
-from setpoint.declare.goal import accuracy as accuracy
-from setpoint.declare.goal import act as act
-from setpoint.declare.goal import auc as auc
-from setpoint.declare.goal import average_precision as average_precision
-from setpoint.declare.goal import brier as brier
-from setpoint.declare.goal import business as business
-from setpoint.declare.goal import cost as cost
-from setpoint.declare.goal import cpu_per_1000 as cpu_per_1000
-from setpoint.declare.goal import ece as ece
-from setpoint.declare.goal import gap as gap
-from setpoint.declare.goal import goal as goal
-from setpoint.declare.goal import latency as latency
-from setpoint.declare.goal import log_loss as log_loss
-from setpoint.declare.goal import precision as precision
-from setpoint.declare.goal import recall as recall
-from setpoint.declare.goal import size as size
-from setpoint.declare.label import label as label
-from setpoint.declare.release import release as release
-from setpoint.declare.release import rule as rule
-from setpoint.declare.release import shadow as shadow
-from setpoint.declare.source import always as always
-from setpoint.declare.source import events as events
-from setpoint.declare.source import table as table
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from setpoint.declare.declaration import System, decide
+from setpoint.declare.expr import action, feature, field, now
+from setpoint.declare.feature import absolute, count, distinct, last, log1p, max, mean, min, std, sum
+from setpoint.declare.goal import (
+    accuracy,
+    act,
+    auc,
+    average_precision,
+    brier,
+    business,
+    cost,
+    cpu_per_1000,
+    ece,
+    gap,
+    goal,
+    latency,
+    log_loss,
+    precision,
+    recall,
+    size,
+)
+from setpoint.declare.label import label
+from setpoint.declare.release import release, rule, shadow
+from setpoint.declare.source import always, events, table
+
+if TYPE_CHECKING:
+    from setpoint.system import Live, open_system
+
+__all__ = [
+    "Live",
+    "System",
+    "absolute",
+    "accuracy",
+    "act",
+    "action",
+    "always",
+    "auc",
+    "average_precision",
+    "brier",
+    "business",
+    "cost",
+    "count",
+    "cpu_per_1000",
+    "decide",
+    "distinct",
+    "ece",
+    "events",
+    "feature",
+    "field",
+    "gap",
+    "goal",
+    "label",
+    "last",
+    "latency",
+    "log1p",
+    "log_loss",
+    "max",
+    "mean",
+    "min",
+    "now",
+    "open_system",
+    "precision",
+    "recall",
+    "release",
+    "rule",
+    "shadow",
+    "size",
+    "std",
+    "sum",
+    "table",
+]
+
+_OPENED = ("Live", "open_system")
+"""What needs engines: loaded when it is first used, so that declaring stays light."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OPENED:
+        return getattr(import_module("setpoint.system"), name)
+    raise AttributeError(f"module 'setpoint' has no attribute {name!r}")

@@ -96,9 +96,7 @@ class Contract:
                 allowed=None if allowed is None else tuple(allowed),
                 stated=tuple(column["stated"]),
             )
-        source = dict(data["source"])
-        source["columns"] = None if source["columns"] is None else tuple(source["columns"])
-        return Contract(SourceInfo(**source), columns, data["refuse_above"])
+        return Contract(SourceInfo.from_dict(data["source"]), columns, data["refuse_above"])
 
     def state(
         self,
@@ -130,7 +128,7 @@ class Contract:
 
 
 def infer_contract(info: SourceInfo, raw: pa.Table) -> Contract:
-    """The contract that these rows keep: kinds that bind, and ranges and values that only tell what was seen.
+    """The contract that these rows keep: kinds and what the declaration expects bind, other facts tell what was seen.
 
     A column whose type no expression can read (a list, bytes) is left out, and so is one that the source does not
     declare when it declares its columns. Raises NameUnknown when a declared column is not there and DataError when
@@ -157,7 +155,14 @@ def infer_contract(info: SourceInfo, raw: pa.Table) -> Contract:
             written = (raw.schema.field(name).metadata or {}).get(WRITTEN)
             kind = TEXT if written is None else guess_kind(column, time_only=written != ANY_KIND)
         columns[name] = _facts(column, kind)
-    return Contract(info, columns)
+    contract = Contract(info, columns)
+    for name, values in info.expect:
+        low, high = values if len(values) == 2 and not isinstance(values[0], str) else (None, None)
+        if low is None:
+            contract = contract.state(name, allowed=[str(value) for value in values])
+        else:
+            contract = contract.state(name, low=float(low), high=float(high or 0.0))
+    return contract
 
 
 def _role(info: SourceInfo, role: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,7 +29,8 @@ class SourceInfo:
 
     `at` and `known_at` are column names; `delay` is microseconds between them when there is no `known_at` column,
     None when nothing was declared. `null_at` says what a row without `at` is: "quarantine" (a fault) or "skip"
-    (it has not happened).
+    (it has not happened). `columns` are the only ones that the source has, None: all of the file's.
+    `expect` gives columns a range or the values they may have.
     """
 
     name: str
@@ -40,6 +42,8 @@ class SourceInfo:
     known_at: str | None
     delay: int | None
     null_at: str
+    columns: tuple[str, ...] | None = None
+    expect: tuple[tuple[str, tuple[float, float] | tuple[str, ...]], ...] = ()
 
     @property
     def knowable(self) -> bool:
@@ -48,7 +52,16 @@ class SourceInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """The source as JSON-like data."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        found = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        columns = None if self.columns is None else list(self.columns)
+        return {**found, "columns": columns, "expect": [[name, list(values)] for name, values in self.expect]}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> SourceInfo:
+        """The source that `to_dict` described."""
+        columns = None if data["columns"] is None else tuple(data["columns"])
+        expect = tuple((name, tuple(values)) for name, values in data["expect"])
+        return SourceInfo(**{**data, "columns": columns, "expect": expect})
 
 
 class Source:
@@ -103,6 +116,32 @@ def _text(what: str, value: object, *, required: bool) -> str | None:
     return value
 
 
+def _columns(name: str, columns: Sequence[str] | None, needed: Sequence[str | None]) -> tuple[str, ...] | None:
+    if columns is None:
+        return None
+    if isinstance(columns, str) or not all(isinstance(column, str) for column in columns):
+        raise WrongType(f"columns of source {name!r} is {columns!r}.", expected="a list of column names")
+    return tuple(dict.fromkeys([*columns, *[column for column in needed if column is not None]]))
+
+
+def _expected(
+    name: str, expect: Mapping[str, Sequence[Any]] | None
+) -> tuple[tuple[str, tuple[float, float] | tuple[str, ...]], ...]:
+    found: list[tuple[str, tuple[float, float] | tuple[str, ...]]] = []
+    for column, values in (expect or {}).items():
+        given = () if isinstance(values, str) else tuple(values)
+        if given and all(isinstance(value, str) for value in given):
+            found.append((column, given))
+        elif len(given) == 2 and all(isinstance(value, (int, float)) for value in given) and given[0] <= given[1]:
+            found.append((column, (float(given[0]), float(given[1]))))
+        else:
+            raise DeclarationError(
+                f"Source {name!r} expects {column}={values!r}.",
+                expected='a range such as (0, 120) or the allowed texts such as ["EWR", "JFK"]',
+            )
+    return tuple(found)
+
+
 def events(
     name: str,
     path: str,
@@ -113,6 +152,8 @@ def events(
     known_at: str | None = None,
     delay: str | int | timedelta | None = None,
     null_at: str = "quarantine",
+    columns: Sequence[str] | None = None,
+    expect: Mapping[str, Sequence[Any]] | None = None,
 ) -> Source:
     """A source of things that happened: each row has the time `at` and can be known from `known_at`.
 
@@ -120,7 +161,9 @@ def events(
     column says when a row could be known, `delay` after `at` does. A source without either may be decided on but not
     read by features. `id` names the column that identifies a row, so that a row delivered twice counts once.
     `null_at="skip"` says that a row without `at` has not happened yet and is no event; by default it is a fault and
-    is quarantined.
+    is quarantined. `columns` names the only columns that are known then: where a file is filled in over time, the
+    others cannot be read through this source. `expect` states what a column holds, a range such as (0, 120) or the
+    texts it may have; a row that breaks it is quarantined.
 
     >>> arrivals = events("arrivals", "flights.parquet", id="flight_id", at="landed_at", delay="0s")
     >>> arrivals.arr_delay > 15
@@ -150,11 +193,20 @@ def events(
             known_at=_text(f"known_at of source {name!r}", known_at, required=False),
             delay=length,
             null_at=null_at,
+            columns=_columns(name, columns, (key, id, at, known_at)),
+            expect=_expected(name, expect),
         )
     )
 
 
-def table(name: str, path: str, *, key: str, valid_from: str | Always) -> Source:
+def table(
+    name: str,
+    path: str,
+    *,
+    key: str,
+    valid_from: str | Always,
+    expect: Mapping[str, Sequence[Any]] | None = None,
+) -> Source:
     """A source of facts about an entity: a row holds from `valid_from` until the next one of the same key.
 
     `valid_from=always` says that the rows were true and known at all times.
@@ -175,5 +227,6 @@ def table(name: str, path: str, *, key: str, valid_from: str | Always) -> Source
             known_at=None,
             delay=0,
             null_at="quarantine",
+            expect=_expected(name, expect),
         )
     )

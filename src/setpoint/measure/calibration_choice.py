@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,8 +41,15 @@ class CalibrationChoice:
     reason: str
 
     def to_dict(self) -> dict[str, Any]:
-        """The choice as JSON-like data."""
-        trials = [{"kind": t.kind, "gain": t.gain, "standard_error": t.standard_error} for t in self.trials]
+        """The choice as JSON-like data; an error that too few days leave unknown becomes None."""
+        trials = [
+            {
+                "kind": trial.kind,
+                "gain": trial.gain,
+                "standard_error": trial.standard_error if math.isfinite(trial.standard_error) else None,
+            }
+            for trial in self.trials
+        ]
         counts = {"fitted": self.fitted, "judged": self.judged}
         return {"map": self.map.to_dict(), "trials": trials, **counts, "reason": self.reason}
 

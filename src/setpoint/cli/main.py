@@ -1,0 +1,99 @@
+"""`setpoint`: eight verbs over one declaration."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from setpoint.cli import verbs
+from setpoint.cli.render import err, print_json
+from setpoint.core.errors import SetpointError
+
+EXIT_CODES = """exit codes:
+  0  done, nothing to object
+  1  done, and the answer is no: findings, a refused model, a failed check
+  2  not done: bad input or a bad declaration; the message says what to do
+  130  interrupted; what was committed stays, run the same command to go on
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="setpoint",
+        description="A whole production machine learning system from one declaration.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def add(name: str, help: str, *, project: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help, description=help)
+        if project:
+            command.add_argument(
+                "project", nargs="?", default=".", type=Path, help="the declaration, or its folder (default: here)"
+            )
+            command.add_argument("--home", help="folder of everything written (default: .setpoint beside the file)")
+        command.add_argument("--json", action="store_true", help="print one JSON document")
+        command.set_defaults(run=getattr(verbs, name))
+        return command
+
+    new = add("new", "Write a project to start from.", project=False)
+    new.add_argument("template", help="the example to write: flights")
+    new.add_argument("folder", type=Path, help="where")
+    new.add_argument("--force", action="store_true", help="write over the example's own files in an existing folder")
+
+    check = add("check", "Check sources against their contracts and the declaration for leaks; nothing is trained.")
+    check.add_argument("--quarantine", action="store_true", help="show the rows that were set aside, and why")
+
+    add("plan", "Show what is derived from the declaration, why, and what changed since the last plan.")
+
+    train = add("train", "Train one candidate on what is known, judge it and register it.")
+    train.add_argument("--as-of", help="train on what was known at this time (default: now)")
+
+    replay = add("replay", "Run history as if live: decisions, late labels, alarms, retrainings, releases.")
+    replay.add_argument("--start", help="first decision time (default: the first day of the data)")
+    replay.add_argument("--end", help="end of decision times (default: after the last day of the data)")
+    replay.add_argument("--batch", default="1d", help="decide in batches of this length (no result depends on it)")
+    replay.add_argument(
+        "--sample", type=float, default=0.01, help="share of decisions also sent through the online path"
+    )
+    replay.add_argument("--fresh", action="store_true", help="forget an earlier run of the same replay and start over")
+    replay.add_argument("--report", type=Path, help="where to write the report (default: in the replay's folder)")
+
+    serve = add("serve", "Answer decisions over HTTP with features, log, monitors and loop in one process.")
+    serve.add_argument("--host", help="address (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port (default 8080; 0: any free one)")
+    serve.add_argument("--clock", help="pretend that it is this time now, for demonstrations over old data")
+
+    add("status", "Show the whole loop on one screen.")
+
+    why = add("why", "Explain one decision, alarm or refusal.")
+    why.add_argument("subject", help="the id of a decision, model or incident, or a decision's key")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit code."""
+    parsed = parser().parse_args(arguments)
+    try:
+        code: int = parsed.run(parsed)
+        return code
+    except SetpointError as error:
+        if parsed.json:
+            print_json({"error": error.to_dict()})
+        else:
+            err.print(f"[bold red]error[/] [dim]{error.code}[/]  {error}")
+        return 2
+    except KeyboardInterrupt:
+        err.print("interrupted")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""The verbs: each parses its words, calls one story of the system, and renders what it gives."""
+
+from __future__ import annotations
+
+import shutil
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from setpoint.cli.project import load_declaration
+from setpoint.cli.render import err, out, print_json, spell, table
+from setpoint.console.report import write_report
+from setpoint.core import times
+from setpoint.core.errors import DeclarationError, NameUnknown
+from setpoint.examples import EXAMPLES, example_folder
+from setpoint.loop import TickReport
+from setpoint.system import Live, open_system
+
+
+def new(words: Namespace) -> int:
+    """Write an example as a project of the user's own."""
+    if words.template not in EXAMPLES:
+        raise NameUnknown("template", words.template, EXAMPLES, where="`setpoint new`")
+    source, folder = example_folder(words.template), words.folder
+    if folder.exists() and any(folder.iterdir()) and not words.force:
+        raise DeclarationError(
+            f"The folder {str(folder)!r} is not empty.", expected="a new folder", hint="--force writes into it anyway."
+        )
+    written = []
+    for file in sorted(source.rglob("*")):
+        name = file.relative_to(source)
+        if file.is_file() and "__pycache__" not in name.parts and name.name != "__init__.py":
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+            written.append(str(name))
+    declaration = f"{words.template}.py"
+    if words.json:
+        print_json({"folder": str(folder), "declaration": str(folder / declaration), "files": written})
+        return 0
+    out.print(f"Wrote [bold]{folder / declaration}[/] and {len(written) - 1} data files.")
+    out.print(f"Next: [bold]setpoint plan {folder}[/], then [bold]setpoint replay {folder}[/].")
+    return 0
+
+
+def _open(words: Namespace, **settings: Any) -> Live:
+    declared, root = load_declaration(words.project)
+    return open_system(declared, root=root, home=words.home, **settings)
+
+
+def check(words: Namespace) -> int:
+    """Sources against contracts, the declaration against leaks."""
+    report = _open(words).check()
+    if words.json:
+        print_json(report)
+        return 0 if report["passed"] else 1
+    rows = [
+        (each["name"], each["rows"], each["quarantined"], each["skipped"], each["first"], each["last"], each["known"])
+        for each in report["sources"]
+    ]
+    out.print(table("Sources", ("source", "rows", "quarantined", "not yet", "first", "last", "known"), rows))
+    if words.quarantine:
+        for each in report["quarantine"]:
+            out.print(f"  {each['source']} row {each['row']}: [bold]{each['rule']}[/] {each['reason']}")
+    elif report["quarantine"]:
+        out.print(f"{len(report['quarantine'])} rows are in quarantine; `setpoint check --quarantine` shows them.")
+    for finding in report["findings"]:
+        out.print(f"[red]finding[/] {finding['kind']}: {finding['evidence']} {finding['hint']}")
+    out.print("[green]passed[/]" if report["passed"] else "[red]not passed[/]")
+    return 0 if report["passed"] else 1
+
+
+def plan(words: Namespace) -> int:
+    """What is derived, why, and what changed."""
+    shown = _open(words).show_plan()
+    if words.json:
+        print_json(shown)
+        return 0
+    out.print(
+        table(
+            f"Plan of {shown['system']}",
+            ("what", "choice", "because"),
+            [tuple(each.values()) for each in shown["choices"]],
+        )
+    )
+    out.print(
+        table("\nFeatures", ("feature", "kind", "definition"), [tuple(each.values()) for each in shown["features"]])
+    )
+    for warning in shown["warnings"]:
+        out.print(f"[yellow]warning[/] {warning}")
+    for change in shown["changes"]:
+        out.print(f"[cyan]changed[/] {change['what']}: runs again {', '.join(change['runs_again'])}")
+    return 0
+
+
+def train(words: Namespace) -> int:
+    """One candidate, judged."""
+    as_of = None if words.as_of is None else times.time(words.as_of)
+    report = _open(words).train(as_of=as_of)
+    if words.json:
+        print_json(report)
+    else:
+        _print_gate(report)
+    return 0 if report["passed"] else 1
+
+
+def _print_gate(report: dict[str, Any]) -> None:
+    out.print(f"model [bold]{report['model'][:12]}[/] on {report['rows']:,} rows, {spell(report['cpu_seconds'])} CPU s")
+    rails = [(each["name"], each["value"], each["bound"], each["verdict"]) for each in report["guardrails"]]
+    out.print(table("Guardrails", ("must", "value", "bound", "verdict"), rails))
+    out.print(
+        table(
+            "Baselines", ("baseline", report["metric"]), [(each["name"], each["value"]) for each in report["baselines"]]
+        )
+    )
+    for reason in report["reasons"]:
+        out.print(f"  {reason}")
+    out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")
+
+
+def replay(words: Namespace) -> int:
+    """History as if live."""
+    live = _open(words)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("replay", total=None)
+
+        def progress(report: TickReport, *, done: int, of: int) -> None:
+            bar.update(task, description=f"replay {times.iso(report.at)[:10]}", completed=done, total=of)
+
+        results = live.replay(
+            start=None if words.start is None else times.time(words.start),
+            end=None if words.end is None else times.time(words.end),
+            batch=times.duration(words.batch),
+            sample=words.sample,
+            fresh=words.fresh,
+            progress=progress,
+        )
+    folder = Path(results["folder"])
+    report = words.report or folder / "report.html"
+    write_report(results, report)
+    if words.json:
+        print_json({**results, "report": str(report)})
+        return 0
+    _print_replay(results, report, words.project)
+    return 0
+
+
+def _print_replay(results: dict[str, Any], report: Path, project: Path) -> None:
+    columns = {
+        "month": "month", "decisions": "decisions", "known": "labels", "void": "void", "auc": "AUC live",
+        "auc_frozen": "AUC frozen", "ece": "ECE", "business": "value/1000", "alarms": "alarms",
+        "retrainings": "trained", "promotions": "promoted", "rollbacks": "rolled back", "champion": "champion",
+    }  # fmt: skip
+    rows = [[month[name] for name in columns] for month in results["months"]]
+    out.print(table(f"Replay of {results['system']}", list(columns.values()), rows))
+    split, parity, summary = results["time_split"], results["parity"], results["summary"]
+    if split:
+        out.print(
+            f"\ntime split {split['trained']} / {split['tested']}: AUC [bold]{split['auc']:.3f}[/] "
+            f"[{split['auc_low']:.3f}, {split['auc_high']:.3f}], ECE {split['ece']:.3f}; "
+            f"a random split of the same rows would have shown {split['random_split_auc']:.3f} "
+            f"(flattering by {split['flattery']:+.3f})"
+        )
+    out.print(
+        f"online path: {parity['sampled']:,} decisions, {parity['compared_values']:,} values, "
+        f"{parity['mismatches']} differences"
+    )
+    out.print(
+        f"{summary['cpu_seconds']:.0f} CPU s ("
+        + ", ".join(f"{each['step']} {each['cpu_seconds']:.0f}" for each in results["steps"])
+        + f"); peak {summary['peak_rss_mb']:.0f} MB; digest {summary['digest'][:12]}"
+    )
+    out.print(f"\nreport: [bold]{report}[/]")
+    out.print(
+        f"try: [bold]setpoint status {project}[/] · [bold]setpoint why EWR... {project}[/] · "
+        f"[bold]setpoint serve {project} --clock {results['end'][:10]}[/]"
+    )
+
+
+def status(words: Namespace) -> int:
+    """The whole loop on one screen."""
+    shown = _open(words).status()
+    if words.json:
+        print_json(shown)
+        return 0
+    for title, facts in shown["sections"].items():
+        out.print(f"[bold]{title}[/]")
+        for name, value in facts.items():
+            out.print(f"  {name:<22} {spell(value)}")
+    return 0
+
+
+def why(words: Namespace) -> int:
+    """One decision, model or incident explained."""
+    shown = _open(words).why(words.subject)
+    if words.json:
+        print_json(shown)
+        return 0
+    out.print(f"[bold]{shown['subject']}[/]  {shown['kind']}")
+    for line in shown["story"]:
+        out.print(f"  {line}")
+    for title, rows in shown["tables"].items():
+        out.print(table(f"\n{title}", tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
+    return 0
+
+
+def serve(words: Namespace) -> int:
+    """Decisions over HTTP until interrupted."""
+    live = _open(words, host=words.host, port=words.port)
+    live.serve(clock=None if words.clock is None else times.time(words.clock), announce=out.print)
+    return 0

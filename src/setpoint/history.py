@@ -1,0 +1,345 @@
+"""Replay: the whole system over its history as if live, under a controlled clock, with the code that runs live."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.core.clock import SimulatedClock, peak_rss_mb
+from setpoint.core.digest import digest
+from setpoint.core.errors import DataError
+from setpoint.core.ports import Events
+from setpoint.core.times import iso
+from setpoint.data.decisions import DECISIONS, features_of, fields_of, read_until
+from setpoint.data.evaluate import Inputs, evaluate, to_array
+from setpoint.data.rows import kinds
+from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
+from setpoint.declare.plan import Plan
+from setpoint.declare.source import info
+from setpoint.features.online import OnlineFeatures
+from setpoint.features.parity import Mismatch, compare
+from setpoint.features.reader import FeatureReader
+from setpoint.features.training_set import TrainingSet, build_training_set
+from setpoint.labels.join import resolve
+from setpoint.learn.backtest import backtest
+from setpoint.learn.search import Recipe
+from setpoint.loop import (
+    Loop,
+    TickReport,
+    Workspace,
+    actions_of,
+    concat,
+    open_loop,
+    outcome_columns,
+    tick,
+    value_of_rows,
+)
+from setpoint.registry import audit, models
+from setpoint.serve.batch import decide_many
+from setpoint.serve.snapshot import Serving
+from setpoint.watch.results import calibration, maturity, months, outcomes_of, overall, period, slices, weeks
+from setpoint.watch.told import count_acts, told_act, told_gate, told_incident, told_model
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The decisions that history asks for: their requests in order of time and key, and when each is taken."""
+
+    table: pa.Table
+    at: np.ndarray
+
+    def between(self, after: int, until: int) -> Requests:
+        """Those taken after a time, up to and with another."""
+        first, last = np.searchsorted(self.at, [after, until], side="right")
+        return Requests(self.table.slice(int(first), int(last - first)), self.at[first:last])
+
+
+def requests_of(plan: Plan, rows: Mapping[str, pa.Table], *, start: int | None, end: int | None) -> Requests:
+    """The requests of every row of the spine decided from `start` to before `end`.
+
+    Raises DataError when there is none.
+    """
+    decide = plan.system.decide
+    spine = info(decide.spine).name
+    table = rows[spine]
+    columns = {
+        (spine, name): to_array(table[name], kind) for name, kind in kinds(table).items() if not name.startswith("__")
+    }
+    at = evaluate(decide.at, Inputs(table.num_rows, columns=columns))
+    wanted = np.ones(at.size, dtype=bool)
+    if start is not None:
+        wanted &= at >= start
+    if end is not None:
+        wanted &= at < end
+    if not wanted.any():
+        given = f"from {iso(int(at.min()))} to {iso(int(at.max()))}" if at.size else "none at all"
+        raise DataError(
+            f"No decision of {plan.system.name!r} falls into the time asked for.", expected=f"some of those {given}"
+        )
+    index = np.flatnonzero(wanted)
+    keys = table[decide.key].take(pa.array(index))
+    order = np.lexsort((keys.to_numpy(zero_copy_only=False), at[index]))
+    chosen = pa.array(index[order])
+    return Requests(table.select([decide.key, *decide.fields]).take(chosen).combine_chunks(), at[index][order])
+
+
+@dataclass
+class OnlineSample:
+    """A share of the decisions sent through the online path as well, and what did not agree.
+
+    The online state is fed through the event port, in order of `known_at`, up to the time of each decision; it never
+    reads the tables that batches read.
+    """
+
+    plan: Plan
+    events: Events
+    online: OnlineFeatures
+    share: float
+    sampled: int = 0
+    values: int = 0
+    mismatches: list[Mismatch] = field(default_factory=list)
+    position: dict[str, int] = field(default_factory=dict)
+
+    def check(self, decided: pa.Table, loop: Loop) -> None:
+        """Send the sampled ones of these decisions through the online path, and compare bit for bit."""
+        chosen = [
+            row
+            for row, key in enumerate(decided["key"].to_pylist())
+            if zlib.crc32(str(key).encode()) < self.share * 2**32
+        ]
+        if not chosen:
+            return
+        sample = decided.take(chosen)
+        fields, features = fields_of(sample).to_pylist(), features_of(sample)
+        for row, at in enumerate(sample["at"].to_pylist()):
+            self.feed(at)
+            seen = self.online.read(fields[row], at)
+            batch = features.slice(row, 1)
+            self.mismatches.extend(compare(batch, [seen]))
+            self.values += len(seen)
+            scorer = loop.scorer(loop.state.release.champion)
+            if scorer is not None and not sample["degraded"][row].as_py():
+                online, offline = scorer.score_row(seen), sample["score"][row].as_py()
+                self.values += 1
+                if online != offline:
+                    self.mismatches.append(Mismatch(0, "score", offline, online))
+        self.sampled += len(chosen)
+
+    def to_dict(self) -> dict[str, Any]:
+        """How much was compared, and the first of what did not agree."""
+        return {
+            "sampled": self.sampled,
+            "compared_values": self.values,
+            "mismatches": len(self.mismatches),
+            "first": [str(mismatch) for mismatch in self.mismatches[:5]],
+        }
+
+    def feed(self, until: int) -> None:
+        """Bring the online state to a time."""
+        for source in self.events.sources():
+            rows = self.events.read(source, after=self.position.get(source, -1), until=until)
+            if rows.num_rows:
+                self.online.feed(source, rows)
+                self.position[source] = self.position.get(source, -1) + rows.num_rows
+
+
+class Progress(Protocol):
+    """Told after every tick how far a replay is."""
+
+    def __call__(self, report: TickReport, *, done: int, of: int) -> None:
+        """One more tick is committed."""
+        ...
+
+
+@dataclass
+class Replay:
+    """A replay at work or done: its loop, what was asked for, and what the online path said."""
+
+    loop: Loop
+    requests: Requests
+    start: int
+    end: int
+    sample: OnlineSample
+    log: list[pa.Table]
+
+
+def replay(
+    plan: Plan,
+    work: Workspace,
+    clock: SimulatedClock,
+    rows: Mapping[str, pa.Table],
+    *,
+    start: int | None,
+    end: int | None,
+    batch: int,
+    sample: OnlineSample,
+    progress: Progress,
+) -> Replay:
+    """Run history from `start` to `end`: decide in batches, tick, and go on until every label has matured.
+
+    Takes up where an earlier run of the same workspace was stopped. No result depends on `batch`.
+    """
+    requests = requests_of(plan, rows, start=start, end=end)
+    first = int(requests.at[0]) // plan.tick
+    last = -(-(int(requests.at[-1]) + plan.system.label.within) // plan.tick)
+    log: list[pa.Table] = []
+    contents = ContentDigests()
+
+    def examples(as_of: int) -> TrainingSet:
+        snapshot = take_snapshot(rows, as_of, contents=contents)
+        return examples_of(plan, pa.concat_tables(log).combine_chunks(), snapshot)
+
+    loop = open_loop(plan, work, rows, examples, started=first * plan.tick)
+    earlier = read_until(work.tables, DECISIONS, loop.state.tick)
+    if earlier is not None:
+        log.append(earlier)
+    with loop.meter("prepare features"):
+        reader = FeatureReader(plan, rows)
+    for number in range(loop.state.tick + 1, last + 1):
+        now = number * plan.tick
+        clock.advance_to(now)
+        decided = [_decide(loop, reader, span) for span in _spans(requests, now - plan.tick, now, batch)]
+        day = pa.concat_tables(decided) if decided else _decide(loop, reader, requests.between(now, now))
+        with loop.meter("online sample"):
+            sample.check(day, loop)
+        log.append(day)
+        report = tick(loop, now, day)
+        progress(report, done=number - first, of=last - first)
+    return Replay(loop, requests, first * plan.tick, last * plan.tick, sample, log)
+
+
+def _spans(requests: Requests, after: int, until: int, batch: int) -> Iterator[Requests]:
+    for begin in range(after, until, batch):
+        span = requests.between(begin, min(begin + batch, until))
+        if span.at.size:
+            yield span
+
+
+def _decide(loop: Loop, reader: FeatureReader, span: Requests) -> pa.Table:
+    """The log rows of a batch: features as of each decision's own time, then the model or rule that is live."""
+    with loop.meter("features"):
+        features = reader.read(span.table, span.at)
+    with loop.meter("decide"):
+        serving = Serving(
+            plan=loop.plan,
+            scorer=loop.scorer(loop.state.release.champion),
+            epoch=loop.state.tick,
+        )
+        return decide_many(span.table, span.at, features, serving)
+
+
+def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot) -> TrainingSet:
+    """Every decision of a log with what it saw, and what a snapshot knows of its label."""
+    at = log["at"].to_numpy()
+    labels = resolve(
+        plan.system.label,
+        log["key"].combine_chunks(),
+        at,
+        snapshot.rows,
+        snapshot.as_of,
+        actions=actions_of(plan, log),
+        outcome_columns=outcome_columns(plan),
+    )
+    return build_training_set(plan, fields_of(log), at, features_of(log), labels, snapshot.digest)
+
+
+def results_of(found: Replay) -> dict[str, Any]:
+    """What a replay amounted to, as one JSON-like document."""
+    loop, plan, seed = found.loop, found.loop.plan, found.loop.work.seed
+    metadata, state, goal = loop.work.metadata, loop.state, plan.system.goal
+    matured = concat(loop.matured)
+    outcomes = outcomes_of(matured, value_of_rows(plan, matured), frozen=state.frozen)
+    acts = [told_act(act) for act in audit.trail(metadata)]
+    documents = models.all_models(metadata)
+    with loop.meter("results"):
+        by_month = [{**month, **count_acts(acts, month["month"])} for month in months(outcomes, seed=seed)]
+        split = _split_in_time(found, documents)
+        last = outcomes.where(outcomes.at >= _last_quarter(found))
+        total = overall(outcomes)
+        results: dict[str, Any] = {
+            "system": plan.system.name,
+            "start": iso(found.start),
+            "end": iso(found.end),
+            "unit": plan.system.goal.business,
+            "metric": str(plan.system.goal.metric),
+            "months": by_month,
+            "weeks": weeks(outcomes, seed=seed),
+            "acts": acts,
+            "incidents": [told_incident(each) for each in state.incidents],
+            "maturity": maturity(outcomes),
+            "calibration": calibration(last),
+            "last_quarter": period(last, seed=seed),
+            "slices": slices(last, plan, seed=seed),
+            "importances": _importances(documents, state.release.champion),
+            "models": [told_model(document, acts) for document in documents],
+            "gates": [
+                told_gate(each, metric=str(goal.metric), unit=goal.business) for each in documents
+            ],
+            "time_split": split,
+            "parity": found.sample.to_dict(),
+        }
+    spent = dict(loop.meter.spent)
+    results["steps"] = [{"step": name, "cpu_seconds": round(value, 2)} for name, value in spent.items()]
+    results["digest"] = digest([state.chain, {name: results[name] for name in ("months", "time_split", "models")}])
+    results["summary"] = {
+        "decisions": int(outcomes.at.size),
+        "matured": int(outcomes.known.sum()),
+        "void": int(outcomes.void.sum()),
+        "auc_time_split": None if split is None else split["auc"],
+        **total,
+        "alarms": sum(month["alarms"] for month in by_month),
+        "retrainings": sum(month["retrainings"] for month in by_month),
+        "promotions": sum(month["promotions"] for month in by_month),
+        "rollbacks": sum(month["rollbacks"] for month in by_month),
+        "online_offline_mismatches": len(found.sample.mismatches),
+        "cpu_seconds": round(sum(spent.values()), 1),
+        "peak_rss_mb": round(peak_rss_mb()),
+        "digest": results["digest"],
+    }
+    return results
+
+
+def _months(found: Replay) -> np.ndarray:
+    """The first moments of the calendar months (UTC) that decisions fall into, and of the one after."""
+    first, last = (np.datetime64(int(moment), "us").astype("datetime64[M]") for moment in found.requests.at[[0, -1]])
+    return np.arange(first, last + 2).astype("datetime64[us]").astype(np.int64)
+
+
+def _last_quarter(found: Replay) -> int:
+    """Where the newest quarter of the months begins."""
+    edges = _months(found)
+    return int(edges[-1 - max(1, (edges.size - 1) // 4)])
+
+
+def _split_in_time(found: Replay, documents: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The backtest: two thirds of the months train, the newest quarter tests; None under three months, or no model.
+
+    The recipe is that of the newest model trained before the split, so nothing of the test is in it.
+    """
+    loop, edges = found.loop, _months(found)
+    count = edges.size - 1
+    train_until = int(edges[count * 2 // 3])
+    before = [document for document in documents if document["trained_at"] <= train_until]
+    if count < 3 or not before:
+        return None
+    return backtest(
+        loop.plan,
+        loop.examples(found.end),
+        learners=loop.work.learners,
+        settled=Recipe.from_dict(before[-1]["settled"]),
+        train_until=train_until,
+        test_from=_last_quarter(found),
+        seed=loop.work.seed,
+    )
+
+
+def _importances(documents: list[dict[str, Any]], champion: str | None) -> list[dict[str, Any]]:
+    for document in documents:
+        if document["model"] == champion:
+            return [{"feature": name, "share": share} for name, share in document["importances"]]
+    return []

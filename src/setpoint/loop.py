@@ -1,0 +1,552 @@
+"""The loop: one function advances it by a tick. `serve` ticks with the real clock, `replay` with a simulated one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.clock import cpu_seconds, peak_rss_mb
+from setpoint.core.digest import digest
+from setpoint.core.errors import NothingYet
+from setpoint.core.ports import Clock, Learner, Metadata, Tables
+from setpoint.core.records import FEATURE, FIELD, RULE
+from setpoint.core.rng import seed_for
+from setpoint.data.decisions import (
+    DECISIONS,
+    OUTCOMES,
+    SCORES,
+    features_of,
+    fields_of,
+    forget_after,
+    part_name,
+    read_until,
+    score_column,
+)
+from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
+from setpoint.declare.expr import Column, Expr, Field
+from setpoint.declare.plan import Plan
+from setpoint.features.training_set import TrainingSet
+from setpoint.labels.join import KNOWN
+from setpoint.labels.settle import OUTCOME, settle
+from setpoint.learn.scorer import Scorer, load_scorer
+from setpoint.learn.search import Recipe
+from setpoint.learn.sides import Examples
+from setpoint.learn.threshold import Costs, choose_threshold, costs_of
+from setpoint.learn.train import Candidate, train
+from setpoint.registry import audit, lineage, models, runs
+from setpoint.registry.steps import run_step
+from setpoint.rollout.advance import Act, Look, ReleaseState, advance, offer, rollback_look, shadow_look
+from setpoint.rollout.retrain import Due, training_due
+from setpoint.rollout.shadow import Evidence, Pair, compare_shadow
+from setpoint.watch.finding import Finding
+from setpoint.watch.incidents import Incident, merge
+from setpoint.watch.performance import QualityWindow, quality_window
+from setpoint.watch.reference import Reference, make_reference
+from setpoint.watch.summarise import DaySummary, summarise
+from setpoint.watch.watch import watch
+
+HISTORY = 70
+"""Ticks of summaries that monitors compare with: ten weeks of days."""
+
+RECENT = 3
+"""Ticks of mature decisions that hold every decision of the newest whole day."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where the loop's work goes, and with whose hands: every port it needs, and the seed.
+
+    `judge_measured` says whether measured guardrails (latency) decide; in replay they are reported only. `owner`
+    names who holds this workspace: whoever comes back under this name takes up what it left.
+    """
+
+    metadata: Metadata
+    tables: Tables
+    learners: Mapping[str, Learner]
+    models: Path
+    clock: Clock
+    seed: int
+    owner: str
+    judge_measured: bool
+
+
+@dataclass(frozen=True)
+class LoopState:
+    """What the loop carries from tick to tick, committed with each: JSON-like, so that a restart goes on from it.
+
+    `chain` is the digest of everything decided so far; `frozen` the first model, kept for comparison; `reference` the
+    model whose training rows the monitors compare with.
+    """
+
+    started: int
+    tick: int
+    chain: str
+    release: ReleaseState
+    recipe: dict[str, Any] | None = None
+    frozen: str | None = None
+    reference: str | None = None
+    incidents: tuple[Incident, ...] = ()
+    cpu: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The state as JSON-like data."""
+        return {
+            "started": self.started,
+            "tick": self.tick,
+            "chain": self.chain,
+            "release": self.release.to_dict(),
+            "recipe": self.recipe,
+            "frozen": self.frozen,
+            "reference": self.reference,
+            "incidents": [incident.to_dict() for incident in self.incidents],
+            "cpu": dict(self.cpu),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> LoopState:
+        """The state that `to_dict` described."""
+        return LoopState(
+            started=data["started"],
+            tick=data["tick"],
+            chain=data["chain"],
+            release=ReleaseState.from_dict(data["release"]),
+            recipe=data["recipe"],
+            frozen=data["frozen"],
+            reference=data["reference"],
+            incidents=tuple(Incident.from_dict(each) for each in data["incidents"]),
+            cpu=data["cpu"],
+        )
+
+
+class Meter:
+    """CPU seconds by step; measured, so never part of a digest."""
+
+    def __init__(self, spent: Mapping[str, float]) -> None:
+        self.spent = dict(spent)
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        """Count what the block spends as this step's."""
+        before = cpu_seconds()
+        try:
+            yield
+        finally:
+            self.spent[step] = self.spent.get(step, 0.0) + cpu_seconds() - before
+
+
+@dataclass
+class Loop:
+    """A loop at work: its plan, its workspace, its sources' rows, and its state and ledgers between ticks.
+
+    `examples` gives the training set of all decisions up to a time; `pending` are scored decisions whose label is
+    not mature yet, `matured` those whose label is.
+    """
+
+    plan: Plan
+    work: Workspace
+    rows: Mapping[str, pa.Table]
+    examples: Callable[[int], TrainingSet]
+    state: LoopState
+    meter: Meter
+    pending: pa.Table | None = None
+    matured: list[pa.Table] = field(default_factory=list)
+    scorers: dict[str, Scorer] = field(default_factory=dict)
+    reference: Reference | None = None
+    summaries: list[DaySummary] = field(default_factory=list)
+    quality: QualityWindow | None = None
+    contents: ContentDigests = field(default_factory=ContentDigests)
+
+    def snapshot(self, as_of: int) -> Snapshot:
+        """The sources' rows as they were known at a time."""
+        return take_snapshot(self.rows, as_of, contents=self.contents)
+
+    def scorer(self, model: str | None) -> Scorer | None:
+        """A model ready to score, loaded once; None for no model."""
+        if model is None:
+            return None
+        if model not in self.scorers:
+            folder = models.folder_of(self.work.models, model)
+            self.scorers[model] = load_scorer(folder, self.work.learners, expected=model)
+        return self.scorers[model]
+
+
+@dataclass(frozen=True)
+class TickReport:
+    """What one tick did."""
+
+    at: int
+    decided: int
+    matured: int
+    opened: tuple[Incident, ...]
+    acts: tuple[Act, ...]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a tick leaves behind, committed with its state."""
+
+    decided: pa.Table
+    scored: pa.Table
+    matured: pa.Table
+    summary: DaySummary | None
+    opened: tuple[Incident, ...]
+    acts: tuple[Act, ...]
+
+
+def open_loop(
+    plan: Plan,
+    work: Workspace,
+    rows: Mapping[str, pa.Table],
+    examples: Callable[[int], TrainingSet],
+    *,
+    started: int,
+) -> Loop:
+    """The loop of a system where it was left, or at its start; what was not committed is dropped."""
+    name, metadata, tables = plan.system.name, work.metadata, work.tables
+    found = metadata.get("loop", name)
+    if found is None:
+        first = started // plan.tick
+        state = LoopState(started=started, tick=first, chain="", release=ReleaseState())
+    else:
+        state = LoopState.from_dict(found)
+    forget_after(tables, state.tick)
+    loop = Loop(plan, work, rows, examples, state, Meter(state.cpu))
+    if state.reference is not None:
+        loop.reference = load_reference(metadata, state.reference)
+    for number in range(state.tick - HISTORY + 1, state.tick + 1):
+        summary = metadata.get("summary", part_name(number))
+        if summary is not None:
+            loop.summaries.append(DaySummary.from_dict(summary))
+    matured, scored = (read_until(tables, each, state.tick) for each in (OUTCOMES, SCORES))
+    if matured is not None:
+        loop.matured.append(matured)
+        count_quality(loop)
+    if scored is not None:
+        loop.pending = scored.filter(pc.greater(scored["at"], state.tick * plan.tick - plan.system.label.within))
+    return loop
+
+
+def tick(loop: Loop, now: int, decided: pa.Table) -> TickReport:
+    """Advance the loop: score, settle labels, watch, decide on releases, retrain when due, commit.
+
+    `decided` are the rows of the decision log since the last tick. Everything is committed at once, so a crash at
+    any point and a restart give the same state.
+    """
+    with loop.meter("scores"):
+        scored = score_others(loop, decided)
+    with loop.meter("labels"):
+        matured = settle_labels(loop, scored, now)
+    with loop.meter("watch"):
+        summary, findings = look(loop, decided, now)
+        incidents, opened = merge(loop.state.incidents, findings, now)
+    with loop.meter("release"):
+        release, acts = decide_release(loop, now)
+    due = training_due(
+        loop.plan,
+        now=now,
+        started=loop.state.started,
+        last_training=release.last_training,
+        incidents_opened=opened,
+        matured_rows=sum(part.num_rows for part in loop.matured),
+    )
+    state = replace(loop.state, tick=now // loop.plan.tick, release=release, incidents=tuple(incidents))
+    if due is not None:
+        with loop.meter("train"):
+            state, more = retrain(loop, state, now, due)
+            acts = [*acts, *more]
+    with loop.meter("log"):
+        commit(loop, follow(loop, state), now, Written(decided, scored, matured, summary, tuple(opened), tuple(acts)))
+    return TickReport(now, decided.num_rows, matured.num_rows, tuple(opened), tuple(acts))
+
+
+BASE = ("decision_id", "key", "at", "score", "acted", "threshold", "model", "degraded")
+"""Columns of the decision log that the loop keeps in memory; costs and slices add theirs."""
+
+
+def kept_columns(plan: Plan, log: pa.Table) -> list[str]:
+    """The columns of the decision log that outcomes are judged by: the base, and what costs and slices read."""
+    read = [*plan.system.goal.slices]
+    read += [part.name for part in costs_read(plan) if isinstance(part, Field)]
+    named = [prefix + name for name in dict.fromkeys(read) for prefix in (FIELD, FEATURE)]
+    return [name for name in (*BASE, *named) if name in log.column_names]
+
+
+def outcome_columns(plan: Plan) -> list[str]:
+    """The columns of the label's source that costs read."""
+    return list(dict.fromkeys(part.name for part in costs_read(plan) if isinstance(part, Column)))
+
+
+def score_others(loop: Loop, decided: pa.Table) -> pa.Table:
+    """The decisions with the score of every model that decides, wants to, watches, or is kept for comparison."""
+    release = loop.state.release
+    scored = decided.select(kept_columns(loop.plan, decided))
+    features = features_of(decided)
+    for model in dict.fromkeys((release.champion, release.challenger, release.previous, loop.state.frozen)):
+        scorer = loop.scorer(model)
+        if scorer is not None and model is not None:
+            scored = scored.append_column(score_column(model), pa.array(scorer.score(features), pa.float64()))
+    return scored
+
+
+def settle_labels(loop: Loop, scored: pa.Table, now: int) -> pa.Table:
+    """What came of the decisions whose label has matured by now; the others stay pending."""
+    waiting = scored if loop.pending is None else pa.concat_tables([loop.pending, scored], promote_options="default")
+    label = loop.plan.system.label
+    settled = settle(
+        label,
+        waiting,
+        loop.rows,
+        as_of=now,
+        actions=actions_of(loop.plan, waiting) if label.censored_when is not None else None,
+        outcome_columns=outcome_columns(loop.plan),
+    )
+    loop.pending = settled.pending
+    if settled.matured.num_rows:
+        loop.matured.append(settled.matured)
+        count_quality(loop)
+    return settled.matured
+
+
+def count_quality(loop: Loop) -> None:
+    """Count the newest mature decisions of models into the days that the alarm on quality looks at."""
+    newest = concat(loop.matured[-RECENT:])
+    newest = newest.filter(pc.and_(pc.equal(newest["state"], KNOWN), pc.not_equal(newest["model"], RULE)))
+    if newest.num_rows:
+        columns = [newest[name].to_numpy() for name in ("value", "score", "at")]
+        days = quality_window(*columns, model=newest["model"].to_pylist())
+        loop.quality = days if loop.quality is None else loop.quality.with_days(days)
+
+
+def actions_of(plan: Plan, log: pa.Table) -> pa.Array:
+    """The action of each decision: the goal's, or none ("")."""
+    return pc.if_else(log["acted"].combine_chunks(), plan.system.goal.act.name, "")
+
+
+def look(loop: Loop, decided: pa.Table, now: int) -> tuple[DaySummary | None, list[Finding]]:
+    """The tick's counts, and what the monitors find in them and in the labels that have matured."""
+    if loop.reference is None:
+        return None, []
+    summary = summarise(loop.reference, decided, at=now)
+    findings = watch(
+        loop.plan,
+        reference=loop.reference,
+        today=summary,
+        history=loop.summaries,
+        quality=loop.quality,
+        now=now,
+    )
+    return summary, findings
+
+
+def decide_release(loop: Loop, now: int) -> tuple[ReleaseState, list[Act]]:
+    """The release after the looks that are due at this tick: promote, hold, reject or roll back."""
+    state = loop.state.release
+    shadow, rollback = shadow_look(loop.plan, state, now=now), rollback_look(loop.plan, state, now=now)
+    return advance(
+        loop.plan,
+        state,
+        now=now,
+        evidence=None if shadow is None else compare(loop, shadow),
+        rollback_evidence=None if rollback is None else compare(loop, rollback),
+    )
+
+
+def compare(loop: Loop, look: Look) -> Evidence:
+    """Two models on the mature decisions of a look that both scored."""
+    rows = concat(loop.matured)
+    names = [score_column(look.champion), score_column(look.challenger)]
+    inside = pc.and_(pc.greater_equal(rows["at"], look.start), pc.less(rows["at"], look.end))
+    inside = pc.and_(inside, pc.equal(rows["state"], KNOWN))
+    for name in names:
+        inside = pc.and_(inside, pc.is_valid(rows[name]))
+    rows = rows.filter(inside)
+    y, at = rows["value"].to_numpy(), rows["at"].to_numpy()
+    scores = [rows[name].to_numpy() for name in names]
+    acted = [
+        score >= thresholds(loop, model, rows)
+        for score, model in zip(scores, (look.champion, look.challenger), strict=True)
+    ]
+    costs = costs_of_rows(loop.plan, rows)
+    return compare_shadow(
+        y,
+        scores[0],
+        scores[1],
+        at,
+        metric=loop.plan.system.goal.metric,
+        margin=loop.plan.system.release.margin,
+        level=look.level,
+        seed=seed_for(loop.work.seed, "shadow", look.challenger, str(look.end)),
+        actions=Pair(acted[0], acted[1]),
+        values=Pair(costs.value(acted[0], y), costs.value(acted[1], y)),
+    )
+
+
+def thresholds(loop: Loop, model: str, rows: pa.Table) -> np.ndarray:
+    """The score from which a model acts, for each row."""
+    scorer = loop.scorer(model)
+    assert scorer is not None
+    return scorer.threshold.of(fields_of(rows), rows.num_rows)
+
+
+def costs_of_rows(plan: Plan, rows: pa.Table) -> Costs:
+    """What the two errors cost on each mature decision; the mean of the known ones where the outcome does not say."""
+    known = rows["state"].to_numpy() == KNOWN
+    everything = Examples(
+        features=features_of(rows),
+        fields=fields_of(rows),
+        y=np.where(known, rows["value"].to_numpy(zero_copy_only=False), 0.0),
+        at=rows["at"].to_numpy(),
+        outcome={name: rows[OUTCOME + name].to_numpy(zero_copy_only=False) for name in outcome_columns(plan)},
+    )
+    threshold = choose_threshold(plan.system.goal, everything.take(np.flatnonzero(known)))
+    return costs_of(plan.system.goal, everything, threshold)
+
+
+def value_of_rows(plan: Plan, rows: pa.Table) -> np.ndarray:
+    """What each mature decision gained over never acting, in the goal's business unit; 0 where there is no label."""
+    known = rows["state"].to_numpy() == KNOWN
+    y = np.where(known, rows["value"].to_numpy(zero_copy_only=False), 0.0)
+    acted = rows["acted"].to_numpy(zero_copy_only=False).astype(bool)
+    return np.where(known, costs_of_rows(plan, rows).value(acted, y), 0.0)
+
+
+def costs_read(plan: Plan) -> list[Expr]:
+    """The two costs of the goal."""
+    return [plan.system.goal.cost.false_positive, plan.system.goal.cost.false_negative]
+
+
+def concat(parts: Sequence[pa.Table]) -> pa.Table:
+    """The parts of a ledger as one table; a column that a part lacks is NULL there."""
+    return pa.concat_tables(parts, promote_options="default").combine_chunks()
+
+
+def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState, list[Act]]:
+    """The state after a training: the stored recipe refitted (searched for, the first time), judged and offered."""
+    work, plan, champion = loop.work, loop.plan, state.release.champion
+    examples = loop.examples(now)
+    recipe = None if state.recipe is None else Recipe.from_dict(state.recipe)
+
+    def compute() -> dict[str, Any]:
+        before = cpu_seconds()
+        candidate = train(
+            plan,
+            examples,
+            learners=work.learners,
+            seed=work.seed,
+            recipe=recipe,
+            champion=loop.scorer(champion),
+            judge_measured=work.judge_measured,
+        )
+        register(loop, candidate, examples, now=now, spent=cpu_seconds() - before)
+        return {"model": candidate.digest, "passed": candidate.passed, "recipe": candidate.recipe.to_dict()}
+
+    tried = replace(state, release=replace(state.release, last_training=now))
+    try:
+        step = run_step(
+            "train",
+            compute,
+            config={"plan": plan.digest, "recipe": state.recipe, "seed": work.seed},
+            inputs={"examples": examples.digest, "champion": champion},
+            metadata=work.metadata,
+            clock=work.clock,
+            owner=work.owner,
+        )
+    except NothingYet as error:
+        return tried, [Act("postpone", plan.system.name, f"{due.reason}; but {error}")]
+    model = step.output["model"]
+    report = models.get(work.metadata, model)["report"]
+    acts = [Act("train", model, due.reason, {"decisions": int(examples.at.size), "step": step.key})]
+    if not step.output["passed"]:
+        return tried, [*acts, Act("refuse", model, "; ".join(report["reasons"]), report)]
+    release, more = offer(tried.release, model, now=now, evidence=report)
+    return replace(tried, release=release, recipe=state.recipe or step.output["recipe"]), [*acts, *more]
+
+
+def register(loop: Loop, candidate: Candidate, examples: TrainingSet, *, now: int, spent: float) -> None:
+    """Store a candidate: its files, its document, its run, what it was made from, and its reference for monitors."""
+    work, plan, model = loop.work, loop.plan, candidate.digest
+    body = {**candidate.to_dict(), "system": plan.system.name, "trained_at": now}
+    models.put(work.models, work.metadata, model=model, save=candidate.scorer.save, body=body)
+    lineage.put_inputs(
+        work.metadata,
+        training_set=examples.digest,
+        snapshot=examples.snapshot_digest,
+        as_of=now,
+        sources=loop.snapshot(now).digests,
+        plan=plan.digest,
+        rows=int(examples.at.size),
+    )
+    usable = np.flatnonzero(examples.usable)
+    seen = examples.features.take(pa.array(usable))
+    reference = make_reference(seen, candidate.scorer.score(seen), examples.at[usable], edges_from=loop.reference)
+    work.metadata.put("reference", model, reference.to_dict())
+    runs.put(work.metadata, run_of(plan, candidate, examples, now=now, spent=spent))
+
+
+def run_of(plan: Plan, candidate: Candidate, examples: TrainingSet, *, now: int, spent: float) -> runs.Run:
+    """The run of a training, with what it cost."""
+    told = candidate.to_dict()
+    return runs.Run(
+        system=plan.system.name,
+        model=candidate.digest,
+        at=now,
+        seed=candidate.seed,
+        inputs={
+            "plan": plan.digest,
+            "snapshot": examples.snapshot_digest,
+            "training_set": examples.digest,
+            "recipe": candidate.recipe.digest,
+        },
+        parameters=told["settled"],
+        metrics=told["report"]["metrics"],
+        cpu_seconds=spent,
+        peak_mb=peak_rss_mb(),
+    )
+
+
+def load_reference(metadata: Metadata, model: str) -> Reference:
+    """What the monitors compare with while this model is the champion."""
+    found = metadata.get("reference", model)
+    assert found is not None, "a model is registered together with its reference"
+    return Reference.from_dict(found)
+
+
+def follow(loop: Loop, state: LoopState) -> LoopState:
+    """The state after a change of champion: the first is kept for comparison, monitors compare with the newest."""
+    champion = state.release.champion
+    if champion is None or champion == state.reference:
+        return state
+    loop.reference = load_reference(loop.work.metadata, champion)
+    return replace(state, reference=champion, frozen=state.frozen or champion)
+
+
+def commit(loop: Loop, state: LoopState, now: int, written: Written) -> None:
+    """Make the tick last: its tables first, then, in one transaction, its documents and the state that names them."""
+    metadata, tables, part = loop.work.metadata, loop.work.tables, part_name(state.tick)
+    contents = [
+        tables.write(name, part, rows)
+        for name, rows in ((DECISIONS, written.decided), (SCORES, written.scored), (OUTCOMES, written.matured))
+        if rows.num_rows
+    ]
+    said = [act.to_dict() for act in written.acts]
+    alarms = [incident.to_dict() for incident in written.opened]
+    chain = digest([loop.state.chain, now, contents, said, alarms, state.release.to_dict()])
+    loop.state = replace(state, chain=chain, cpu=loop.meter.spent)
+    with metadata.transaction():
+        for incident in state.incidents:
+            metadata.put("incident", incident.id, incident.to_dict())
+        for incident in written.opened:
+            audit.record(metadata, at=now, act="alarm", subject=incident.id, reason=incident.title, evidence=None)
+        for act in written.acts:
+            audit.record(metadata, at=now, act=act.kind, subject=act.subject, reason=act.reason, evidence=act.evidence)
+        if written.summary is not None:
+            metadata.put("summary", part, written.summary.to_dict())
+            loop.summaries = [*loop.summaries, written.summary][-HISTORY:]
+        metadata.put("loop", loop.plan.system.name, loop.state.to_dict())

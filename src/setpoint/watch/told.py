@@ -1,0 +1,102 @@
+"""Documents of the registry and the audit trail as rows that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from setpoint.core.times import iso
+from setpoint.watch.incidents import Incident
+
+COUNTED = {"alarms": "alarm", "retrainings": "train", "promotions": "promote", "rollbacks": "rollback"}
+
+
+def told_act(act: Mapping[str, Any]) -> dict[str, Any]:
+    """An act of the audit trail."""
+    return {"at": iso(act["at"]), "act": act["act"], "subject": act["subject"], "reason": act["reason"]}
+
+
+def count_acts(acts: Sequence[Mapping[str, Any]], prefix: str) -> dict[str, int]:
+    """How many alarms, retrainings, promotions and rollbacks there were in a time, such as "2013-07".
+
+    >>> count_acts([{"at": "2013-07-02T00:00:00Z", "act": "train"}], "2013-07")["retrainings"]
+    1
+    """
+    kinds = [act["act"] for act in acts if act["at"].startswith(prefix)]
+    return {name: kinds.count(kind) for name, kind in COUNTED.items()}
+
+
+def told_incident(incident: Incident) -> dict[str, Any]:
+    """An incident: what, since when, why and what to do."""
+    return {
+        "id": incident.id,
+        "opened": iso(incident.opened_at),
+        "first_bad": iso(incident.first_bad),
+        "last": iso(incident.seen_at),
+        "open": incident.open,
+        "severity": incident.severity,
+        "level": incident.level,
+        "subjects": [subject.name for subject in incident.subjects],
+        "cause": incident.cause,
+        "title": incident.title,
+        "next_step": incident.next_step,
+    }
+
+
+def told_model(document: Mapping[str, Any], acts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A model: when and on what it was trained, what the gate said, and when it was live."""
+    report, model = document["report"], document["model"]
+    metric = report["metrics"]["auc"]
+    begins = [act["at"] for act in acts if act["act"] == "promote" and act["subject"] == model]
+    return {
+        "digest": model,
+        "trained_at": iso(document["trained_at"]),
+        "rows": document["rows"]["usable"],
+        "learner": document["recipe"]["learner"],
+        "gate": "passed" if report["passed"] else "refused",
+        "auc": metric["estimate"],
+        "low": metric["low"],
+        "high": metric["high"],
+        "reasons": list(report["reasons"]),
+        "live_from": begins[0] if begins else None,
+        "live_to": _ended(acts, model) if begins else None,
+    }
+
+
+def _ended(acts: Sequence[Mapping[str, Any]], model: str) -> str | None:
+    """When a model that was promoted stopped deciding: rolled back, or another one was promoted."""
+    live = False
+    for act in acts:
+        if act["act"] == "promote" and act["subject"] == model:
+            live = True
+        elif live and (act["act"] == "promote" or (act["act"] == "rollback" and act["subject"] == model)):
+            return str(act["at"])
+    return None
+
+
+def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[str, Any]:
+    """A gate report: guardrails, baselines and the business value."""
+    report = document["report"]
+    value = report["metrics"].get("business") or {}
+    champion = report.get("champion") or {}
+    moved = champion.get("value_difference") or {}
+    return {
+        "model": document["model"],
+        "at": iso(document["trained_at"]),
+        "passed": report["passed"],
+        "reasons": list(report["reasons"]),
+        "metric": metric,
+        "guardrails": [
+            {"name": each["guardrail"], "value": each["estimate"], "bound": each["bound"], "verdict": each["verdict"]}
+            for each in report["guardrails"]
+        ],
+        "baselines": [{"name": each["against"], "value": each["theirs"]} for each in report["baselines"]],
+        "findings": list(report["findings"]),
+        "business": {
+            "unit": unit,
+            "per_1000": value.get("estimate"),
+            "difference": moved.get("estimate"),
+            "low": moved.get("low"),
+            "high": moved.get("high"),
+        },
+    }
