@@ -83,8 +83,7 @@ class LightGBMModel:
         """Write the text of the model and the digest that it is checked against."""
         data = self._text.encode()
         (folder / FILE).write_bytes(data)
-        seal = {"learner": LightGBMLearner.name, "digest": digest_bytes(data)}
-        (folder / SEAL).write_text(json.dumps(seal, sort_keys=True) + "\n")
+        (folder / SEAL).write_bytes(_seal(data))
 
 
 class LightGBMLearner:
@@ -154,19 +153,22 @@ class LightGBMLearner:
         """The model saved in a folder; raises ModelCorrupt, before parsing it, when its bytes have changed."""
         try:
             data = (folder / FILE).read_bytes()
-            seal = json.loads((folder / SEAL).read_text())
-        except (OSError, ValueError) as error:
+            sealed = (folder / SEAL).read_bytes()
+        except OSError as error:
             raise ModelCorrupt(
                 f"The model in {folder.name} cannot be read: {error}.", expected=f"{FILE} and {SEAL} as they were saved"
             ) from error
-        found = digest_bytes(data)
-        if not isinstance(seal, dict) or seal.get("digest") != found:
+        if sealed != _seal(data):
             raise ModelCorrupt(
-                f"The model in {folder.name} has the digest {found}.",
-                expected="the digest it was saved with",
+                f"The model in {folder.name} has the digest {digest_bytes(data)}.",
+                expected=f"the digest in {SEAL}, which it was saved with",
                 hint="Restore the file or train again; a changed model never decides.",
             )
         return LightGBMModel(data.decode())
+
+
+def _seal(data: bytes) -> bytes:
+    return json.dumps({"digest": digest_bytes(data), "learner": LightGBMLearner.name}).encode() + b"\n"
 
 
 def _check(recipe: Mapping[str, Any]) -> None:

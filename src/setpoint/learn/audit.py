@@ -135,7 +135,7 @@ def check_copies(plan: Plan, examples: TrainingSet, sides: Sides, *, seed: int) 
                 f"A decision is one row: make {plan.system.decide.key!r} unique in the spine.",
             ),
         )
-    copies = find_copies(sides, without=plan.system.decide.key, seed=seed)
+    copies = find_copies(sides, key=plan.system.decide.key, seed=seed)
     if copies is None:
         return ()
     return (

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from setpoint.data.arrays import to_array
+from setpoint.data.evaluate import Inputs, evaluate, is_true
+from setpoint.declare.plan import Plan
 from setpoint.learn.encode import Encoder
-from setpoint.learn.sides import Matrices, Sides
+from setpoint.learn.sides import Examples, Matrices, Sides
 from setpoint.measure.metrics import METRICS
 
 BINS = 20
@@ -19,11 +22,15 @@ SAMPLE = 20_000
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trivial model: its name, what it does, and its probabilities for the held-out rows."""
+    """A trivial model: its name, what it does, and its probabilities for the held-out rows.
+
+    It acts from the probability `acts_at`; None: from the threshold of the model it is compared with.
+    """
 
     name: str
     how: str
     scores: np.ndarray = field(repr=False)
+    acts_at: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,10 +79,11 @@ def single_feature_aucs(
     return found
 
 
-def baselines(matrices: Matrices, sides: Sides) -> tuple[Baseline, ...]:
-    """The prior, the majority and the best single feature, fitted on the training side, for the held-out rows.
+def baselines(plan: Plan, matrices: Matrices, sides: Sides) -> tuple[Baseline, ...]:
+    """The prior, the majority, the best single feature and the fallback rule, for the held-out rows.
 
-    The single feature is the one whose binned rates rank the validation rows best.
+    They are fitted on the training side. The single feature is the one whose binned rates rank the validation rows
+    best. The rule is what decides without a model, and what a first model takes over from.
     """
     encoder, y = matrices.encoder, sides.train.y
     prior = float(y.mean())
@@ -91,7 +99,21 @@ def baselines(matrices: Matrices, sides: Sides) -> tuple[Baseline, ...]:
             f"the rate of positives by {encoder.names[best]} in training",
             rates.score(matrices.held_out[:, best]),
         ),
+        fallback_rule(plan, sides.held_out),
     )
+
+
+def fallback_rule(plan: Plan, rows: Examples) -> Baseline:
+    """The declared fallback as a model of two scores: 1 where it acts, 0 where it does not."""
+    condition = plan.system.release.fallback.condition
+    inputs = Inputs(
+        rows.y.size,
+        fields={name: to_array(rows.fields[name], kind) for name, kind in plan.fields.items()},
+        features={name: to_array(rows.features[name], kind) for name, kind in plan.features.items()},
+        now=rows.at,
+    )
+    scores = is_true(evaluate(condition, inputs)).astype(np.float64)
+    return Baseline("fallback rule", f"acts where {condition}", scores, acts_at=0.5)
 
 
 def _bins(values: np.ndarray, edges: np.ndarray | None, size: int) -> np.ndarray:

@@ -40,9 +40,14 @@ class Copies:
     reason: str
 
 
-def find_copies(sides: Sides, *, without: str, seed: int) -> Copies | None:
-    """The copies across the split, if there are more than chance explains; the key column is `without`."""
-    codes = row_codes(sides.rows.features, sides.rows.fields.drop_columns([without]), sides.rows.y)
+def find_copies(sides: Sides, *, key: str, seed: int) -> Copies | None:
+    """The copies across the split, if there are more than chance explains.
+
+    Rows are compared without their key and without times, in which copies on two sides must differ.
+    """
+    fields = sides.rows.fields
+    told = [part.name for part in fields.schema if part.name != key and not pa.types.is_timestamp(part.type)]
+    codes = row_codes(sides.rows.features, fields.select(told), sides.rows.y)
     before = np.concatenate([sides.split.train, sides.split.validation])
     old, new = codes[before], codes[sides.split.held_out]
     copied = int(np.isin(new, old).sum())

@@ -124,7 +124,7 @@ def train(
     procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
     released = release(plan, fitted, sides, calibration, threshold, learners=learners, seed=seed)
     scored = decide(plan, procedure, sides.held_out, name="candidate")
-    trivial = baselines(matrices, sides)
+    trivial = baselines(plan, matrices, sides)
     report = judge(
         goal,
         Bench(sides.held_out, plan.draws, seed),
@@ -218,9 +218,12 @@ def decide(plan: Plan, scorer: Scorer, rows: Examples, *, name: str) -> Scored:
 
 
 def decide_alike(plan: Plan, baseline: Baseline, threshold: Threshold, rows: Examples) -> Scored:
-    """What a baseline would have made of these rows, acting at the model's threshold."""
+    """What a baseline would have made of these rows, acting at its own threshold or the model's."""
     costs = costs_of(plan.system.goal, rows, threshold)
-    return act_on(baseline.name, baseline.scores, threshold.of(rows.fields, rows.y.size), y=rows.y, costs=costs)
+    limit = threshold.of(rows.fields, rows.y.size)
+    if baseline.acts_at is not None:
+        limit = np.full_like(limit, baseline.acts_at)
+    return act_on(baseline.name, baseline.scores, limit, y=rows.y, costs=costs)
 
 
 def seen_by(champion: Scorer | None, held_out: Examples) -> int | None:

@@ -1,0 +1,237 @@
+"""The laws of the Learner and Model ports, as tests to inherit."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from setpoint.core.errors import ModelCorrupt
+from setpoint.core.ports import Learner, Model
+
+CATEGORIES = (3, 4)
+NAMES = ("steep", "curved", "often_null", "colour", "noise_level")
+ROUNDS = 40
+TOLERANCE = 1e-12
+"""How far a row alone may be from the row in a batch where a model does not promise equal bits."""
+
+
+class Data(NamedTuple):
+    """Rows with numbers, NULLs and codes of categories, and their labels."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+def make_data(n: int, seed: int) -> Data:
+    """Rows whose labels hang on two numbers, a NULL and a category; one more category is noise."""
+    rng = np.random.default_rng(seed)
+    rows = np.column_stack(
+        [
+            rng.normal(size=n),
+            rng.normal(size=n),
+            np.where(rng.random(n) < 0.3, np.nan, rng.normal(size=n)),
+            rng.integers(0, 5, n).astype(np.float64),
+            rng.integers(0, 40, n).astype(np.float64),
+        ]
+    )
+    rows[rng.random(n) < 0.05, 3] = np.nan
+    odds = 1.5 * rows[:, 0] + rows[:, 1] ** 2 - 1.5 + 1.2 * np.isnan(rows[:, 2]) + np.where(rows[:, 3] == 2, 1.5, 0.0)
+    return Data(rows, (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(np.float64))
+
+
+def log_loss(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The mean negative log likelihood."""
+    return float(-np.log(np.where(labels > 0, scores, 1 - scores)).mean())
+
+
+class LearnerLaws:
+    """Inherit, say how to make a learner, and pytest runs every law against it and the models it trains."""
+
+    @abstractmethod
+    def make(self, *, threads: int = 1) -> Learner:
+        """The learner; a learner without threads may ignore them."""
+
+    @pytest.fixture
+    def learner(self) -> Learner:
+        """The learner under test."""
+        return self.make()
+
+    def fitted(self, learner: Learner, data: Data, *, seed: int = 1, recipe: int = 0) -> tuple[Model, dict[str, Any]]:
+        """A model of one of the learner's recipes."""
+        chosen = learner.recipes(rounds=ROUNDS)[recipe]
+        return learner.fit(chosen, data.rows, data.labels, categories=CATEGORIES, seed=seed, names=NAMES)
+
+    def test_recipes_are_plain_data_that_can_be_stored(self, learner: Learner) -> None:
+        """There is at least one, each equal after a trip through JSON, and asking again gives the same."""
+        recipes = learner.recipes(rounds=ROUNDS)
+        assert recipes
+        assert json.loads(json.dumps(recipes, allow_nan=False)) == recipes == learner.recipes(rounds=ROUNDS)
+
+    def test_every_recipe_learns(self, learner: Learner) -> None:
+        """Each beats the base rate on rows it has not seen."""
+        data, newer = make_data(3000, 0), make_data(2000, 1)
+        base = log_loss(newer.labels, np.full(2000, data.labels.mean()))
+        for number in range(len(learner.recipes(rounds=ROUNDS))):
+            model, _ = self.fitted(learner, data, recipe=number)
+            assert log_loss(newer.labels, model.predict(newer.rows)) < base
+
+    def test_scores_are_probabilities_one_per_row(self, learner: Learner) -> None:
+        """Between 0 and 1, float64, for any number of rows down to none."""
+        model, _ = self.fitted(learner, make_data(1000, 0))
+        for n in (0, 1, 2, 257):
+            scores = model.predict(make_data(n, 2).rows)
+            assert scores.shape == (n,)
+            assert scores.dtype == np.float64
+            assert ((scores >= 0) & (scores <= 1)).all()
+
+    def test_a_row_alone_scores_as_in_a_batch(self, learner: Learner) -> None:
+        """Bit for bit where the model promises `row_exact`, else to the twelfth decimal."""
+        model, _ = self.fitted(learner, make_data(1500, 0))
+        rows = make_data(333, 3).rows
+        together = model.predict(rows)
+        alone = np.concatenate([model.predict(rows[i : i + 1]) for i in range(len(rows))])
+        backwards = model.predict(rows[::-1])[::-1]
+        for other in (alone, backwards):
+            if model.row_exact:
+                assert np.array_equal(together, other)
+            else:
+                assert np.allclose(together, other, rtol=0, atol=TOLERANCE)
+
+    def test_a_view_of_rows_scores_as_their_copy(self, learner: Learner) -> None:
+        """How rows lie in memory makes no difference."""
+        model, _ = self.fitted(learner, make_data(1000, 0))
+        rows = make_data(200, 3).rows
+        wide = np.zeros((400, 9))
+        wide[::2, 2:7] = rows
+        assert np.array_equal(model.predict(rows), model.predict(wide[::2, 2:7]))
+        assert np.array_equal(model.predict(rows), model.predict(np.asfortranarray(rows)))
+
+    def test_null_and_unseen_categories_are_scored(self, learner: Learner) -> None:
+        """A row of NULLs, and codes that training never saw, give a probability and not an error."""
+        model, _ = self.fitted(learner, make_data(1000, 0))
+        strange = np.array([[np.nan] * 5, [0.0, 0.0, 0.0, 77.0, 4000.0], [0.0, 0.0, np.nan, np.nan, 3.0]])
+        scores = model.predict(strange)
+        assert ((scores > 0) & (scores < 1)).all()
+
+    def test_an_unseen_category_counts_as_null(self, learner: Learner) -> None:
+        """The encoding makes NaN of both, so a model must not tell them apart."""
+        model, _ = self.fitted(learner, make_data(1000, 0))
+        unseen, null = np.array([[0.5, 0.5, 0.5, 77.0, 3.0]]), np.array([[0.5, 0.5, 0.5, np.nan, 3.0]])
+        assert model.predict(unseen)[0] == model.predict(null)[0]
+
+    def test_training_and_scoring_leave_the_rows_alone(self, learner: Learner) -> None:
+        """The caller's arrays are read, never written."""
+        data, kept = make_data(800, 0), make_data(800, 0)
+        data.rows.flags.writeable = data.labels.flags.writeable = False
+        model, _ = self.fitted(learner, data)
+        model.predict(data.rows)
+        assert np.array_equal(data.rows, kept.rows, equal_nan=True)
+
+    def test_the_same_training_gives_the_same_bytes(self, learner: Learner, tmp_path: Path) -> None:
+        """Recipe, rows and seed decide every byte, in another learner too, whatever its number of threads."""
+        data = make_data(3000, 0)
+        found = []
+        for name, each in (("a", learner), ("b", self.make()), ("c", self.make(threads=2))):
+            folder = tmp_path / name
+            folder.mkdir()
+            self.fitted(each, data)[0].save(folder)
+            found.append(contents(folder))
+        assert found[0] == found[1] == found[2]
+
+    def test_a_saved_model_comes_back_bit_for_bit(self, learner: Learner, tmp_path: Path) -> None:
+        """Its scores, its importances and what it saves again are the same."""
+        model, _ = self.fitted(learner, make_data(2000, 0))
+        first, second = tmp_path / "first", tmp_path / "second"
+        first.mkdir()
+        second.mkdir()
+        model.save(first)
+        back = learner.load(first)
+        back.save(second)
+        rows = make_data(500, 4).rows
+        assert np.array_equal(model.predict(rows), back.predict(rows))
+        assert np.array_equal(model.importances(), back.importances())
+        assert back.row_exact == model.row_exact
+        assert contents(first) == contents(second)
+
+    def test_a_changed_file_is_refused(self, learner: Learner, tmp_path: Path) -> None:
+        """A flipped bit anywhere, a cut end or a missing file raises ModelCorrupt, never another model."""
+        model, _ = self.fitted(learner, make_data(800, 0))
+        model.save(tmp_path)
+        learner.load(tmp_path)
+        for path in [path for path in sorted(tmp_path.rglob("*")) if path.is_file()]:
+            whole = path.read_bytes()
+            places = np.linspace(0, len(whole) - 2, 9).astype(int).tolist()
+            flipped = [whole[:i] + bytes([whole[i] ^ 4]) + whole[i + 1 :] for i in places]
+            for bad in (*flipped, whole[: len(whole) // 2], b""):
+                path.write_bytes(bad)
+                with pytest.raises(ModelCorrupt):
+                    learner.load(tmp_path)
+            path.unlink()
+            with pytest.raises(ModelCorrupt):
+                learner.load(tmp_path)
+            path.write_bytes(whole)
+        learner.load(tmp_path)
+
+    def test_importances_are_shares(self, learner: Learner) -> None:
+        """Not negative, adding up to 1, and greater for what matters than for noise."""
+        model, _ = self.fitted(learner, make_data(4000, 0))
+        shares = model.importances()
+        assert shares.shape == (5,)
+        assert (shares >= 0).all()
+        assert shares.sum() == pytest.approx(1.0)
+        assert shares[0] > shares[4] * 0.5
+
+    def test_a_constant_column_and_a_column_of_nulls_do_no_harm(self, learner: Learner) -> None:
+        """A model is trained and scores as usual."""
+        data = make_data(1000, 0)
+        rows = data.rows.copy()
+        rows[:, 1], rows[:, 2] = 7.0, np.nan
+        model, _ = self.fitted(learner, Data(rows, data.labels))
+        assert np.isfinite(model.predict(make_data(50, 1).rows)).all()
+
+    def test_labels_of_one_class_give_a_model_of_that_class(self, learner: Learner) -> None:
+        """Without a single positive the scores are small, and the importances are shares or zeros."""
+        data = make_data(500, 0)
+        model, _ = self.fitted(learner, Data(data.rows, np.zeros(500)))
+        assert (model.predict(data.rows) < 0.05).all()
+        assert model.importances().sum() == pytest.approx(0.0) or model.importances().sum() == pytest.approx(1.0)
+
+    def test_what_validation_settled_is_a_recipe(self, learner: Learner, tmp_path: Path) -> None:
+        """The settled recipe is plain data, trains without validation, and to the same bytes each time."""
+        data, newer = make_data(2000, 0), make_data(1000, 1)
+        model, settled = learner.fit(
+            learner.recipes(rounds=ROUNDS)[0],
+            data.rows,
+            data.labels,
+            categories=CATEGORIES,
+            seed=1,
+            validation=(newer.rows, newer.labels),
+            names=NAMES,
+        )
+        assert json.loads(json.dumps(settled, allow_nan=False)) == settled
+        assert log_loss(newer.labels, model.predict(newer.rows)) < log_loss(newer.labels, np.full(1000, 0.5))
+        found = []
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+            again, _ = learner.fit(settled, data.rows, data.labels, categories=CATEGORIES, seed=1, names=NAMES)
+            again.save(tmp_path / name)
+            found.append(contents(tmp_path / name))
+        assert found[0] == found[1]
+
+    def test_a_parameter_that_the_learner_does_not_know_is_refused(self, learner: Learner) -> None:
+        """A recipe with a misspelt parameter trains nothing."""
+        data = make_data(200, 0)
+        recipe = {**learner.recipes(rounds=ROUNDS)[0], "no_such_parameter": 1}
+        with pytest.raises(KeyError, match="no_such_parameter"):
+            learner.fit(recipe, data.rows, data.labels, categories=CATEGORIES, seed=1)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The bytes of every file in a folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

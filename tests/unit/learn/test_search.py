@@ -1,0 +1,86 @@
+"""The search: fixed recipes by turns, compared on newer rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import setpoint as sp
+from setpoint.core.errors import NameUnknown
+from setpoint.learn.encode import fit_encoder
+from setpoint.learn.search import Fitted, Recipe, fit, refit, search
+from setpoint.learn.sides import Matrices, Sides, divide, encode
+from tests.unit.learn.world import learners, make_examples, make_world_plan
+
+
+@pytest.fixture(scope="module")
+def sides() -> Sides:
+    """The sides of a small training."""
+    return divide(make_world_plan(), make_examples(2500))
+
+
+@pytest.fixture(scope="module")
+def matrices(sides: Sides) -> Matrices:
+    """Their matrices."""
+    return encode(sides, fit_encoder(sides.train.features, make_world_plan().features))
+
+
+def run(matrices: Matrices, sides: Sides, *, trials: int, metric: sp.declare.goal.Metric | None = None) -> Fitted:
+    """A search of so many trials."""
+    return search(learners(), matrices, sides, metric=metric or sp.auc(), trials=trials, rounds=20, seed=0)
+
+
+def test_learners_take_turns_and_the_best_trial_wins(matrices: Matrices, sides: Sides) -> None:
+    """The first trials are each learner's best guess; the winner's metric is the best of the table."""
+    found = run(matrices, sides, trials=4)
+    assert [trial.recipe.learner for trial in found.trials] == ["lightgbm", "logistic", "lightgbm", "lightgbm"]
+    best = max(found.trials, key=lambda trial: trial.value)
+    assert found.recipe == best.recipe
+    assert {trial.metric for trial in found.trials} == {"auc"}
+
+
+def test_the_budget_bounds_the_trials_and_may_exceed_the_recipes(matrices: Matrices, sides: Sides) -> None:
+    """With more trials than there are recipes, each is tried once."""
+    everything = sum(len(learner.recipes(rounds=20)) for learner in learners().values())
+    assert len(run(matrices, sides, trials=1).trials) == 1
+    assert len(run(matrices, sides, trials=99).trials) == everything
+
+
+def test_metrics_that_need_a_threshold_are_searched_by_log_loss(matrices: Matrices, sides: Sides) -> None:
+    """The declared metric still decides at the gate."""
+    found = run(matrices, sides, trials=2, metric=sp.accuracy())
+    assert {trial.metric for trial in found.trials} == {"log_loss"}
+    assert found.recipe == min(found.trials, key=lambda trial: trial.value).recipe
+
+
+def test_a_stored_recipe_fits_what_the_search_fitted(matrices: Matrices, sides: Sides) -> None:
+    """Fitting the winner's recipe again gives the same scores, so a retraining needs no search."""
+    found = run(matrices, sides, trials=2)
+    again = fit(learners(), matrices, sides, recipe=Recipe.from_dict(found.recipe.to_dict()), seed=0)
+    assert np.array_equal(again.validated, found.validated)
+    assert again.settled == found.settled
+
+
+def test_a_refit_takes_the_settled_recipe_to_all_rows(matrices: Matrices, sides: Sides) -> None:
+    """It differs from the fit on the training side, and is the same each time."""
+    found = run(matrices, sides, trials=1)
+    first, second = (
+        refit(learners(), matrices.encoder, sides.rows, settled=found.settled, seed=0).predict(matrices.held_out)
+        for _ in range(2)
+    )
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, found.model.predict(matrices.held_out))
+
+
+def test_a_recipe_of_an_unknown_learner_is_refused(matrices: Matrices, sides: Sides) -> None:
+    """The error lists the learners there are."""
+    with pytest.raises(NameUnknown, match="lightgbm, logistic"):
+        fit(learners(), matrices, sides, recipe=Recipe("forest", {}), seed=0)
+
+
+def test_a_search_never_sees_held_out_rows(matrices: Matrices, sides: Sides) -> None:
+    """With other held-out rows it finds the same."""
+    blind = replace(matrices, held_out=np.zeros_like(matrices.held_out))
+    assert np.array_equal(run(matrices, sides, trials=3).validated, run(blind, sides, trials=3).validated)
