@@ -161,9 +161,9 @@ def _read_times(texts: pa.Array) -> Cast:
         return _bounded(pc.cast(texts, UTC_MICROSECONDS))
     except pa.ArrowInvalid:
         pass
-    blank = _blank_to_null(texts)
+    blank = pc.utf8_upper(_blank_to_null(texts))
     dates = pc.match_substring_regex(blank, _DATE)
-    zoned = _mask(pc.or_(dates, pc.match_substring_regex(blank, _CLOCK + r"(Z|z|[+-]\d{2}(:?\d{2})?)$")))
+    zoned = _mask(pc.or_(dates, pc.match_substring_regex(blank, _CLOCK + r"(Z|[+-]\d{2}(:?\d{2})?)$")))
     naive = _mask(pc.match_substring_regex(blank, _CLOCK + "$")) & ~_mask(dates)
     whole = pc.if_else(dates, pc.binary_join_element_wise(blank, "T00:00:00Z", ""), blank)
     legible = pc.if_else(pa.array(zoned), whole, pa.scalar(None, pa.string()))

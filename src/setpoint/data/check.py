@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.core.errors import BatchRefused, NaiveTime, did_you_mean
+from setpoint.core.times import iso
 from setpoint.data.arrays import Mask, null_mask, to_array
 from setpoint.data.casting import Cast, cast, infinite
 from setpoint.data.contract import ColumnContract, Contract
@@ -190,24 +191,28 @@ def _column_faults(raw: pa.Table, name: str, column: ColumnContract, done: Cast,
     fault("infinite", infinite(done.values), "a finite number")
     if required or (column.binds("nullable") and not column.nullable):
         fault("null", _truth(pc.is_null(done.values)), f"{kind}, not nothing")
-    if column.kind == TIME:
-        low, high = (None if end is None else _moment(end) for end in (column.low, column.high))
-        values = done.values
-    else:
-        low, high, values = column.low, column.high, done.values
-    if column.binds("low") and low is not None:
-        fault("range", _truth(pc.less(values, low)), f"at least {low}")
-    if column.binds("high") and high is not None:
-        fault("range", _truth(pc.greater(values, high)), f"at most {high}")
+    for fact, end, beyond, words in (
+        ("low", column.low, pc.less, "at least"),
+        ("high", column.high, pc.greater, "at most"),
+    ):
+        if end is not None and column.binds(fact):
+            limit = _moment(end) if column.kind == TIME else end
+            fault("range", _truth(beyond(done.values, limit)), f"{words} {_spell(end, column)}")
     if column.binds("allowed") and column.allowed is not None:
-        known = pc.is_in(values, value_set=pa.array(column.allowed, pa.string()))
-        strange = pc.and_(pc.is_valid(values), pc.invert(known))
+        known = pc.is_in(done.values, value_set=pa.array(column.allowed, pa.string()))
+        strange = pc.and_(pc.is_valid(done.values), pc.invert(known))
         fault("not-allowed", _truth(strange), f"one of {', '.join(column.allowed)}")
     return found
 
 
 def _moment(moment: float) -> pa.Scalar:
     return pa.scalar(int(moment), pa.timestamp("us", tz="UTC"))
+
+
+def _spell(end: float, column: ColumnContract) -> str:
+    if column.kind == TIME:
+        return iso(int(end))
+    return str(int(end) if float(end).is_integer() else end)
 
 
 def _truth(values: pa.Array) -> Mask:
