@@ -1,0 +1,1 @@
+"""Screens: what a person looks at, made of data alone."""

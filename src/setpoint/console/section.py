@@ -1,0 +1,110 @@
+"""A section of the report: a heading, what was found, a picture, how to read it, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from setpoint.console.markup import Markup, el
+
+Row = Mapping[str, Any]
+
+WIDE, NARROW, HALF = 900.0, 390.0, 430.0
+"""Widths that pictures are drawn at: for the page, for a phone, for half of the page."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section; `half` lets two stand side by side, `lead` says what was found, `how` how to read the picture."""
+
+    name: str
+    title: str
+    lead: object
+    body: Markup
+    how: str | None = None
+    half: bool = False
+
+    def html(self) -> Markup:
+        """The section as HTML."""
+        return el(
+            "section",
+            el("h2", self.title),
+            el("p", self.lead, class_="lead"),
+            self.body,
+            None if self.how is None else el("p", self.how, class_="how"),
+            id=self.name,
+            class_="half" if self.half else None,
+        )
+
+
+def missing(name: str, title: str, why: str, *, half: bool = False) -> Section:
+    """A section that has nothing to show, and says why."""
+    return Section(name, title, why, el("p", "Nothing to draw.", class_="empty"), half=half)
+
+
+def rows_of(results: Mapping[str, Any], name: str) -> list[Row]:
+    """The rows of a part of the document; none when it is not there."""
+    return list(results.get(name) or [])
+
+
+def both_widths(draw: Callable[[float, str], Markup], name: str) -> Markup:
+    """A picture drawn twice, for a page and for a phone; the style sheet shows the one that fits."""
+    return el(
+        "figure",
+        el("div", draw(WIDE, f"{name}-wide"), class_="wide"),
+        el("div", draw(NARROW, f"{name}-narrow"), class_="narrow"),
+    )
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, caption: str, words: int = 1) -> Markup:
+    """A table whose first `words` columns are text and the others numbers.
+
+    >>> "<caption>C</caption>" in table(["a", "b"], [["x", 1]], caption="C")
+    True
+    """
+
+    def kind(index: int) -> str | None:
+        return None if index < words else "n"
+
+    return el(
+        "div",
+        el(
+            "table",
+            el("caption", caption),
+            el("thead", el("tr", [el("th", name, scope="col", class_=kind(i)) for i, name in enumerate(columns)])),
+            el(
+                "tbody",
+                [
+                    el(
+                        "tr",
+                        el("th", row[0], scope="row"),
+                        [el("td", cell, class_=kind(i)) for i, cell in enumerate(row[1:], start=1)],
+                    )
+                    for row in rows
+                ],
+            ),
+        ),
+        class_="scroll",
+        tabindex="0",
+        role="region",
+        aria_label=caption,
+    )
+
+
+def folded(summary: object, *content: object, opened: bool = False) -> Markup:
+    """Content that is shown when its summary is clicked."""
+    return el("details", el("summary", summary), content, open=opened)
+
+
+def latest(rows: Sequence[Row], most: int, noun: str) -> tuple[list[Row], Markup | None]:
+    """The last rows, at most so many, and a note about those left out.
+
+    >>> latest([{}, {}, {}], 2, "acts")[1]
+    '<p class="how">The first 1 of 3 acts are left out here; the JSON document has them all.</p>'
+    """
+    if len(rows) <= most:
+        return list(rows), None
+    left = len(rows) - most
+    words = f"The first {left:,} of {len(rows):,} {noun} are left out here; the JSON document has them all."
+    return list(rows[-most:]), el("p", words, class_="how")
