@@ -26,7 +26,7 @@ LEAST_EXPECTED = 5.0
 def ks(reference: npt.ArrayLike, current: npt.ArrayLike, *, dispersion: float = 1.0) -> TwoSample:
     """The two-sample Kolmogorov-Smirnov test on values.
 
-    The p-value is the asymptotic one with Stephens' (1970) correction for small samples; ties make it conservative.
+    The p-value is the asymptotic one of Smirnov (1939); ties make it conservative.
 
     >>> round(ks(range(100), range(40, 140)).statistic, 3)
     0.4
@@ -223,7 +223,7 @@ def _shares(reference: npt.ArrayLike, current: npt.ArrayLike) -> tuple[Array, Ar
 
 def _kolmogorov(apart: float, n_a: float, n_b: float, *, dispersion: float) -> TwoSample:
     root = np.sqrt(n_a * n_b / (n_a + n_b) / max(dispersion, 1.0))
-    return TwoSample(apart, float(kolmogorov((root + 0.12 + 0.11 / root) * apart)))
+    return TwoSample(apart, float(kolmogorov(root * apart)))
 
 
 def _per_deviation(distance: float, deviation: float) -> float:

@@ -29,10 +29,11 @@ HIST_A, HIST_B = np.histogram(A, EDGES)[0], np.histogram(B, EDGES)[0]
 
 
 def test_ks_is_that_of_scipy() -> None:
-    """The statistic is exact with ties, the p-value within a few percent of the exact one."""
-    found, wanted = ks(A, B), stats.ks_2samp(A, B, method="exact")
-    assert found.statistic == pytest.approx(wanted.statistic)
-    assert found.p_value == pytest.approx(wanted.pvalue, rel=0.1)
+    """The statistic is exact with ties, the p-value within 1.5 % of the exact one from 25 rows on."""
+    for size in (25, 100, 400):
+        found, wanted = ks(A[:size], B[:size]), stats.ks_2samp(A[:size], B[:size], method="exact")
+        assert found.statistic == pytest.approx(wanted.statistic)
+        assert found.p_value == pytest.approx(wanted.pvalue, rel=0.015)
 
 
 def test_ks_on_bins_sees_the_difference_at_the_edges() -> None:

@@ -78,6 +78,11 @@ def test_many_clusters_leave_the_tails_as_they_are() -> None:
     assert bootstrap_tails(0.95, 3)[0] < 1e-6
 
 
+def test_biased_draws_move_both_tails_the_other_way() -> None:
+    """With 30 % of draws below the value, Efron's z0 is -0.524: the 95 % tails become Phi(2 z0 -+ 1.96)."""
+    assert bootstrap_tails(0.95, 10**9, below=0.3) == pytest.approx((0.0013116, 0.8188952), abs=1e-6)
+
+
 def test_student_and_agreement_bounds_have_their_published_values() -> None:
     """Student's t of 0.975 with 2 degrees of freedom is 4.303; 0 of 20 bounds a rate at 0.1391 (95 %, one side)."""
     assert t_quantile(0.95, 2) == pytest.approx(4.3027, abs=1e-4)

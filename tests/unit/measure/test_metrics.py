@@ -57,6 +57,11 @@ def test_recall_at_a_precision_is_the_best_point_of_the_curve(target: float) -> 
     )
 
 
+def test_a_precision_met_exactly_is_met() -> None:
+    """Eleven positives among twenty reach 0.55, which no float equals."""
+    assert metrics.recall_at_precision([1] * 11 + [0] * 9, [0.5] * 20, precision=0.55) == 1.0
+
+
 def test_an_unreachable_precision_has_recall_zero() -> None:
     """When no threshold reaches the precision, nothing can be acted on."""
     assert metrics.recall_at_precision([0, 1], [0.9, 0.1], precision=0.9) == 0.0
