@@ -79,17 +79,17 @@ def decide(
     """
     began = stopwatch()
     fields = read_request(request, serving.plan)
-    at, positions = clock.now(), features.positions()
-    seen = features.read(fields, at)
+    at = clock.now()
+    seen = features.see(fields, at)
     route = choose_route(serving)
-    verdict = judge(serving, route, fields, seen, at=at, began=began, runner=runner)
+    verdict = judge(serving, route, fields, seen.values, at=at, began=began, runner=runner)
     record = DecisionRecord(
         decision_id=ids.new("d"),
         system=serving.system,
         key=str(fields[serving.key]),
         at=at,
         fields=fields,
-        features=seen,
+        features=seen.values,
         score=verdict.score,
         acted=verdict.acted,
         action=serving.action if verdict.acted else NO_ACTION,
@@ -98,7 +98,7 @@ def decide(
         arm=route.arm,
         propensity=route.propensity,
         degraded=verdict.degraded,
-        positions=positions,
+        positions=seen.positions,
         latency_us=(stopwatch() - began) // 1000,
     )
     log.append(encode_record(record))

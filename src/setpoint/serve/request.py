@@ -50,6 +50,32 @@ def read_request(request: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     return fields
 
 
+def request_schema(plan: Plan) -> dict[str, Any]:
+    """What `read_request` takes, as JSON Schema (draft 2020-12)."""
+    key = plan.system.decide.key
+    properties: dict[str, Any] = {}
+    for name, kind in plan.fields.items():
+        shape: dict[str, Any] = {"type": [_JSON[kind], "null"], "description": EXPECTED[kind]}
+        if kind == TIME:
+            shape["format"] = "date-time"
+        if name == key:
+            shape |= {"type": _JSON[kind], "description": "what identifies the thing that is decided on"}
+            if kind == TEXT:
+                shape["minLength"] = 1
+        properties[name] = shape
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": plan.system.name,
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_JSON = {NUMBER: "number", TEXT: "string", BOOL: "boolean", TIME: "string"}
+
+
 def _number(name: str, value: Any) -> float | int:
     kind = type(value)
     if kind is float:

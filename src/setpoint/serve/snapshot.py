@@ -13,6 +13,7 @@ import pyarrow as pa
 from setpoint.core.records import RULE
 from setpoint.declare.plan import Plan
 from setpoint.declare.release import Rule
+from setpoint.features.online import Seen
 
 
 class Threshold(Protocol):
@@ -50,14 +51,10 @@ class Scorer(Protocol):
 
 
 class Features(Protocol):
-    """Feature values as of a time, for one request: a number that is NULL is NaN, a text that is NULL is None."""
+    """Feature values for one request as of a time, with the position of each source that they rest on."""
 
-    def read(self, fields: Mapping[str, Any], at: int) -> Mapping[str, Any]:
-        """The value of each feature."""
-        ...
-
-    def positions(self) -> Mapping[str, int]:
-        """The position in each source's log up to which values can be seen."""
+    def see(self, fields: Mapping[str, Any], at: int) -> Seen:
+        """The values of the features and the positions, all of one moment."""
         ...
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import setpoint as sp
 from setpoint.core.times import time
 from setpoint.declare.plan import Plan, Profile, make_plan
+from setpoint.features.online import Seen
 from setpoint.features.reader import FeatureReader
 
 NOON = time("2024-05-01T12:00:00Z")
@@ -97,14 +98,10 @@ class ReadFeatures:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.reader = plan, FeatureReader(plan, rows())
 
-    def read(self, fields: Mapping[str, Any], at: int) -> dict[str, Any]:
-        """The value of each feature."""
+    def see(self, fields: Mapping[str, Any], at: int) -> Seen:
+        """The value of each feature, and where the sources stand."""
         found: dict[str, Any] = self.reader.read(requests(self.plan, [fields]), np.array([at])).to_pylist()[0]
-        return found
-
-    def positions(self) -> dict[str, int]:
-        """Where the sources stand."""
-        return {"returns": 2}
+        return Seen(found, {"returns": 2})
 
 
 TYPES = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_(), "time": pa.timestamp("us", tz="UTC")}

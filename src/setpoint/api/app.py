@@ -1,0 +1,193 @@
+"""The ASGI application: each path leads to one call of a service, and every answer explains itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from setpoint.api.errors import Problem, Refused, internal, not_allowed, not_found, problem_of
+from setpoint.api.metrics import Labels, Metrics
+from setpoint.api.openapi import openapi
+from setpoint.api.validate import BODY_SECONDS, Message, Receive, read_body, read_json
+from setpoint.core.clock import stopwatch
+from setpoint.serve.decide import Decision
+from setpoint.serve.outcomes import Outcome
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+
+_logger = logging.getLogger("setpoint.api")
+_encode = msgspec.json.Encoder().encode
+
+
+class Service(Protocol):
+    """One system, as HTTP sees it. Calls come from one thread, except `status`, which may take its time in another."""
+
+    def decide(self, request: Mapping[str, Any]) -> Decision:
+        """The decision on a request; raises RequestInvalid or LogUnavailable."""
+        ...
+
+    def outcome(self, told: Mapping[str, Any]) -> tuple[Outcome, bool]:
+        """The outcome as recorded, and whether it is new."""
+        ...
+
+    def schema(self) -> Mapping[str, Any]:
+        """What a request may hold, as JSON Schema."""
+        ...
+
+    def status(self) -> Mapping[str, Any]:
+        """The state of the loop, as JSON-like data."""
+        ...
+
+    def ready(self) -> str:
+        """Why no decision can be taken now; empty when one can."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"content-type", b"application/json"),)
+
+
+Handler = Callable[[Any], Awaitable[Answer]]
+"""Gives the answer; what it is given is the decoded body of a POST, None for a GET."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path: its method, what counts it in the metrics, and what answers."""
+
+    method: str
+    system: str
+    name: str
+    handler: Handler
+
+
+class App:
+    """Serves systems over HTTP. `body_seconds` is how long the body of a request may take to arrive."""
+
+    def __init__(self, services: Mapping[str, Service], *, body_seconds: float = BODY_SECONDS) -> None:
+        self.metrics = Metrics()
+        self._services, self._body_seconds = dict(services), body_seconds
+        self._routes: dict[str, Route] = {
+            "/livez": Route("GET", "", "livez", self._livez),
+            "/readyz": Route("GET", "", "readyz", self._readyz),
+            "/metrics": Route("GET", "", "metrics", self._metrics),
+            "/openapi.json": Route("GET", "", "openapi", self._openapi),
+        }
+        for system, service in self._services.items():
+            for name, method, handler in self._of(system, service):
+                self._routes[f"/v1/{system}/{name}"] = Route(method, system, name, handler)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; the entry point of ASGI servers."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope["path"])
+        try:
+            answer = await self._answer(scope, receive, route)
+        except Exception as error:  # the edge: whatever happens inside, the client gets an answer
+            problem = problem_of(error)
+            if problem is None:
+                _logger.exception("The server failed on %s %r.", scope["method"], scope["path"])
+                self.metrics.count("setpoint_failures_total")
+                problem = internal()
+            answer = _told(problem)
+        system, name = ("", "unknown") if route is None else (route.system, route.name)
+        labels: Labels = (("system", system), ("route", name), ("status", str(answer.status)))
+        self.metrics.count("setpoint_requests_total", labels)
+        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, scope: Scope, receive: Receive, route: Route | None) -> Answer:
+        if route is None:
+            raise Refused(not_found(scope["path"], self._routes))
+        method = scope["method"]
+        if route.method == "GET":
+            if method not in ("GET", "HEAD"):
+                raise Refused(not_allowed(method, scope["path"], "GET, HEAD"))
+            return await route.handler(None)
+        if method != route.method:
+            raise Refused(not_allowed(method, scope["path"], route.method))
+        body = await read_body(scope["headers"], receive, seconds=self._body_seconds)
+        return await route.handler(read_json(body))
+
+    def _of(self, system: str, service: Service) -> list[tuple[str, str, Handler]]:
+        """The routes of one system."""
+        acted: Labels = (("system", system),)
+
+        async def decide(request: Any) -> Answer:
+            began = stopwatch()
+            decision = service.decide(request)
+            self.metrics.observe("setpoint_decision_seconds", acted, (stopwatch() - began) / 1e9)
+            labels = (("system", system), ("arm", decision.arm), ("action", decision.action))
+            self.metrics.count("setpoint_decisions_total", labels)
+            if decision.degraded:
+                self.metrics.count("setpoint_degraded_total", (("system", system), ("reason", decision.degraded)))
+            return Answer(200, _encode(decision.to_dict()))
+
+        async def outcome(told: Any) -> Answer:
+            recorded, new = service.outcome(told)
+            return Answer(201 if new else 200, _encode({**recorded.to_dict(), "new": new}))
+
+        async def schema(_: None) -> Answer:
+            return Answer(200, _encode(service.schema()))
+
+        async def status(_: None) -> Answer:
+            return Answer(200, _encode(await asyncio.to_thread(service.status)))
+
+        return [
+            ("decide", "POST", decide),
+            ("outcome", "POST", outcome),
+            ("schema", "GET", schema),
+            ("status", "GET", status),
+        ]
+
+    async def _livez(self, _: None) -> Answer:
+        return Answer(200, b'{"live":true}')
+
+    async def _readyz(self, _: None) -> Answer:
+        waiting = {system: why for system, service in self._services.items() if (why := service.ready())}
+        if waiting:
+            told = "; ".join(f"{system}: {why}" for system, why in waiting.items())
+            return _told(Problem(503, "not-ready", told))
+        return Answer(200, b'{"ready":true}')
+
+    async def _metrics(self, _: None) -> Answer:
+        gauges: dict[tuple[str, Labels], float] = {
+            ("setpoint_ready", (("system", system),)): float(not service.ready())
+            for system, service in self._services.items()
+        }
+        text = self.metrics.text(gauges=gauges)
+        return Answer(200, text.encode(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
+
+    async def _openapi(self, _: None) -> Answer:
+        return Answer(200, _encode(openapi({name: service.schema() for name, service in self._services.items()})))
+
+
+def _told(problem: Problem) -> Answer:
+    return Answer(problem.status, problem.body(), tuple(problem.headers()))
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,135 @@
+"""The interface as an OpenAPI 3.1 document, from the systems that are served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_PROBLEMS = {
+    400: "The body is no JSON.",
+    408: "The body did not arrive in time.",
+    409: "An outcome contradicts the one already recorded.",
+    413: "The body is too large.",
+    415: "The body is not said to be JSON.",
+    422: "The request cannot be decided; `field` names what is wrong.",
+    503: "Nothing can be decided or recorded just now; nothing was.",
+}
+
+_DECISION = {
+    "type": "object",
+    "required": ["id", "key", "at", "score", "action", "acted", "model", "arm", "propensity", "degraded"],
+    "properties": {
+        "id": {"type": "string", "description": "names the decision in its outcome and in the log"},
+        "key": {"type": "string"},
+        "at": {"type": "string", "format": "date-time"},
+        "score": {"type": "number", "minimum": 0, "maximum": 1},
+        "action": {"type": "string", "description": 'what to do; "none": nothing'},
+        "acted": {"type": "boolean"},
+        "model": {"type": "string", "description": 'the digest of the model, or "rule"'},
+        "arm": {"type": "string"},
+        "propensity": {"type": "number", "minimum": 0, "maximum": 1},
+        "degraded": {"type": "string", "description": 'why the model did not decide; "" when it did'},
+    },
+}
+_TOLD = {
+    "type": "object",
+    "required": ["value"],
+    "properties": {
+        "decision": {"type": "string", "description": "the id of the decision"},
+        "key": {"type": ["string", "integer"], "description": "or the key of what was decided on"},
+        "value": {"type": ["number", "boolean"]},
+        "at": {"type": "string", "format": "date-time", "description": "when it happened; default: now"},
+    },
+    "additionalProperties": False,
+}
+_OUTCOME = {
+    "type": "object",
+    "required": ["id", "decision", "key", "value", "at", "known_at", "new"],
+    "properties": {
+        "id": {"type": "string"},
+        "decision": {"type": ["string", "null"]},
+        "key": {"type": ["string", "null"]},
+        "value": {"type": "number"},
+        "at": {"type": "string", "format": "date-time"},
+        "known_at": {"type": "string", "format": "date-time"},
+        "new": {"type": "boolean", "description": "false when it had been recorded before"},
+    },
+}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "expected": {"type": "string"},
+        "hint": {"type": "string"},
+        "field": {"type": "string"},
+    },
+}
+
+
+def openapi(requests: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The document for systems by name, each with the JSON Schema of its requests."""
+    paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {"Decision": _DECISION, "Told": _TOLD, "Outcome": _OUTCOME, "Problem": _PROBLEM}
+    for system, request in requests.items():
+        name = f"Request-{system}"
+        schemas[name] = {part: value for part, value in request.items() if part != "$schema"}
+        paths[f"/v1/{system}/decide"] = {
+            "post": _post(f"Decide for {system}", name, {200: ("The decision, already in the log.", "Decision")}, 409)
+        }
+        paths[f"/v1/{system}/outcome"] = {
+            "post": _post(
+                f"Tell an outcome to {system}",
+                "Told",
+                {201: ("Recorded.", "Outcome"), 200: ("It had been recorded before.", "Outcome")},
+            )
+        }
+        paths[f"/v1/{system}/schema"] = {"get": _get(f"What a request of {system} holds, as JSON Schema")}
+        paths[f"/v1/{system}/status"] = {"get": _get(f"The state of the loop of {system}")}
+    paths["/livez"] = {"get": _get("Whether the process answers")}
+    paths["/readyz"] = {"get": _get("Whether every system can decide now", 503)}
+    paths["/metrics"] = {"get": _get("Counts and times in the format of Prometheus", media="text/plain")}
+    paths["/openapi.json"] = {"get": _get("This document")}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Setpoint", "version": "1", "description": "Decisions, each logged before it is answered."},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
+
+
+def _post(summary: str, body: str, good: Mapping[int, tuple[str, str]], without: int = 0) -> dict[str, Any]:
+    answers = {
+        str(status): {"description": words, "content": {"application/json": {"schema": _ref(schema)}}}
+        for status, (words, schema) in good.items()
+    }
+    return {
+        "summary": summary,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(body)}}},
+        "responses": {**answers, **_problems(*[status for status in _PROBLEMS if status != without])},
+    }
+
+
+def _get(summary: str, *problems: int, media: str = "application/json") -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "responses": {"200": {"description": summary, "content": {media: {}}}, **_problems(*problems)},
+    }
+
+
+def _problems(*statuses: int) -> dict[str, Any]:
+    return {
+        str(status): {
+            "description": _PROBLEMS[status],
+            "content": {"application/problem+json": {"schema": _ref("Problem")}},
+        }
+        for status in statuses
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}

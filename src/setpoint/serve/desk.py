@@ -1,0 +1,86 @@
+"""Where a system's decisions are asked for: the parts that `decide` needs, and the snapshot that is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from setpoint.core.errors import LogUnavailable
+from setpoint.core.ports import Clock, Segments
+from setpoint.core.times import SECOND
+from setpoint.serve.decide import Decision, decide
+from setpoint.serve.outcomes import Outcome, Outcomes
+from setpoint.serve.request import request_schema
+from setpoint.serve.runner import Runner
+from setpoint.serve.snapshot import Features, Serving
+
+UNREADY = 5 * SECOND
+"""How long after the log refused a decision the desk says that it is not ready."""
+
+
+class Desk:
+    """Decisions and outcomes of one system, for the product's own code and for HTTP.
+
+    `publish` puts another snapshot in force by one assignment: no decision waits for it, and none sees half of it.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        *,
+        features: Features,
+        clock: Clock,
+        log: Segments,
+        outcomes: Outcomes,
+        status: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._serving, self._features, self._clock = serving, features, clock
+        self._log, self._outcomes, self._status = log, outcomes, status
+        self._runner = Runner()
+        self._refused: tuple[int, str] | None = None
+
+    @property
+    def serving(self) -> Serving:
+        """The snapshot in force."""
+        return self._serving
+
+    def publish(self, serving: Serving) -> None:
+        """Put a snapshot in force for the decisions that begin from now on."""
+        self._serving = serving
+
+    def decide(self, request: Mapping[str, Any]) -> Decision:
+        """The decision on a request; in the log before it is given."""
+        try:
+            return decide(
+                request,
+                serving=self._serving,
+                features=self._features,
+                clock=self._clock,
+                log=self._log,
+                runner=self._runner,
+            )
+        except LogUnavailable as error:
+            self._refused = (self._clock.now(), error.problem)
+            raise
+
+    def outcome(self, told: Mapping[str, Any]) -> tuple[Outcome, bool]:
+        """The outcome as recorded, and whether it is new."""
+        return self._outcomes.tell(told, clock=self._clock)
+
+    def schema(self) -> dict[str, Any]:
+        """What a request may hold, as JSON Schema."""
+        return request_schema(self._serving.plan)
+
+    def status(self) -> Mapping[str, Any]:
+        """The state of the loop, as JSON-like data."""
+        return self._status()
+
+    def ready(self) -> str:
+        """Why no decision can be taken now; empty when one can."""
+        if self._refused is not None and self._clock.now() < self._refused[0] + UNREADY:
+            return self._refused[1]
+        return ""
+
+    def close(self) -> None:
+        """Let the thread of the model end; the log and the rest belong to who opened them."""
+        self._runner.close()

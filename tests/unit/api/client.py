@@ -1,0 +1,101 @@
+"""The application called in process, as an ASGI server would call it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from setpoint.api.app import App
+from setpoint.backends.segments import FileSegments
+from setpoint.core.clock import SimulatedClock
+from setpoint.serve.desk import Desk
+from setpoint.serve.outcomes import Outcomes
+from setpoint.serve.snapshot import Scorer, Serving
+from tests.unit.serve.shop import NOON, Formula, ReadFeatures, shop
+
+JSON = ((b"content-type", b"application/json"),)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the application sent back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The decoded body."""
+        return msgspec.json.decode(self.body)
+
+
+def call(
+    app: App,
+    method: str,
+    path: str,
+    body: Any = b"",
+    *,
+    headers: Sequence[tuple[bytes, bytes]] = JSON,
+    parts: Sequence[dict[str, Any]] | None = None,
+) -> Reply:
+    """The reply to one request; `parts` are the messages by which its body arrives, and then none comes any more."""
+    data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    messages = list(parts) if parts is not None else [{"type": "http.request", "body": data, "more_body": False}]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+    asyncio.run(app(scope, receive, send))
+    start, end = sent
+    named = {name.decode(): value.decode() for name, value in start["headers"]}
+    assert int(named["content-length"]) == len(end["body"])
+    return Reply(start["status"], named, end["body"])
+
+
+@dataclass
+class Shop:
+    """An application that serves the shop, and what stands behind it."""
+
+    app: App
+    desk: Desk
+    log: FileSegments
+    clock: SimulatedClock
+
+
+def opened(folder: Path, *, scorer: Scorer | None = None, quota: int = 10**9) -> Iterator[Shop]:
+    """The shop with its logs in a folder, closed at the end."""
+    plan = shop()
+    log, told = FileSegments(folder / "log", quota=quota, sync_every=0), FileSegments(folder / "told", sync_every=0)
+    clock = SimulatedClock(NOON)
+    desk = Desk(
+        Serving(plan, scorer),
+        features=ReadFeatures(plan),
+        clock=clock,
+        log=log,
+        outcomes=Outcomes("shop", told),
+        status=lambda: {"tick": 7},
+    )
+    yield Shop(App({"shop": desk}, body_seconds=0.05), desk, log, clock)
+    desk.close()
+    log.close()
+    told.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Shop]:
+    """The shop, with a model."""
+    yield from opened(tmp_path, scorer=Formula())
