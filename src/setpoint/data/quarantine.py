@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,10 +51,8 @@ def write_quarantine(tables: Tables, source: str, quarantined: pa.Table, *, part
         tables.delete(f"{QUARANTINE}/{source}", part)
         return None
     own = [name for name in quarantined.column_names if name not in (ROW, FILE, RULE, REASON)]
-    held = [
-        json.dumps(row, sort_keys=True, default=_spell, ensure_ascii=False)
-        for row in quarantined.select(own).to_pylist()
-    ]
+    rows = quarantined.select(own).to_pylist()
+    held = [json.dumps(_plain(row), sort_keys=True, ensure_ascii=False, allow_nan=False) for row in rows]
     files = (
         quarantined[FILE].cast(pa.string()) if FILE in quarantined.column_names else pa.nulls(len(held), pa.string())
     )
@@ -80,6 +80,12 @@ def count_rules(quarantined: pa.Table) -> list[Count]:
     return sorted(found, key=lambda count: (-count.rows, count.rule))
 
 
-def _spell(value: object) -> str:
-    """What JSON has no word for, as text: times in ISO 8601, bytes as they are shown."""
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; what JSON has no word for as text: times in ISO 8601, bytes and infinities as shown."""
+    if isinstance(value, dict):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -58,6 +58,8 @@ def _canonical(column: pa.Array) -> list[bytes | memoryview]:
     """The content of a column as bytes: where values are, the lengths of texts, and the values."""
     if pa.types.is_dictionary(column.type) or pa.types.is_large_string(column.type):
         column = column.cast(pa.string())
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.float64())
     valid = np.packbits(column.is_valid().to_numpy(zero_copy_only=False)).data if column.null_count else b""
     if pa.types.is_string(column.type):
         if column.null_count:

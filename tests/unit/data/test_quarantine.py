@@ -1,0 +1,89 @@
+"""Quarantine: rows set aside are kept and counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+
+from setpoint.backends.parquet import ParquetTables
+from setpoint.data.ingest import Ingested
+from setpoint.data.quarantine import SCHEMA, Count, count_rules, read_quarantine, write_quarantine
+from tests.unit.data.make import days, moments, sales, taken, taken_from, write
+
+
+def dirty(tmp_path: Path, *lines: str) -> Ingested:
+    """A CSV source of ten good rows and these."""
+    good = [f"{number},2013-01-01T00:00:00Z,1" for number in range(10)]
+    write(tmp_path / "s.csv", "\n".join(["id,ts,price", *good, *lines]) + "\n")
+    return taken_from(tmp_path, sales("s.csv", id="id"))
+
+
+def test_what_a_row_held_is_kept_with_the_reason(tmp_path: Path) -> None:
+    """Its file, its number, the rule, the reason, and all its cells as they came."""
+    tables = ParquetTables(tmp_path / "tables")
+    write_quarantine(tables, "sales", dirty(tmp_path, "10,2013-01-01T00:00:00Z,dear").quarantined, part="1")
+    (kept,) = read_quarantine(tables, "sales").to_pylist()
+    assert json.loads(kept.pop("held")) == {"id": "10", "ts": "2013-01-01T00:00:00Z", "price": "dear"}
+    assert kept == {
+        "file": "s.csv",
+        "row": 11,
+        "rule": "wrong-kind",
+        "reason": "row 11: price is 'dear'; expected a number",
+    }
+
+
+def test_batches_of_any_columns_are_kept_side_by_side(tmp_path: Path) -> None:
+    """Types that JSON lacks are spelled out; a table without a file has none."""
+    tables = ParquetTables(tmp_path / "tables")
+    typed = pa.table(
+        {
+            "id": range(10),
+            "ts": days(10),
+            "x": [float("inf"), *[1.0] * 9],
+            "raw": [b"\xff", *[b""] * 9],
+            "list": [[{"a": float("nan")}], *[[]] * 9],
+            "when": pa.array([0] * 10, pa.date32()),
+        }
+    )
+    write_quarantine(tables, "sales", dirty(tmp_path, "10,soon,1").quarantined, part="1")
+    write_quarantine(tables, "sales", taken(sales(id="id"), typed).quarantined, part="2")
+    kept = read_quarantine(tables, "sales")
+    assert kept.schema == SCHEMA
+    assert kept["file"].to_pylist() == ["s.csv", None]
+    assert kept["rule"].to_pylist() == ["wrong-kind", "infinite"]
+    assert json.loads(kept["held"][1].as_py()) == {
+        "id": 0,
+        "ts": "2013-01-01T00:00:00+00:00",
+        "x": "inf",
+        "list": [{"a": "nan"}],
+        "raw": "b'\\xff'",
+        "when": "1970-01-01",
+    }
+
+
+def test_a_batch_taken_in_again_replaces_what_it_left(tmp_path: Path) -> None:
+    """A mended batch leaves nothing behind."""
+    tables = ParquetTables(tmp_path / "tables")
+    assert write_quarantine(tables, "sales", dirty(tmp_path, "10,soon,1", "11,soon,1").quarantined, part="1")
+    assert write_quarantine(tables, "sales", dirty(tmp_path, "10,soon,1").quarantined, part="1")
+    assert read_quarantine(tables, "sales").num_rows == 1
+    assert write_quarantine(tables, "sales", dirty(tmp_path).quarantined, part="1") is None
+    assert read_quarantine(tables, "sales").to_pylist() == []
+    assert read_quarantine(tables, "never").schema == SCHEMA
+
+
+def test_rules_are_counted_with_an_example(tmp_path: Path) -> None:
+    """The most frequent first; the same for rows just set aside and rows read back."""
+    tables = ParquetTables(tmp_path / "tables")
+    set_aside = dirty(tmp_path, "10,soon,1", "11,,1").quarantined
+    write_quarantine(tables, "sales", set_aside, part="1")
+    expected = [
+        Count("no-time", 1, "row 12: ts is empty, so the row has no time"),
+        Count("wrong-kind", 1, "row 11: ts is 'soon'; expected a time such as 2013-07-01T06:00:00Z"),
+    ]
+    assert count_rules(set_aside) == count_rules(read_quarantine(tables, "sales")) == expected
+    assert expected[0].to_dict()["rows"] == 1
+    empty = taken(sales(id="id"), pa.table({"id": [1], "ts": moments(0)})).quarantined
+    assert count_rules(empty) == []
