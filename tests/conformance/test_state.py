@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from setpoint.backends.sqlite_state import SqliteState
+from setpoint.backends.sqlite_state import MOST_TILE, SqliteState
 from setpoint.conformance.state import DurableStateLaws, MemoryState, OnlineStateLaws
-from setpoint.core.errors import SettingInvalid
+from setpoint.core.errors import SettingInvalid, WrongType
 
 
 class TestMemoryState(OnlineStateLaws):
@@ -91,3 +91,14 @@ def test_two_states_on_one_file_take_turns(tmp_path: Path) -> None:
     assert len(states[0].read("g", "k", 0, 0)) == 100
     for state in states:
         state.close()
+
+
+def test_a_tile_out_of_range_is_refused(tmp_path: Path) -> None:
+    """No time in microseconds has a day beyond it; the call leaves nothing."""
+    state = SqliteState(f"sqlite:///{tmp_path}/online.db")
+    assert state.apply("log", 0, [("g", "k", -MOST_TILE, b"first"), ("g", "k", MOST_TILE - 1, b"last")])
+    assert state.read("g", "k", -(2**62), 2**62) == b"firstlast"
+    with pytest.raises(WrongType, match="no tile"):
+        state.apply("log", 1, [("g", "new", 0, b"x"), ("g", "new", MOST_TILE, b"x")])
+    assert (state.positions(), state.read("g", "new", 0, 0)) == ({"log": 0}, b"")
+    state.close()

@@ -8,33 +8,50 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from setpoint.core.errors import Busy, SettingInvalid
+from setpoint.core.errors import Busy, SettingInvalid, WrongType
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another process before it gives up with Busy."""
 
 VERSION = 1
 
+
+KEY_BITS = 36
+MOST_TILE = 1 << (63 - KEY_BITS)
+"""Tiles are numbered from -MOST_TILE to below it: the number of a row is its tile's, then its key's."""
+
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS tile (
-    "group" TEXT NOT NULL, key TEXT NOT NULL, tile INTEGER NOT NULL, rows BLOB NOT NULL,
-    PRIMARY KEY ("group", key, tile)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS position (source TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE key (id INTEGER PRIMARY KEY, "group" TEXT NOT NULL, key TEXT NOT NULL, UNIQUE ("group", key));
+CREATE TABLE span ("group" TEXT NOT NULL, tile INTEGER NOT NULL, PRIMARY KEY ("group", tile)) WITHOUT ROWID;
+CREATE TABLE tile (id INTEGER PRIMARY KEY, rows BLOB NOT NULL);
+CREATE TABLE position (source TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
 """
+_NUMBER = 'SELECT id FROM key WHERE "group" = ? AND key = ?'
+_KEY = 'INSERT INTO key ("group", key) VALUES (?, ?)'
+_SPAN = "INSERT OR IGNORE INTO span VALUES (?, ?)"
 _APPEND = """
-INSERT INTO tile ("group", key, tile, rows) VALUES (?, ?, ?, ?)
-ON CONFLICT ("group", key, tile) DO UPDATE SET rows = CAST(rows || excluded.rows AS BLOB)
+INSERT INTO tile VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET rows = CAST(rows || excluded.rows AS BLOB)
 """
 _MOVE = "INSERT INTO position VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET position = excluded.position"
-_READ = 'SELECT rows FROM tile WHERE "group" = ? AND key = ? AND tile BETWEEN ? AND ? ORDER BY tile'
-_FORGET = 'DELETE FROM tile WHERE "group" = ? AND tile < ?'
+_READ = f"""
+SELECT tile.rows FROM span CROSS JOIN tile ON tile.id = span.tile * {1 << KEY_BITS} + ?
+WHERE span."group" = ? AND span.tile BETWEEN ? AND ? ORDER BY span.tile
+"""  # noqa: S608 (a constant of ours)
+_FORGET = f"""
+DELETE FROM tile WHERE id IN (
+    SELECT span.tile * {1 << KEY_BITS} + key.id FROM span JOIN key ON key."group" = span."group"
+    WHERE span."group" = ? AND span.tile < ?
+)
+"""  # noqa: S608 (a constant of ours)
+_FORGET_SPAN = 'DELETE FROM span WHERE "group" = ? AND tile < ?'
+_REMEMBERED = 1 << 20
 
 
 class SqliteState:
     """The OnlineState port on a SQLite database named by a URL: `sqlite:///path/to/file.db`, or `sqlite://` in memory.
 
-    What was applied survives kill -9 of the process; a power cut can undo the newest calls but not tear one.
+    What was applied survives kill -9 of the process; a power cut can undo the newest calls but not tear one. Rows are
+    stored in order of tile, then key: what is applied together stands together, and a key is read by one seek a tile.
 
     >>> state = SqliteState("sqlite://")
     >>> state.apply("buys", 0, [("n", "u1", 0, b"first")]), state.apply("buys", 0, [("n", "u1", 0, b"again")])
@@ -47,64 +64,79 @@ class SqliteState:
     def __init__(self, url: str) -> None:
         path = _path(url)
         self._url = url
-        self._connections: list[sqlite3.Connection] = []
-        self._writing = threading.RLock()
+        self._lock = threading.Lock()
+        self._keys: dict[tuple[str, str], int] = {}
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = self._connect(path)
-            _prepare(self._writer, url)
-            self._reader = self._writer if path is None else self._connect(path)
+            self._connection = _connect(path)
+            try:
+                _prepare(self._connection, url)
+            except (sqlite3.Error, SettingInvalid):
+                self._connection.close()
+                raise
         except (sqlite3.Error, OSError) as error:
-            self.close()
             raise self._unusable(error) from error
-        except SettingInvalid:
-            self.close()
-            raise
-        self._reading = self._writing if path is None else threading.RLock()
 
     def apply(self, source: str, position: int, rows: Sequence[tuple[str, str, int, bytes]]) -> bool:
         """Append bytes to tiles (group, key, tile), and move the source's position; False when already applied."""
-        with self._writing, self._told(), _transaction(self._writer) as connection:
+        with self._lock, self._told(), _transaction(self._connection) as connection:
             found = connection.execute("SELECT position FROM position WHERE source = ?", (source,)).fetchone()
             if found is not None and found[0] >= position:
                 return False
-            connection.executemany(_APPEND, rows)
+            connection.executemany(_SPAN, {(group, tile) for group, _, tile, _ in rows})
+            numbers = self._numbered(connection, {(group, key) for group, key, _, _ in rows})
+            connection.executemany(
+                _APPEND, [(_row(tile, numbers[group, key]), content) for group, key, tile, content in rows]
+            )
             connection.execute(_MOVE, (source, position))
-            return True
+        self._remember(numbers)
+        return True
 
     def read(self, group: str, key: str, first: int, last: int) -> bytes:
         """The bytes of a key's tiles from `first` to `last`, both included."""
-        with self._reading, self._told():
-            return b"".join(rows for (rows,) in self._reader.execute(_READ, (group, key, first, last)))
+        with self._lock, self._told():
+            number = self._keys.get((group, key))
+            if number is None:
+                found = self._connection.execute(_NUMBER, (group, key)).fetchone()
+                if found is None:
+                    return b""
+                number = found[0]
+                self._remember({(group, key): number})
+            return b"".join(rows for (rows,) in self._connection.execute(_READ, (number, group, first, last)))
 
     def positions(self) -> dict[str, int]:
         """The position applied of each source."""
-        with self._reading, self._told():
-            return dict(self._reader.execute("SELECT source, position FROM position").fetchall())
+        with self._lock, self._told():
+            return dict(self._connection.execute("SELECT source, position FROM position").fetchall())
 
     def forget(self, group: str, before: int) -> int:
         """Drop a group's tiles before this one; gives how many went."""
-        with self._writing, self._told(), _transaction(self._writer) as connection:
-            return connection.execute(_FORGET, (group, before)).rowcount
+        with self._lock, self._told(), _transaction(self._connection) as connection:
+            gone = connection.execute(_FORGET, (group, before)).rowcount
+            connection.execute(_FORGET_SPAN, (group, before))
+            return gone
 
     def close(self) -> None:
-        """Let go of every connection."""
-        for connection in self._connections:
-            connection.close()
+        """Let go of the database."""
+        with self._lock:
+            self._connection.close()
 
-    def _connect(self, path: Path | None) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            ":memory:" if path is None else path,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        self._connections.append(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA cache_size = -32768")
-        return connection
+    def _numbered(self, connection: sqlite3.Connection, keys: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """The number of each key, given now to those that have none; a number is never taken back."""
+        numbers: dict[tuple[str, str], int] = {}
+        for name in keys:
+            number = self._keys.get(name)
+            if number is None:
+                found = connection.execute(_NUMBER, name).fetchone()
+                number = int(found[0] if found is not None else connection.execute(_KEY, name).lastrowid or 0)
+            numbers[name] = number
+        return numbers
+
+    def _remember(self, numbers: dict[tuple[str, str], int]) -> None:
+        if len(self._keys) > _REMEMBERED:
+            self._keys = {}
+        self._keys.update(numbers)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -123,6 +155,16 @@ class SqliteState:
             f"The online state {self._url!r} cannot be used ({error}).",
             expected="a SQLite database in a folder that can be written",
         )
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """A connection that threads share: one cache of pages, which what is applied here does not empty."""
+    connection = sqlite3.connect(
+        ":memory:" if path is None else path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    for setting in ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"):
+        connection.execute(f"PRAGMA {setting}")
+    return connection
 
 
 @contextlib.contextmanager
@@ -147,9 +189,17 @@ def _prepare(connection: sqlite3.Connection, url: str) -> None:
                 expected=f"at most {VERSION}",
                 hint="A newer Setpoint wrote it: upgrade this one, or delete the state, which is rebuilt from the log.",
             )
-        for statement in _SCHEMA.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        if version < VERSION:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _row(tile: int, key: int) -> int:
+    """The number of a tile's row; raises WrongType for a tile out of range."""
+    if not -MOST_TILE <= tile < MOST_TILE:
+        raise WrongType(f"There is no tile {tile}.", expected=f"a number from {-MOST_TILE} to {MOST_TILE - 1}")
+    return (tile << KEY_BITS) + key
 
 
 def _path(url: str) -> Path | None:

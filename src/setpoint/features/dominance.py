@@ -64,9 +64,8 @@ class Dominance:
         """For each question, the greatest merit of the rows it asks for; 0 when there is none."""
         found = np.zeros(starts.shape, dtype=np.int64)
         for level, asked, first, end in self._blocks(starts, ends, lowest):
-            some = first < end
-            asked, first = asked[some], first[some]
-            found[asked] = np.maximum(found[asked], suffixes[level][first])
+            some = np.flatnonzero(first < end)
+            found[asked[some]] = np.maximum(found[asked[some]], suffixes[level][first[some]])
         return found
 
     def _blocks(self, starts: Array, ends: Array, lowest: Array) -> Iterator[tuple[int, Array, Array, Array]]:

@@ -26,6 +26,15 @@ def window_start(at: Array, last: int, hop: int) -> Array:
     return (at - last) // hop * hop
 
 
+def start_of(at: int, last: int, hop: int) -> int:
+    """`window_start` of one decision.
+
+    >>> start_of(105, 10, 4)
+    92
+    """
+    return (at - last) // hop * hop if last else FAR_PAST
+
+
 def to_scaled(values: Array, decimals: int, *, column: str) -> Array:
     """Numbers as whole multiples of `10**-decimals`, ties to even; NULL as NULL_TIME.
 

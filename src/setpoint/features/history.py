@@ -1,9 +1,9 @@
 """The rows of a source under one key, arranged so that what a decision could see of them is found by searching.
 
 A row is visible at `t` when `at < t` and `known_at <= t`, that is from `max(known_at, at + 1)` on. Where rows became
-known in the order in which they happened, the visible rows of a window are one range of that order; such rows form the
-chain. A row that became known after a later one is late, and kept apart (see `dominance`). A fold over the window is the
-fold of a range of the chain joined with the fold of the late rows; every fold here can be joined so.
+known in the order in which they happened, the visible rows of a window are one range of that order; such rows form
+the chain. A row that became known after a later one is late, and kept apart (see `dominance`). A fold over the window
+is the fold of a range of the chain joined with the fold of the late rows; every fold here can be joined so.
 """
 
 from __future__ import annotations
@@ -135,10 +135,11 @@ class History:
             if not self._late.size:
                 return found
             if span.late_settled:
-                return found + (known[span.asked.late_end] - happened[span.late_first])
+                return np.asarray(found + (known[span.asked.late_end] - happened[span.late_first]))
             if not blocks:
                 blocks.append(self._tree.prefixes(late[self._late_known]))
-            return found + self._tree.sums(blocks[0], span.asked.late_start, span.asked.late_end, span.late_first)
+            more = self._tree.sums(blocks[0], span.asked.late_start, span.asked.late_end, span.late_first)
+            return np.asarray(found + more)
 
         return fold
 

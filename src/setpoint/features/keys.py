@@ -1,4 +1,4 @@
-"""Keys of rows as small integers, and of requests as the same: columns are compared one by one, never as joined text."""
+"""Keys as small integers, of rows and of requests: columns are compared one by one, never as joined text."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fold:
     """One aggregate, with the kind of the values it folds and the decimals of its sums."""
 
@@ -47,7 +47,7 @@ class Fold:
         return spell(self.column)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
     """A column of a table, read as it is: the newest row of the request's key."""
 

@@ -20,7 +20,7 @@ from setpoint.data.evaluate import Inputs, evaluate, is_true
 from setpoint.data.identity import codes_of
 from setpoint.data.rows import AT, KNOWN_AT
 from setpoint.declare.declaration import Feature
-from setpoint.declare.expr import Aggregate, Column, Expr, Field, to_dict, walk
+from setpoint.declare.expr import Expr, Field, to_dict, walk
 from setpoint.declare.kinds import TEXT, TIME
 from setpoint.declare.plan import Plan
 from setpoint.features.finalise import deviation, mean, to_scaled, total, window_start

@@ -81,7 +81,12 @@ def build_training_set(
 
     `requests` has the plan's fields, `features` one column per feature.
     """
-    sizes = {"requests": requests.num_rows, "times": at.size, "features": features.num_rows, "labels": labels.state.size}
+    sizes = {
+        "requests": requests.num_rows,
+        "times": at.size,
+        "features": features.num_rows,
+        "labels": labels.state.size,
+    }
     if len(set(sizes.values())) != 1:
         raise DataError(f"The parts of a training set have {sizes} rows.", expected="one of each per decision")
     keys = requests[plan.system.decide.key]
