@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from setpoint.core.errors import Busy, SettingInvalid, WrongType
@@ -85,7 +85,7 @@ class SqliteState:
             if found is not None and found[0] >= position:
                 return False
             connection.executemany(_SPAN, {(group, tile) for group, _, tile, _ in rows})
-            numbers = self._numbered(connection, {(group, key) for group, key, _, _ in rows})
+            numbers = self._numbered(connection, dict.fromkeys((group, key) for group, key, _, _ in rows))
             connection.executemany(
                 _APPEND, [(_row(tile, numbers[group, key]), content) for group, key, tile, content in rows]
             )
@@ -122,7 +122,7 @@ class SqliteState:
         with self._lock:
             self._connection.close()
 
-    def _numbered(self, connection: sqlite3.Connection, keys: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    def _numbered(self, connection: sqlite3.Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """The number of each key, given now to those that have none; a number is never taken back."""
         numbers: dict[tuple[str, str], int] = {}
         for name in keys:
