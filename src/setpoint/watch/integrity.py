@@ -171,7 +171,7 @@ def beta_binomial_tail(count: int, rows: int, n: Numbers, k: Numbers) -> float:
     mean = float((k.sum() + 0.5) / (n.sum() + 1))
     size = float(n.mean())
     observed = float((k / n).var(ddof=1)) / (mean * (1 - mean)) if n.size > 1 else 0.0
-    rho = min(max((observed - 1 / size) / (1 - 1 / size), 1e-5), 0.999) if size > 1 else 1e-5
+    rho = min(max((observed - 1 / size) / (1 - 1 / size), 1e-6), 0.999) if size > 1 else 1e-6
     a, b = mean * (1 / rho - 1), (1 - mean) * (1 / rho - 1)
     events = np.arange(count, rows + 1, dtype=np.float64)
     choose = gammaln(rows + 1) - gammaln(events + 1) - gammaln(rows - events + 1)

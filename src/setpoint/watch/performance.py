@@ -42,8 +42,8 @@ TOLERANCE = 0.02
 BETS = (0.05, 0.1, 0.2, 0.3)
 """Shares of the wealth that are bet on each standardised day; the detector is their mean."""
 
-CLIP = 3.0
-"""A day counts for three usual deviations at most: with bets up to .3 no wealth can turn negative."""
+BEST, WORST = -3.0, 10.0
+"""A good day counts for three usual deviations at most, so that bets up to .3 never lose all; a bad one for ten."""
 
 LEAST_DAYS, LEAST_ROWS = 14, 30
 GAP = 7
@@ -90,10 +90,12 @@ class QualityWindow:
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> QualityWindow:
         """The window that `to_dict` described."""
-        kept: dict[str, Any] = {name: np.asarray(value, dtype=np.float64) for name, value in data.items()}
-        kept["day"] = np.asarray(data["day"], dtype=np.int64)
-        kept["model"] = tuple(data["model"])
-        return QualityWindow(**kept)
+        sums = ("n", "positives", "residual", "loss", "promised")
+        return QualityWindow(
+            day=np.asarray(data["day"], dtype=np.int64),
+            model=tuple(data["model"]),
+            **{name: np.asarray(data[name], dtype=np.float64) for name in sums},
+        )
 
 
 def quality_window(
@@ -206,12 +208,26 @@ def e_detector(values: Numbers, mine: npt.NDArray[np.bool_]) -> tuple[float, int
     deviation = _deviations(values)
     bet_on = mine & np.isfinite(deviation)
     with np.errstate(divide="ignore", invalid="ignore"):
-        days = np.where(bet_on, np.clip(values / deviation, -CLIP, CLIP), 0.0)
+        days = np.where(bet_on, np.clip(values / deviation, BEST, WORST), 0.0)
     gains = np.log1p(np.asarray(BETS)[:, None] * days[None, :])
     sums = np.cumsum(gains, axis=1)
     wealth = sums[:, -1:] - np.concatenate([np.zeros((len(BETS), 1)), sums[:, :-1]], axis=1)
     started = np.where(bet_on, np.exp(wealth), 0.0).mean(axis=0)
-    return float(started.sum()), int(np.argmax(started))
+    return float(started.sum()), _change_point(days, bet_on)
+
+
+def _change_point(days: Numbers, bet_on: npt.NDArray[np.bool_]) -> int:
+    """The day from which the values are most likely up: the start of the highest sum beyond half the rise (Page 1954).
+
+    The rise is that of the days since the start found so far, beginning with the last week.
+    """
+    start = max(0, days.size - 7)
+    for _ in range(4):
+        mine = bet_on[start:]
+        rise = float(days[start:][mine].mean()) if mine.any() else 0.0
+        beyond = np.where(bet_on, days - max(rise, 0.0) / 2, 0.0)
+        start = int(np.argmax(np.where(bet_on, np.cumsum(beyond[::-1])[::-1], -np.inf)))
+    return start
 
 
 def _deviations(values: Numbers) -> Numbers:
@@ -251,9 +267,8 @@ class PeriodQuality:
 
     def to_dict(self) -> dict[str, Any]:
         """The period as JSON-like data."""
-        shown: dict[str, Any] = {
-            name: getattr(self, name) for name in ("start", "decisions", "mature", "known", "coverage")
-        }
+        shown: dict[str, Any] = {name: getattr(self, name) for name in ("start", "decisions", "mature", "known")}
+        shown["coverage"] = self.coverage if self.mature else None
         for name in ("auc", "log_loss", "ece", "base_rate", "business"):
             part = getattr(self, name)
             shown[name] = None if part is None else part.to_dict()
