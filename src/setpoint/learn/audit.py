@@ -7,7 +7,7 @@ future-event       features computed anew from what was known when deciding diff
 duplicated-rows    a key occurs twice, or rows repeat across the split beyond chance (`duplicates.py`)
 fitted-on-held-out changing the held-out rows changes what was fitted on the others
 label-skill        with the labels of the held-out rows shuffled, skill is left on them
-time-disagrees     labels settled before their decision, or a decision time that its own request fields contradict
+time-disagrees     outcomes or settled labels from before their decision, or a decision time unlike that of its request
 too-good           the model is right nearly always
 
 What it cannot find: a file whose columns know the future and whose times say otherwise, unless it gives itself away by
@@ -17,7 +17,7 @@ is exact or has a chance below one in ten thousand of a false finding on a sound
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -28,8 +28,10 @@ from setpoint.core.rng import seed_for
 from setpoint.core.times import iso, spell
 from setpoint.data.arrays import NULL_TIME, to_array
 from setpoint.data.evaluate import Inputs, evaluate
+from setpoint.data.rows import AT, kinds
 from setpoint.declare.expr import Column, walk
-from setpoint.declare.kinds import TEXT
+from setpoint.declare.kinds import NUMBER, TEXT
+from setpoint.declare.label import Label
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.features.training_set import TrainingSet
@@ -49,6 +51,8 @@ PERFECT, STRONG, SUSPICIOUS = 0.995, 0.97, 0.85
 LEAD, CLEAR_LEAD = 0.1, 0.15
 """How far the AUC of a leaking feature must be ahead of the others', by how strong it is."""
 LEAST_CLASS = 20
+ODD_OUTCOMES, MANY_ODD_OUTCOMES = 0.01, 0.2
+"""Shares of outcomes from before their decision that are a suspicion, and a leak."""
 MOMENTS, ROWS_EACH = 4, 64
 SMALL = {"train": 3000, "validation": 1000, "held_out": 1500}
 QUANTILE = 4.9
@@ -62,14 +66,19 @@ def audit(
     matrices: Matrices,
     *,
     procedure: Procedure,
+    rows: Mapping[str, pa.Table] | None = None,
     recompute: Recompute | None = None,
     seed: int = 0,
 ) -> tuple[Finding, ...]:
-    """Everything that looks like a leak in a training set and in the procedure that learns from it."""
+    """Everything that looks like a leak in a training set and in the procedure that learns from it.
+
+    `rows` are the sources' rows, for the check of outcomes from before their decision.
+    """
     return (
         *check_single_features(sides, matrices),
         *check_copies(plan, examples, sides, seed=seed),
         *check_times(plan, examples, sides),
+        *(check_outcomes(plan, examples.keys, examples.at, rows) if rows is not None else ()),
         *check_procedure(sides, procedure, seed=seed),
         *(check_recomputed(examples, sides, recompute) if recompute is not None else ()),
     )
@@ -176,6 +185,44 @@ def check_times(plan: Plan, examples: TrainingSet, sides: Sides) -> tuple[Findin
     return tuple(found)
 
 
+def check_outcomes(plan: Plan, keys: pa.Array, at: np.ndarray, rows: Mapping[str, pa.Table]) -> tuple[Finding, ...]:
+    """Decisions whose outcome happened before them, and not after: their times belong to other rows.
+
+    Where absence means negative, only true outcomes count: other events of the same key may well come before.
+    """
+    label = plan.system.label
+    source = info(label.source).name
+    table = rows[source]
+    column = table[label.on]
+    place = to_array(pc.index_in(column, value_set=keys.cast(column.type)), NUMBER)
+    met = np.flatnonzero(~np.isnan(place))
+    decision = place[met].astype(np.intp)
+    happened = table[AT].to_numpy()[met]
+    told = _outcomes(label, table)[met]
+    counts = told > 0 if label.absent == "negative" else ~np.isnan(told)
+    after = np.zeros(at.size, dtype=bool)
+    after[decision[happened >= at[decision]]] = True
+    before = np.zeros(at.size, dtype=bool)
+    before[decision[counts & (happened < at[decision])]] = True
+    known = np.zeros(at.size, dtype=bool)
+    known[decision[counts]] = True
+    odd, of = int((before & ~after).sum()), int(known.sum())
+    if odd < max(1, int(of * ODD_OUTCOMES)):
+        return ()
+    level = LEAK if odd >= of * MANY_ODD_OUTCOMES else SUSPICION
+    evidence = f"{odd} of {of} outcomes in {source!r} happened before their decision was taken."
+    hint = "Check the columns that at= names, in the spine and in the label's source: are they of the same row?"
+    return (Finding("time-disagrees", level, "", evidence, hint),)
+
+
+def _outcomes(label: Label, table: pa.Table) -> np.ndarray:
+    """The label's value by each row of its source, NaN where it says nothing."""
+    source, types = info(label.source).name, kinds(table)
+    names = {node.name for node in walk(label.value) if isinstance(node, Column)}
+    columns = {(source, name): to_array(table[name], types[name]) for name in names}
+    return np.asarray(evaluate(label.value, Inputs(table.num_rows, columns=columns)), dtype=np.float64)
+
+
 def _time_finding(count: int, n: int, evidence: str) -> Finding:
     level = LEAK if count >= max(1, n // 1000) else SUSPICION
     hint = "Times of other rows make a split by time meaningless: check the column that at= names."
@@ -278,7 +325,7 @@ def _same(given: pa.ChunkedArray, again: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_string(given.type):
         a, b = to_array(given, TEXT), to_array(again, TEXT)
         return np.asarray(a == b, dtype=bool)
-    a, b = to_array(given, "number"), to_array(again, "number")
+    a, b = to_array(given, NUMBER), to_array(again, NUMBER)
     return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from setpoint.core.ports import Learner
 from setpoint.declare.plan import Plan
@@ -103,6 +104,7 @@ def train(
     recipe: Recipe | None = None,
     champion: Scorer | None = None,
     held_out_from: int | None = None,
+    rows: Mapping[str, pa.Table] | None = None,
     recompute: Recompute | None = None,
     measure: Measure | None = None,
     judge_measured: bool = True,
@@ -110,14 +112,14 @@ def train(
     """Train one candidate and say whether it may go live.
 
     With `recipe` nothing is searched. `held_out_from` is the time from which rows are held out, instead of the plan's
-    share. `recompute` gives features anew from what was known at a time, for the leak audit. Raises NothingYet when
-    there are too few mature rows to train on and to judge with.
+    share. For the leak audit, `rows` are the sources' rows and `recompute` gives features anew from what was known at
+    a time. Raises NothingYet when there are too few mature rows to train on and to judge with.
     """
     goal = plan.system.goal
     sides = divide(plan, examples, held_out_from=held_out_from)
     matrices = encode(sides, fit_encoder(sides.train.features, plan.features))
     probe = probe_of(plan, learners, recipe, seed=seed)
-    findings = audit(plan, examples, sides, matrices, procedure=probe, recompute=recompute, seed=seed)
+    findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
     fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
     calibration = calibrate(sides.validation, fitted.validated)
     threshold = choose_threshold(goal, sides.train)
