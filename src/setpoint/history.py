@@ -26,6 +26,7 @@ from setpoint.features.parity import Mismatch, compare
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.labels.join import resolve
+from setpoint.labels.told import with_told
 from setpoint.learn.backtest import backtest
 from setpoint.learn.search import Recipe
 from setpoint.loop import (
@@ -34,6 +35,7 @@ from setpoint.loop import (
     Workspace,
     actions_of,
     concat,
+    drain,
     open_loop,
     outcome_columns,
     tick,
@@ -192,7 +194,7 @@ def replay(
 
     def examples(as_of: int) -> TrainingSet:
         snapshot = take_snapshot(rows, as_of, contents=contents)
-        return examples_of(plan, pa.concat_tables(log).combine_chunks(), snapshot)
+        return examples_of(plan, pa.concat_tables(log).combine_chunks(), snapshot, told=work.told())
 
     loop = open_loop(plan, work, rows, examples, started=first * plan.tick)
     earlier = read_until(work.tables, DECISIONS, loop.state.tick)
@@ -200,23 +202,29 @@ def replay(
         log.append(earlier)
     with loop.meter("prepare features"):
         reader = FeatureReader(plan, rows)
+    ends = -(-int(requests.at[-1]) // plan.tick)
     for number in range(loop.state.tick + 1, last + 1):
         now = number * plan.tick
         clock.advance_to(now)
-        decided = [_decide(loop, reader, span) for span in _spans(requests, now - plan.tick, now, batch)]
-        day = pa.concat_tables(decided) if decided else _decide(loop, reader, requests.between(now, now))
-        with loop.meter("online sample"):
-            sample.check(day, loop)
-        log.append(day)
-        report = tick(loop, now, day)
+        if number > ends:
+            report = drain(loop, now)
+        else:
+            spans = _spans(requests, now - plan.tick, now, batch)
+            day = pa.concat_tables([_decide(loop, reader, span) for span in spans])
+            with loop.meter("online sample"):
+                sample.check(day, loop)
+            log.append(day)
+            report = tick(loop, now, day)
         progress(report, done=number - first, of=last - first)
     return Replay(loop, requests, first * plan.tick, last * plan.tick, sample, log)
 
 
 def _spans(requests: Requests, after: int, until: int, batch: int) -> Iterator[Requests]:
+    """The batches of a tick; the last one even when it is empty, so that a tick has rows, if none."""
     for begin in range(after, until, batch):
-        span = requests.between(begin, min(begin + batch, until))
-        if span.at.size:
+        end = min(begin + batch, until)
+        span = requests.between(begin, end)
+        if span.at.size or end == until:
             yield span
 
 
@@ -233,8 +241,8 @@ def _decide(loop: Loop, reader: FeatureReader, span: Requests) -> pa.Table:
         return decide_many(span.table, span.at, features, serving)
 
 
-def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot) -> TrainingSet:
-    """Every decision of a log with what it saw, and what a snapshot knows of its label."""
+def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot, *, told: pa.Table | None = None) -> TrainingSet:
+    """Every decision of a log with what it saw, and what a snapshot, or somebody who told, knows of its label."""
     at = log["at"].to_numpy()
     labels = resolve(
         plan.system.label,
@@ -245,6 +253,8 @@ def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot) -> TrainingSet:
         actions=actions_of(plan, log),
         outcome_columns=outcome_columns(plan),
     )
+    if told is not None:
+        labels = with_told(labels, log["key"].combine_chunks(), told, as_of=snapshot.as_of)
     return build_training_set(plan, fields_of(log), at, features_of(log), labels, snapshot.digest)
 
 
@@ -277,9 +287,7 @@ def results_of(found: Replay) -> dict[str, Any]:
             "slices": slices(last, plan, seed=seed),
             "importances": _importances(documents, state.release.champion),
             "models": [told_model(document, acts) for document in documents],
-            "gates": [
-                told_gate(each, metric=str(goal.metric), unit=goal.business) for each in documents
-            ],
+            "gates": [told_gate(each, metric=str(goal.metric), unit=goal.business) for each in documents],
             "time_split": split,
             "parity": found.sample.to_dict(),
         }

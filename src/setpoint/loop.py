@@ -45,6 +45,7 @@ from setpoint.registry.steps import run_step
 from setpoint.rollout.advance import Act, Look, ReleaseState, advance, offer, rollback_look, shadow_look
 from setpoint.rollout.retrain import Due, training_due
 from setpoint.rollout.shadow import Evidence, Pair, compare_shadow
+from setpoint.serve.latency import measure_model
 from setpoint.watch.finding import Finding
 from setpoint.watch.incidents import Incident, merge
 from setpoint.watch.performance import QualityWindow, quality_window
@@ -59,12 +60,17 @@ RECENT = 3
 """Ticks of mature decisions that hold every decision of the newest whole day."""
 
 
+def _nothing() -> None:
+    """No outcome was told."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Where the loop's work goes, and with whose hands: every port it needs, and the seed.
 
-    `judge_measured` says whether measured guardrails (latency) decide; in replay they are reported only. `owner`
-    names who holds this workspace: whoever comes back under this name takes up what it left.
+    `judge_measured` says whether guardrails that a clock measures are measured and decide; a replay does neither.
+    `owner` names who holds this workspace: whoever comes back under this name takes up what it left. `told` gives
+    the outcomes that were told rather than read from a source.
     """
 
     metadata: Metadata
@@ -75,6 +81,7 @@ class Workspace:
     seed: int
     owner: str
     judge_measured: bool
+    told: Callable[[], pa.Table | None] = _nothing
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class LoopState:
     """What the loop carries from tick to tick, committed with each: JSON-like, so that a restart goes on from it.
 
     `chain` is the digest of everything decided so far; `frozen` the first model, kept for comparison; `reference` the
-    model whose training rows the monitors compare with.
+    model whose training rows the monitors compare with; `shipped` the position of the log that ticks have seen.
     """
 
     started: int
@@ -93,6 +100,7 @@ class LoopState:
     frozen: str | None = None
     reference: str | None = None
     incidents: tuple[Incident, ...] = ()
+    shipped: int = -1
     cpu: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,6 +114,7 @@ class LoopState:
             "frozen": self.frozen,
             "reference": self.reference,
             "incidents": [incident.to_dict() for incident in self.incidents],
+            "shipped": self.shipped,
             "cpu": dict(self.cpu),
         }
 
@@ -121,6 +130,7 @@ class LoopState:
             frozen=data["frozen"],
             reference=data["reference"],
             incidents=tuple(Incident.from_dict(each) for each in data["incidents"]),
+            shipped=data["shipped"],
             cpu=data["cpu"],
         )
 
@@ -192,9 +202,9 @@ class TickReport:
 class Written:
     """What a tick leaves behind, committed with its state."""
 
-    decided: pa.Table
-    scored: pa.Table
-    matured: pa.Table
+    decided: pa.Table | None
+    scored: pa.Table | None
+    matured: pa.Table | None
     summary: DaySummary | None
     opened: tuple[Incident, ...]
     acts: tuple[Act, ...]
@@ -233,11 +243,11 @@ def open_loop(
     return loop
 
 
-def tick(loop: Loop, now: int, decided: pa.Table) -> TickReport:
+def tick(loop: Loop, now: int, decided: pa.Table, *, shipped: int = -1) -> TickReport:
     """Advance the loop: score, settle labels, watch, decide on releases, retrain when due, commit.
 
-    `decided` are the rows of the decision log since the last tick. Everything is committed at once, so a crash at
-    any point and a restart give the same state.
+    `decided` are the rows of the decision log since the last tick, `shipped` the position of the last of them in it.
+    Everything is committed at once, so a crash at any point and a restart give the same state.
     """
     with loop.meter("scores"):
         scored = score_others(loop, decided)
@@ -256,14 +266,31 @@ def tick(loop: Loop, now: int, decided: pa.Table) -> TickReport:
         incidents_opened=opened,
         matured_rows=sum(part.num_rows for part in loop.matured),
     )
-    state = replace(loop.state, tick=now // loop.plan.tick, release=release, incidents=tuple(incidents))
+    state = replace(
+        loop.state,
+        tick=now // loop.plan.tick,
+        release=release,
+        incidents=tuple(incidents),
+        shipped=max(shipped, loop.state.shipped),
+    )
     if due is not None:
         with loop.meter("train"):
             state, more = retrain(loop, state, now, due)
             acts = [*acts, *more]
     with loop.meter("log"):
         commit(loop, follow(loop, state), now, Written(decided, scored, matured, summary, tuple(opened), tuple(acts)))
-    return TickReport(now, decided.num_rows, matured.num_rows, tuple(opened), tuple(acts))
+    mature = 0 if matured is None else matured.num_rows
+    return TickReport(now, decided.num_rows, mature, tuple(opened), tuple(acts))
+
+
+def drain(loop: Loop, now: int) -> TickReport:
+    """Advance a loop whose decisions have ended: settle the labels that matured, and nothing else."""
+    with loop.meter("labels"):
+        matured = settle_labels(loop, None, now)
+    state = replace(loop.state, tick=now // loop.plan.tick)
+    with loop.meter("log"):
+        commit(loop, state, now, Written(None, None, matured, None, (), ()))
+    return TickReport(now, 0, 0 if matured is None else matured.num_rows, (), ())
 
 
 BASE = ("decision_id", "key", "at", "score", "acted", "threshold", "model", "degraded")
@@ -295,9 +322,12 @@ def score_others(loop: Loop, decided: pa.Table) -> pa.Table:
     return scored
 
 
-def settle_labels(loop: Loop, scored: pa.Table, now: int) -> pa.Table:
+def settle_labels(loop: Loop, scored: pa.Table | None, now: int) -> pa.Table | None:
     """What came of the decisions whose label has matured by now; the others stay pending."""
-    waiting = scored if loop.pending is None else pa.concat_tables([loop.pending, scored], promote_options="default")
+    parts = [part for part in (loop.pending, scored) if part is not None]
+    if not parts:
+        return None
+    waiting = pa.concat_tables(parts, promote_options="default")
     label = loop.plan.system.label
     settled = settle(
         label,
@@ -306,6 +336,7 @@ def settle_labels(loop: Loop, scored: pa.Table, now: int) -> pa.Table:
         as_of=now,
         actions=actions_of(loop.plan, waiting) if label.censored_when is not None else None,
         outcome_columns=outcome_columns(loop.plan),
+        told=loop.work.told(),
     )
     loop.pending = settled.pending
     if settled.matured.num_rows:
@@ -442,6 +473,7 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
             seed=work.seed,
             recipe=recipe,
             champion=loop.scorer(champion),
+            measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
         )
         register(loop, candidate, examples, now=now, spent=cpu_seconds() - before)
@@ -467,6 +499,18 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
         return tried, [*acts, Act("refuse", model, "; ".join(report["reasons"]), report)]
     release, more = offer(tried.release, model, now=now, evidence=report)
     return replace(tried, release=release, recipe=state.recipe or step.output["recipe"]), [*acts, *more]
+
+
+def train_once(loop: Loop, now: int, *, reason: str) -> str:
+    """Train one candidate outside the grid of ticks, offer it for release, commit; gives the model's digest.
+
+    Raises NothingYet when too few labels are mature.
+    """
+    state, acts = retrain(loop, loop.state, now, Due("request", reason))
+    if acts[0].kind == "postpone":
+        raise NothingYet(acts[0].reason, hint="Wait for labels to mature, or train as of a later time.")
+    commit(loop, follow(loop, state), now, Written(None, None, None, None, (), tuple(acts)))
+    return acts[0].subject
 
 
 def register(loop: Loop, candidate: Candidate, examples: TrainingSet, *, now: int, spent: float) -> None:
@@ -533,7 +577,7 @@ def commit(loop: Loop, state: LoopState, now: int, written: Written) -> None:
     contents = [
         tables.write(name, part, rows)
         for name, rows in ((DECISIONS, written.decided), (SCORES, written.scored), (OUTCOMES, written.matured))
-        if rows.num_rows
+        if rows is not None and rows.num_rows
     ]
     said = [act.to_dict() for act in written.acts]
     alarms = [incident.to_dict() for incident in written.opened]

@@ -3,38 +3,57 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from setpoint.backends.lightgbm import LightGBMLearner
 from setpoint.backends.metadata import SqlMetadata
 from setpoint.backends.parquet import ParquetTables
+from setpoint.backends.segments import FileSegments
 from setpoint.backends.sklearn import LogisticLearner
 from setpoint.backends.sqlite_state import SqliteState
-from setpoint.core.clock import SimulatedClock
+from setpoint.core.clock import SimulatedClock, SystemClock
 from setpoint.core.digest import digest
-from setpoint.core.errors import Busy
-from setpoint.core.ports import Clock, Learner, Metadata, Tables
-from setpoint.core.settings import Settings
+from setpoint.core.errors import Busy, NothingYet
+from setpoint.core.ports import Clock, Learner, Metadata, OnlineState, Tables
+from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.feed import RowsFeed
 from setpoint.data.ingest import Ingested, ingest, read_source
 from setpoint.data.rows import AT, KNOWN_AT, kinds
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.declaration import System
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.source import info
 from setpoint.features.online import OnlineFeatures
-from setpoint.history import OnlineSample, Progress, replay, requests_of, results_of
-from setpoint.loop import TickReport, Workspace
+from setpoint.features.reader import FeatureReader
+from setpoint.features.training_set import TrainingSet
+from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
+from setpoint.labels.join import STATES, resolve
+from setpoint.loop import TickReport, Workspace, open_loop, train_once
+from setpoint.registry import audit, models, runs
+from setpoint.registry.card import make_card, to_markdown
+from setpoint.serve.batch import decide_many
+from setpoint.serve.outcomes import Outcomes
+from setpoint.serve.snapshot import Serving
+from setpoint.session import LogBook, Session
+from setpoint.watch.status import loop_status
+from setpoint.watch.told import told_act, told_gate
+from setpoint.watch.why import explain
+
+RESULTS = "results.json"
+"""What a finished replay leaves in its folder."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +80,9 @@ class Folders:
         """Parquet files in the folder."""
         return ParquetTables(self.home / "tables")
 
-    def open_state(self) -> SqliteState:
-        """The online state, in SQLite."""
-        return SqliteState(f"sqlite:///{self.home / 'state.db'}")
+    def open_state(self, settings: Settings) -> OnlineState:
+        """The online state: the one the settings name, or SQLite in the folder."""
+        return SqliteState(settings.online or f"sqlite:///{self.home / 'state.db'}")
 
 
 def open_learners(threads: int) -> dict[str, Learner]:
@@ -137,7 +156,7 @@ class Live:
         """Whether sources keep their contracts and decisions can meet their labels; nothing is trained."""
         plan = self.plan
         requests = requests_of(plan, self.rows, start=None, end=None)
-        states = label_counts(plan, requests, self.rows)
+        states = self._label_states(requests)
         findings = []
         if states["known"] == 0:
             findings.append(
@@ -147,7 +166,11 @@ class Live:
                     "hint": f"Do {plan.system.decide.key!r} and {plan.system.label.on!r} hold the same keys?",
                 }
             )
-        quarantine = [row for name, found in self.ingested.items() for row in quarantined_rows(name, found.quarantined)]
+        quarantine = [
+            {"source": name, "row": row["__row"], "rule": row["__rule"], "reason": row["__reason"]}
+            for name, found in self.ingested.items()
+            for row in found.quarantined.select(["__row", "__rule", "__reason"]).to_pylist()
+        ]
         return {
             "system": self.declared.name,
             "passed": not findings,
@@ -156,6 +179,12 @@ class Live:
             "findings": findings,
             "quarantine": quarantine,
         }
+
+    def _label_states(self, requests: Requests) -> dict[str, int]:
+        label, keys = self.plan.system.label, requests.table[self.plan.system.decide.key]
+        end = int(requests.at[-1]) + label.within
+        labels = resolve(label, keys.combine_chunks(), requests.at, self.rows, end, actions=None)
+        return {state: int((labels.state == number).sum()) for number, state in enumerate(STATES)}
 
     def _source_facts(self, name: str) -> dict[str, Any]:
         found, declared = self.ingested[name], info(self.declared.sources[name])
@@ -206,30 +235,17 @@ class Live:
         keeps its own folder; one that was stopped goes on where it was, unless `fresh`. Raises Busy when the same
         replay runs elsewhere.
         """
-        plan = self.plan
-        snapshot = take_snapshot(self.rows, 2**62)
+        plan, snapshot = self.plan, take_snapshot(self.rows, 2**62)
         name = digest([self.declared.digest, snapshot.digest, start, end, batch, sample, self.settings.seed])[:12]
         folders = Folders(self.folders.home / "replay" / name)
         if fresh and folders.home.exists():
             shutil.rmtree(folders.home)
-        folders.home.mkdir(parents=True, exist_ok=True)
-        with _only_one(folders.home, "replay"):
-            clock = SimulatedClock(0)
-            metadata, state = folders.open_metadata(Settings()), folders.open_state()
-            work = Workspace(
-                metadata=metadata,
-                tables=folders.open_tables(),
-                learners=open_learners(self.settings.threads),
-                models=folders.models,
-                clock=clock,
-                seed=self.settings.seed,
-                owner=name,
-                judge_measured=False,
-            )
+        with self._open(folders, SimulatedClock(0), what="replay") as (work, state):
+            assert isinstance(work.clock, SimulatedClock)
             found = replay(
                 plan,
                 work,
-                clock,
+                work.clock,
                 self.rows,
                 start=start,
                 end=end,
@@ -237,7 +253,174 @@ class Live:
                 sample=OnlineSample(plan, RowsFeed(self.rows), OnlineFeatures(plan, state), sample),
                 progress=progress or _silent,
             )
-            return {**results_of(found), "folder": str(folders.home)}
+            results = {**results_of(found), "folder": str(folders.home)}
+        (folders.home / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
+        return results
+
+    def train(self, *, as_of: int | None = None) -> dict[str, Any]:
+        """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
+
+        Raises NothingYet when too few labels are mature.
+        """
+        now = self.clock.now() if as_of is None else as_of
+        plan, contents = self.plan, ContentDigests()
+        requests = requests_of(plan, self.rows, start=None, end=now)
+        features = FeatureReader(plan, self.rows).read(requests.table, requests.at)
+        log = decide_many(requests.table, requests.at, features, Serving(plan))
+
+        def examples(moment: int) -> TrainingSet:
+            return examples_of(plan, log, take_snapshot(self.rows, moment, contents=contents))
+
+        with self._open(self.live_folders, SimulatedClock(now), what="live system") as (work, _):
+            loop = open_loop(plan, work, self.rows, examples, started=now)
+            model = train_once(loop, now, reason="asked for")
+            document = models.get(work.metadata, model)
+            found = runs.runs_of(work.metadata, model)[-1]
+            acts = [told_act(act) for act in audit.trail(work.metadata, at=now)]
+        goal = plan.system.goal
+        gate = told_gate(document, metric=str(goal.metric), unit=goal.business)
+        rows, cpu = document["rows"]["usable"], found["cpu_seconds"]
+        return {
+            **gate,
+            "rows": rows,
+            "cpu_seconds": cpu,
+            "card": to_markdown(make_card(document, plan, run=found)),
+            "acts": acts,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """The whole loop on one screen: of the live system, or of the newest replay where nothing is live."""
+        folders, where = self._shown()
+        metadata = folders.open_metadata(self.settings)
+        try:
+            return loop_status(self.plan, metadata, folders.open_tables(), where=where)
+        finally:
+            metadata.close()
+
+    def why(self, subject: str) -> dict[str, Any]:
+        """One decision, model or incident explained from what was recorded; raises NothingYet when there is none."""
+        folders, _ = self._shown()
+        metadata = folders.open_metadata(self.settings)
+        try:
+            return explain(self.plan, metadata, folders.open_tables(), subject)
+        finally:
+            metadata.close()
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """The system deciding now: requests answered, the log written, events and ticks taken on `refresh`.
+
+        A system that never was live goes on from its newest finished replay, if there is one.
+        """
+        adopted = self._adopt()
+        plan, folders = self.plan, self.live_folders
+        with self._open(folders, self.clock, what="live system") as (work, state):
+            if adopted is not None:
+                now = self.clock.now()
+                reason = f"the live system goes on from the replay {adopted}"
+                audit.record(work.metadata, at=now, act="adopt", subject=plan.system.name, reason=reason)
+            quota = self.settings.log_quota_mb * 1_000_000
+            log, told = FileSegments(folders.log, quota=quota), FileSegments(folders.home / "outcomes", quota=quota)
+            outcomes = Outcomes(plan.system.name, told)
+            book = LogBook(plan, work, self.rows, outcomes)
+            loop = open_loop(plan, replace(work, told=book.told), self.rows, book.examples, started=self.clock.now())
+            session = Session(
+                plan,
+                loop,
+                clock=self.clock,
+                events=RowsFeed(self.rows),
+                online=OnlineFeatures(plan, state),
+                log=log,
+                outcomes=outcomes,
+                status=lambda: loop_status(plan, work.metadata, work.tables, where=str(folders.home)),
+                on_decided=book.add,
+            )
+            try:
+                session.refresh()
+                yield session
+            finally:
+                session.close()
+                told.close()
+
+    def example_request(self, now: int) -> dict[str, Any]:
+        """A request from the data to try the service with: the next decision after a time, or the last of all."""
+        requests = requests_of(self.plan, self.rows, start=None, end=None)
+        place = min(int(np.searchsorted(requests.at, now)), requests.at.size - 1)
+        row = requests.table.slice(place, 1).to_pylist()[0]
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+
+    @property
+    def live_folders(self) -> Folders:
+        """Where the live system keeps what it writes."""
+        return Folders(self.folders.home / "live")
+
+    def _finished(self) -> list[Path]:
+        """The folders of finished replays of this declaration, oldest first."""
+        found = sorted((self.folders.home / "replay").glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
+        return [path.parent for path in found if json.loads(path.read_text())["system"] == self.declared.name]
+
+    def _shown(self) -> tuple[Folders, str]:
+        if self.live_folders.home.exists():
+            return self.live_folders, f"live ({self.live_folders.home})"
+        finished = self._finished()
+        if finished:
+            return Folders(finished[-1]), f"replay ({finished[-1]})"
+        raise NothingYet(
+            f"The system {self.declared.name!r} has not run yet.",
+            expected="a replay, a training or a service",
+            hint="Run `setpoint replay`, `setpoint train` or `setpoint serve` first.",
+        )
+
+    def _adopt(self) -> str | None:
+        """Let a system that never was live go on from its newest finished replay; gives that replay's name."""
+        finished = self._finished()
+        if self.live_folders.home.exists() or not finished:
+            return None
+        partial = self.folders.home / ".adopting"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(finished[-1], partial)
+        partial.rename(self.live_folders.home)
+        return finished[-1].name
+
+    @contextmanager
+    def _open(self, folders: Folders, clock: Clock, *, what: str) -> Iterator[tuple[Workspace, OnlineState]]:
+        """A workspace, held against other processes; what was opened is closed in the end."""
+        folders.home.mkdir(parents=True, exist_ok=True)
+        with _only_one(folders.home, what):
+            metadata, state = folders.open_metadata(self.settings), folders.open_state(self.settings)
+            work = Workspace(
+                metadata=metadata,
+                tables=folders.open_tables(),
+                learners=open_learners(self.settings.threads),
+                models=folders.models,
+                clock=clock,
+                seed=self.settings.seed,
+                owner=folders.home.name,
+                judge_measured=what != "replay",
+            )
+            try:
+                yield work, state
+            finally:
+                state.close()
+                metadata.close()
+
+
+def open_system(
+    declared: System,
+    *,
+    root: str | Path = ".",
+    home: str | None = None,
+    clock: Clock | None = None,
+    **settings: Any,
+) -> Live:
+    """A declaration opened on the backends that the settings name.
+
+    `root` is the folder that the sources' paths are relative to. `home`, and any other setting, may be given here, in
+    the environment (`SETPOINT_...`) or in `setpoint.toml` in that folder. `clock` replaces the machine's time.
+    """
+    folder = Path(root).resolve()
+    found = load_settings(file=folder / "setpoint.toml", home=home, **settings)
+    return Live(declared, root=folder, settings=found, clock=clock or SystemClock())
 
 
 def _silent(report: TickReport, *, done: int, of: int) -> None:

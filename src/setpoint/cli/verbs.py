@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 from argparse import Namespace
 from pathlib import Path
@@ -9,14 +11,20 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from setpoint.api.app import App
+from setpoint.api.server import serve_http
 from setpoint.cli.project import load_declaration
 from setpoint.cli.render import err, out, print_json, spell, table
 from setpoint.console.report import write_report
 from setpoint.core import times
+from setpoint.core.clock import SystemClock
 from setpoint.core.errors import DeclarationError, NameUnknown
 from setpoint.examples import EXAMPLES, example_folder
 from setpoint.loop import TickReport
 from setpoint.system import Live, open_system
+
+REFRESH_SECONDS = 1.0
+"""How often a service takes in what became known, and looks whether a tick is due."""
 
 
 def new(words: Namespace) -> int:
@@ -216,6 +224,17 @@ def why(words: Namespace) -> int:
 
 def serve(words: Namespace) -> int:
     """Decisions over HTTP until interrupted."""
-    live = _open(words, host=words.host, port=words.port)
-    live.serve(clock=None if words.clock is None else times.time(words.clock), announce=out.print)
+    clock = SystemClock(starting_at=None if words.clock is None else times.time(words.clock))
+    live = _open(words, host=words.host, port=words.port, clock=clock)
+    name, settings = live.declared.name, live.settings
+    with live.session() as session:
+
+        def announce(url: str) -> None:
+            out.print(f"[bold]{name}[/] decides at {url}/v1/{name}/decide by model {session.model[:12]}")
+            out.print(
+                f"try: curl {url}/v1/{name}/decide -d {shlex.quote(json.dumps(live.example_request(clock.now())))}"
+            )
+
+        with session.refreshing(REFRESH_SECONDS):
+            serve_http(App({name: session}), host=settings.host, port=settings.port, announce=announce)
     return 0

@@ -11,10 +11,10 @@ from setpoint.core.times import iso
 
 
 class SystemClock:
-    """The machine's time in microseconds UTC, never running backwards; `offset` shifts it for demonstrations."""
+    """The machine's time in microseconds UTC, never running backwards; demonstrations start it at another."""
 
-    def __init__(self, *, offset: int = 0) -> None:
-        self._offset = offset
+    def __init__(self, *, starting_at: int | None = None) -> None:
+        self._offset = 0 if starting_at is None else starting_at - _time.time_ns() // 1000
         self._last = 0
         self._lock = threading.Lock()
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from setpoint.core.errors import NameUnknown
 
 _HERE = Path(__file__).parent
+EXAMPLES = tuple(sorted(path.parent.name for path in _HERE.glob("*/__init__.py")))
+"""The names of the examples."""
 
 
 def example_folder(name: str) -> Path:

@@ -13,6 +13,7 @@ from setpoint.data.rows import AT, KNOWN_AT
 from setpoint.declare.label import Label
 from setpoint.declare.source import info
 from setpoint.labels.join import resolve
+from setpoint.labels.told import with_told
 
 OUTCOME = "outcome."
 """Prefix of the columns that came with the event that carried the label."""
@@ -34,10 +35,12 @@ def settle(
     as_of: int,
     actions: pa.Array | None = None,
     outcome_columns: Sequence[str] = (),
+    told: pa.Table | None = None,
 ) -> Settled:
     """Resolve the labels of the decisions (columns `key` and `at`) that have matured by a time; leave the others.
 
-    Only the sources' rows that such a decision could meet are read, so a tick costs what the tick brought.
+    Only the sources' rows that such a decision could meet are read, so a tick costs what the tick brought. `told` are
+    outcomes that no source brings.
     """
     ripe = pc.less_equal(decisions["at"], as_of - label.within)
     pending, mature = decisions.filter(pc.invert(ripe)), decisions.filter(ripe)
@@ -57,6 +60,8 @@ def settle(
         actions=chosen,
         outcome_columns=outcome_columns,
     )
+    if told is not None:
+        labels = with_told(labels, mature["key"].combine_chunks(), told, as_of=as_of)
     mature = mature.append_column("state", pa.array(labels.state))
     mature = mature.append_column("value", pa.array(labels.value))
     mature = mature.append_column("settled_at", pa.array(labels.settled_at))

@@ -37,6 +37,7 @@ def told_incident(incident: Incident) -> dict[str, Any]:
         "severity": incident.severity,
         "level": incident.level,
         "subjects": [subject.name for subject in incident.subjects],
+        "findings": len(incident.subjects),
         "cause": incident.cause,
         "title": incident.title,
         "next_step": incident.next_step,

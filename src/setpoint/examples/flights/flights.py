@@ -77,6 +77,6 @@ system = sp.System(
         must=[sp.auc() >= 0.6, sp.ece() <= 0.1, sp.latency(p=99) <= "50ms", sp.size() <= 5],
     ),
     release=sp.release(
-        sp.shadow("7d"), fallback=sp.rule(sp.feature("left_late_2h") > 0.3), refresh="30d", rollback="14d"
+        sp.shadow("7d"), fallback=sp.rule(sp.feature("left_late_2h") > 0.3), refresh="30d", margin=0.02
     ),
 )
