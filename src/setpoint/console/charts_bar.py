@@ -39,18 +39,22 @@ def dot_chart(
     groups: Sequence[tuple[str, Sequence[Dot]]],
     *,
     reference: tuple[float, str] | None,
+    beside: str = "",
     width: float,
     name: str,
     title: str,
     description: str,
 ) -> Markup:
-    """Values with intervals on one axis, in named groups; a dashed line marks a value to compare with."""
+    """Values with intervals on one axis, in named groups; a dashed line marks a value to compare with.
+
+    `beside` names what stands at the right of each row.
+    """
     dots = [dot for _, group in groups for dot in group]
     left = 20 + 7.0 * min(22, max((len(dot.label) for dot in dots), default=4))
-    right = width - 14 - 6.6 * max((len(dot.beside) for dot in dots), default=0)
+    right = width - 18 - 6.6 * max((len(dot.beside) for dot in dots), default=0)
     known = [value for dot in dots for value in (dot.low, dot.value, dot.high)]
     ends = domain(known, include=[] if reference is None else [reference[0]], most=5)
-    top = 8.0 if reference is None else 26.0
+    top = 26.0 if reference is not None or beside else 8.0
     rows: list[Markup] = []
     height = sum(ROW * (len(group) + bool(caption)) + 8 * bool(caption) for caption, group in groups)
     box = Box(left, top, right, top + height)
@@ -62,7 +66,7 @@ def dot_chart(
             rows.append(text(8, at + 15, caption, "lane"))
             at += ROW
         for dot in group:
-            rows.append(_dot(dot, x, at + ROW / 2, left=left, right=right, width=width))
+            rows.append(_dot(dot, x, at + ROW / 2, left=left, width=width))
             at += ROW
     return picture(
         name,
@@ -70,6 +74,7 @@ def dot_chart(
         description,
         bottom_axis(x, box, most=5),
         None if reference is None else _reference(x(reference[0]), box, reference[1]),
+        text(width - 4, top - 8, beside, "tick end") if beside else None,
         rows,
         width=width,
         height=box.bottom + 26,
@@ -105,14 +110,14 @@ def bar_chart(bars: Sequence[Bar], *, width: float, name: str, title: str, descr
 def column_chart(bars: Sequence[Bar], *, width: float, name: str, title: str, description: str) -> Markup:
     """Columns from zero, negative ones downwards."""
     box = Box(58, 14, width - 10, 244)
-    y = Scale(*domain([bar.value for bar in bars], include=[0.0], most=6), box.bottom, box.top)
+    y = Scale(*domain([bar.value for bar in bars], include=[0.0], most=8), box.bottom, box.top)
     slot = (box.right - box.left) / max(1, len(bars))
     every = 1 + int(max((len(bar.label) for bar in bars), default=1) * 7.5 // slot)
     return picture(
         name,
         title,
         description,
-        value_axis(y, box),
+        value_axis(y, box, most=8),
         [
             el(
                 "g",
@@ -139,6 +144,28 @@ def column_chart(bars: Sequence[Bar], *, width: float, name: str, title: str, de
     )
 
 
+def interval_glyph(
+    value: float | None, low: float | None, high: float | None, *, ends: tuple[float, float], width: float = 120
+) -> Markup | None:
+    """A value with its interval, small enough for a cell; its numbers stand beside it.
+
+    >>> interval_glyph(None, None, None, ends=(0, 1)) is None
+    True
+    """
+    if value is None:
+        return None
+    x = Scale(*ends, 6, width - 6)
+    return el(
+        "svg",
+        line(0, 8, width, 8, "rail"),
+        None if low is None or high is None else line(x(low), 8, x(high), 8, "whisker"),
+        el("circle", cx=x(value), cy=8, r=3.5, class_="dot"),
+        class_="chart glyph",
+        viewBox=f"0 0 {width:g} 16",
+        aria_hidden="true",
+    )
+
+
 def clip(label: str, most: int) -> str:
     """A name cut to what there is room for.
 
@@ -148,7 +175,7 @@ def clip(label: str, most: int) -> str:
     return label if len(label) <= most else label[: most - 1] + "…"
 
 
-def _dot(dot: Dot, x: Scale, y: float, *, left: float, right: float, width: float) -> Markup:
+def _dot(dot: Dot, x: Scale, y: float, *, left: float, width: float) -> Markup:
     middle = x(dot.value)
     form = (
         el("path", d=f"M{middle:.1f},{y - 5:.1f}l5,5l-5,5l-5,-5z", class_="dot worst")

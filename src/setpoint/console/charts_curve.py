@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from setpoint.console.markup import Markup, el
 from setpoint.console.scale import Scale, domain
@@ -107,18 +108,18 @@ def edges_of(centres: Sequence[float], low: float, high: float) -> list[float]:
         return [low]
     if len(centres) == 1:
         return [low, high]
-    inner = [(a + b) / 2 for a, b in zip(centres[:-1], centres[1:], strict=True)]
+    inner = [(a + b) / 2 for a, b in pairwise(centres)]
     first = max(low, 2 * centres[0] - inner[0])
     return [first, *inner, min(high, 2 * centres[-1] - inner[-1])]
 
 
 def _level(x: float, y: float, box: Box, words: str) -> Markup:
-    near_right = x > (box.left + box.right) / 2
+    room = x - 9 - 6.8 * len(words) > box.left
     return el(
         "g",
         line(x, y, x, box.bottom, "guide"),
         el("circle", cx=x, cy=y, r=4, class_="dot"),
-        text(x - 9 if near_right else x + 9, y + 14, words, "note end" if near_right else "note"),
+        text(x - 9, y - 6, words, "note end") if room else text(x + 9, y + 14, words, "note"),
     )
 
 

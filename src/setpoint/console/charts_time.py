@@ -21,6 +21,9 @@ from setpoint.console.svg import (
     value_axis,
 )
 
+CHANGES = ("promote", "rollback")
+"""Acts after which another model decides."""
+
 WIDE = 900
 """From this width on a picture has room for all ticks."""
 
@@ -105,7 +108,7 @@ def quality_chart(
         description,
         time_axis(x, foot, calendar_ticks(start, end, most=12 if wide else 6)),
         value_axis(y, box),
-        [line(x(s.at), box.top, x(s.at), lane - 8, f"drop {s.kind}") for s in signs if s.kind in ("promote", "rollback")],
+        [line(x(s.at), box.top, x(s.at), lane - 8, f"drop {s.kind}") for s in signs if s.kind in CHANGES],
         el("path", d=band_path(places("low"), places("high")), class_="band"),
         el("path", d=line_path(places("other")), class_="line frozen"),
         el("path", d=line_path(places("value")), class_="line live"),
@@ -132,7 +135,7 @@ def incidents_chart(
     description: str,
 ) -> Markup:
     """Incidents as bars over time, one lane per level, overlapping ones below each other."""
-    box_left, box_right, top = 8.0, width - 12, 10.0
+    box_left, box_right, top = 14.0, width - 12, 10.0
     x = Scale(start, end, box_left, box_right)
     beds: list[Markup] = []
     bars: list[Markup] = []

@@ -83,11 +83,15 @@ def domain(values: Iterable[float | None], *, include: Sequence[float] = (), mos
     if low == high:
         room = abs(low) * 0.1 or 1.0
         low, high = low - room, high + room
-    step = step_of(low, high, most=most)
-    return (
-        round(math.floor(low / step + 1e-9) * step, 12),
-        round(math.ceil(high / step - 1e-9) * step, 12),
-    )
+    while True:
+        step = step_of(low, high, most=most)
+        wider = (
+            round(math.floor(low / step + 1e-9) * step, 12),
+            round(math.ceil(high / step - 1e-9) * step, 12),
+        )
+        if wider == (low, high):
+            return wider
+        low, high = wider
 
 
 def tick_label(value: float, step: float) -> str:

@@ -16,14 +16,18 @@ WIDE, NARROW, HALF = 900.0, 390.0, 430.0
 
 @dataclass(frozen=True)
 class Section:
-    """One section; `half` lets two stand side by side, `lead` says what was found, `how` how to read the picture."""
+    """One section: `lead` says what was found, `how` how to read the picture, `more` holds its numbers.
+
+    `half` lets two stand side by side.
+    """
 
     name: str
     title: str
-    lead: object
-    body: Markup
+    lead: str
+    body: object
     how: str | None = None
     half: bool = False
+    more: Markup | None = None
 
     def html(self) -> Markup:
         """The section as HTML."""
@@ -31,8 +35,8 @@ class Section:
             "section",
             el("h2", self.title),
             el("p", self.lead, class_="lead"),
-            self.body,
-            None if self.how is None else el("p", self.how, class_="how"),
+            el("div", self.body, class_="body"),
+            el("div", None if self.how is None else el("p", self.how, class_="how"), self.more),
             id=self.name,
             class_="half" if self.half else None,
         )
@@ -57,15 +61,17 @@ def both_widths(draw: Callable[[float, str], Markup], name: str) -> Markup:
     )
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, caption: str, words: int = 1) -> Markup:
-    """A table whose first `words` columns are text and the others numbers.
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, caption: str, words: int = 1, tail: int = 0
+) -> Markup:
+    """A table whose first `words` and last `tail` columns are text and the others numbers.
 
     >>> "<caption>C</caption>" in table(["a", "b"], [["x", 1]], caption="C")
     True
     """
 
     def kind(index: int) -> str | None:
-        return None if index < words else "n"
+        return "n" if words <= index < len(columns) - tail else None
 
     return el(
         "div",

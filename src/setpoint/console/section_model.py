@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from setpoint.console.charts_bar import Bar, Dot, bar_chart, dot_chart
 from setpoint.console.markup import el
 from setpoint.console.section import HALF, Row, Section, folded, missing, rows_of, table
 from setpoint.console.svg import legend
-from setpoint.console.words import between, listed, number, plural, share
+from setpoint.console.words import between, listed, number, share
 
 MOST_DOTS, MOST_ROWS, MOST_BARS = 20, 300, 20
 
@@ -17,35 +17,51 @@ MOST_DOTS, MOST_ROWS, MOST_BARS = 20, 300, 20
 def slices(results: Mapping[str, Any]) -> Section:
     """Quality by slice value with intervals, the worst one marked."""
     title = "Slices"
-    known = [each for each in rows_of(results, "slices") if each.get("auc") is not None]
+    known = [each for each in rows_of(results, "slices") if each["auc"] is not None]
     if not known:
         why = "No slice to compare: the goal names none, or none has enough settled labels of both outcomes."
         return missing("slices", title, why, half=True)
-    known = sorted(known, key=lambda each: (each["auc"], str(each["slice"]), str(each["value"])))
-    worst, best = known[0], known[-1]
+    known.sort(key=lambda each: (each["auc"], str(each["slice"]), str(each["value"])))
     overall = (results.get("summary") or {}).get("auc")
-    lead = f"Ranking is weakest for {_name(worst)}, with an AUC of {number(worst['auc'])} ({between(worst['low'], worst['high'])})"
-    lead += f", and strongest for {_name(best)} with {number(best['auc'])}." if best is not worst else "."
-    if overall is not None:
-        below = [each for each in known if each["high"] is not None and each["high"] < overall]
-        lead += f" {plural(len(below), 'slice').capitalize()} of {len(known)} {'lies' if len(below) == 1 else 'lie'} wholly below the {number(overall)} of all decisions"
-        lead += f": {listed([_name(each) for each in below])}." if 0 < len(below) <= 4 else "."
+    lead = _found(known, overall)
     groups = []
     for name in dict.fromkeys(str(each["slice"]) for each in known):
         inside = [each for each in known if each["slice"] == name]
-        more = f" (the weakest {MOST_DOTS} of {len(inside)})" if len(inside) > MOST_DOTS else ""
-        groups.append((name + more, [_dot(each, worst=each is worst) for each in inside[:MOST_DOTS]]))
+        more = f", the weakest {MOST_DOTS} of {len(inside)}" if len(inside) > MOST_DOTS else ""
+        groups.append((name + more, [_dot(each, worst=each is known[0]) for each in inside[:MOST_DOTS]]))
     reference = None if overall is None else (overall, f"all decisions {number(overall)}")
-    chart = dot_chart(groups, reference=reference, width=HALF, name="slices-chart", title=title, description=lead)
+    chart = dot_chart(
+        groups, reference=reference, beside="decisions", width=HALF, name="slices-chart", title=title, description=lead
+    )
     rows = [
-        (f"{each['slice']} = {each['value']}", number(each["auc"]), between(each["low"], each["high"]), share(each["base_rate"]), f"{each['n']:,}")
+        (
+            _name(each),
+            number(each["auc"]),
+            between(each["low"], each["high"]),
+            share(each["base_rate"]),
+            f"{each['n']:,}",
+        )
         for each in known[:MOST_ROWS]
-    ]  # fmt: skip
-    table_ = table(("Slice", "AUC", "95\u202f% interval", "Base rate", "Decisions"), rows, caption="Quality by slice")
-    body = el("div", legend([("dot", "AUC with its 95\u202f% interval"), ("worst", "weakest")]), el("figure", chart),
-              folded("The numbers", table_))  # fmt: skip
-    how = "A short line is well known, a long one is not: read a weak slice with a long line as not known yet. At the right, decisions."
-    return Section("slices", title, lead, body, how, half=True)
+    ]
+    columns = ("Slice", "AUC", "95\u202f% interval", "Base rate", "Decisions")
+    numbers = folded("The numbers", table(columns, rows, caption="Quality by slice"))
+    body = [legend([("dot", "AUC with its 95\u202f% interval"), ("worst", "weakest")]), el("figure", chart)]
+    how = "A short line is well known, a long one is not: a weak slice with a long line may only be a small one."
+    return Section("slices", title, lead, body, how, half=True, more=numbers)
+
+
+def _found(known: Sequence[Row], overall: float | None) -> str:
+    worst, best = known[0], known[-1]
+    lead = f"Ranking is weakest for {_name(worst)} (AUC {number(worst['auc'])}, {between(worst['low'], worst['high'])})"
+    lead += f" and strongest for {_name(best)} ({number(best['auc'])})." if best is not worst else "."
+    if overall is None:
+        return lead
+    below = [_name(each) for each in known if each["high"] is not None and each["high"] < overall]
+    if not below:
+        return f"{lead} No slice lies wholly below the {number(overall)} of all decisions."
+    which = listed(below) if len(below) <= 3 else f"{len(below)} of {len(known)} slices"
+    verb = "lies" if len(below) == 1 else "lie"
+    return f"{lead} Wholly below the {number(overall)} of all decisions {verb} {which}."
 
 
 def _name(each: Row) -> str:
@@ -54,7 +70,7 @@ def _name(each: Row) -> str:
 
 def _dot(each: Row, *, worst: bool) -> Dot:
     tip = (
-        f"{each['slice']} = {each['value']}\nAUC {number(each['auc'])} ({between(each['low'], each['high'])})\n"
+        f"{_name(each)}\nAUC {number(each['auc'])} ({between(each['low'], each['high'])})\n"
         f"base rate {share(each['base_rate'])}, {each['n']:,} decisions"
     )
     kind = "worst" if worst else ""
@@ -67,31 +83,23 @@ def importances(results: Mapping[str, Any]) -> Section:
     if not features:
         why = "The last champion does not say what it looks at, or no model was ever champion."
         return missing("importances", title, why, half=True)
-    features = sorted(features, key=lambda each: (-each["share"], each["feature"]))
-    top = features[:MOST_BARS]
-    bars = [
-        Bar(each["feature"], each["share"], share(each["share"]), f"{each['feature']}\n{share(each['share'], 2)}")
-        for each in top
-    ]
-    rest = sum(each["share"] for each in features[MOST_BARS:])
+    features.sort(key=lambda each: (-each["share"], each["feature"]))
+    bars = [_bar(each["feature"], each["share"]) for each in features[:MOST_BARS]]
+    rest = features[MOST_BARS:]
     if rest:
-        bars.append(
-            Bar(f"{len(features) - len(top)} others", rest, share(rest), f"the others together\n{share(rest, 2)}")
-        )
-    half, running = 0, 0.0
-    for each in features:
-        half, running = half + 1, running + each["share"]
-        if running >= 0.5:
-            break
-    lead = f"{features[0]['feature']} carries {share(features[0]['share'], 0)} of what the last champion looks at"
-    lead += f"; the first {half} of {len(features)} features carry half." if half > 1 else "."
+        bars.append(_bar(f"{len(rest)} others together", sum(each["share"] for each in rest)))
+    carrying, running = 0, 0.0
+    while running < 0.5 and carrying < len(features):
+        running += features[carrying]["share"]
+        carrying += 1
+    lead = f"The last champion looks most at {features[0]['feature']} ({share(features[0]['share'], 0)})"
+    lead += f"; {carrying} of its {len(features)} features carry half." if carrying > 1 else "."
     chart = bar_chart(bars, width=HALF, name="importances-chart", title=title, description=lead)
-    how = "A share says how much the model used a feature, not what the world would do if it changed."
-    table_ = table(
-        ("Feature", "Share"),
-        [(each["feature"], share(each["share"], 2)) for each in features[:MOST_ROWS]],
-        caption="Feature importances",
-    )
-    return Section(
-        "importances", title, lead, el("div", el("figure", chart), folded("The numbers", table_)), how, half=True
-    )
+    how = "A share says how much the model used a feature, not what the world would do if the feature changed."
+    rows = [(each["feature"], share(each["share"], 2)) for each in features[:MOST_ROWS]]
+    more = folded("The numbers", table(("Feature", "Share"), rows, caption=title))
+    return Section("importances", title, lead, el("figure", chart), how, half=True, more=more)
+
+
+def _bar(name: str, part: float) -> Bar:
+    return Bar(name, part, share(part), f"{name}\n{share(part, 2)} of what the model uses")

@@ -8,95 +8,92 @@ from typing import Any
 from setpoint.console.charts_bar import Dot, dot_chart
 from setpoint.console.charts_time import Reign, Sign, Week, quality_chart
 from setpoint.console.markup import Markup, el
-from setpoint.console.reigns import RULE, reigns_of
+from setpoint.console.reigns import RULE, Held, reigns_of
 from setpoint.console.section import HALF, Row, Section, both_widths, folded, missing, rows_of, table
 from setpoint.console.svg import legend
-from setpoint.console.words import between, date, listed, month, number, plural, share, short, signed
+from setpoint.console.words import between, date, days, month, number, plural, share, short
 from setpoint.core import times
 
 SIGNS = {"promote": "promoted", "rollback": "rolled back", "reject": "rejected", "train": "trained"}
+VISIBLE = 0.005
+"""The smallest difference of AUC worth a sentence."""
 
 
 def quality(results: Mapping[str, Any]) -> Section:
     """The quality of live decisions week by week, with releases and champions below."""
     title, weeks = "Quality over time", rows_of(results, "weeks")
-    if not any(week.get("auc") is not None for week in weeks):
+    if not any(week["auc"] is not None for week in weeks):
         why = "No week has enough settled labels of both outcomes to say how good the decisions were."
         return missing("quality", title, why)
     start, end = times.time(results["start"]), times.time(results["end"])
-    points, acts = [_week(week) for week in weeks], rows_of(results, "acts")
-    signs = [
-        Sign(times.time(act["at"]), act["act"], f"{date(act['at'])}\n{short(act['subject'])} {SIGNS[act['act']]}\n{act['reason']}")
-        for act in acts
-        if act["act"] in SIGNS and start <= times.time(act["at"]) <= end
-    ]  # fmt: skip
-    reigns = [
-        Reign(held.start, held.end, held.name, held.name == RULE, _reign_tip(held.name, held.start, held.end))
-        for held in reigns_of(acts, start=start, end=end)
-    ]
-    lead = _found(results, weeks)
+    acts = rows_of(results, "acts")
+    points = [_week(week) for week in weeks]
+    signs = [_sign(act) for act in acts if act["act"] in SIGNS and start <= times.time(act["at"]) <= end]
+    reigns = [_reign(held) for held in reigns_of(acts, start=start, end=end)]
+    lead = _found(rows_of(results, "months"), weeks)
 
     def draw(width: float, name: str) -> Markup:
-        return quality_chart(points, signs, reigns, start=start, end=end, width=width, name=name, title=title,
-                             description=lead)  # fmt: skip
+        return quality_chart(
+            points, signs, reigns, start=start, end=end, width=width, name=name, title=title, description=lead
+        )
 
     entries = [("band", "live, with its 95\u202f% interval")]
-    if any(week.get("auc_frozen") is not None for week in weeks):
+    if any(week["auc_frozen"] is not None for week in weeks):
         entries.append(("frozen", "the first model, never retrained"))
     kinds = {sign.kind for sign in signs}
     entries += [(kind, words) for kind, words in SIGNS.items() if kind in kinds]
-    rows = [
-        (date(w["week"]), f"{w['decisions']:,}", number(w["auc"]), between(w["auc_low"], w["auc_high"]),
-         number(w["auc_frozen"]), share(w["base_rate"]))
-        for w in weeks
-    ]  # fmt: skip
-    columns = ("Week of", "Decisions", "AUC live", "95\u202f% interval", "AUC frozen", "Base rate")
-    gaps = sum(week.get("auc") is None for week in weeks)
     how = "Each point is the AUC of one week's decisions, once their labels had settled: 0.5 is a coin, 1 is perfect."
+    gaps = sum(week["auc"] is None for week in weeks)
     if gaps:
-        how += f" The line breaks in {plural(gaps, 'week')} with too few settled labels to judge."
-    body = el("div", legend(entries), both_widths(draw, "quality-chart"),
-              folded("The numbers, week by week", table(columns, rows, caption="Quality by week")))  # fmt: skip
-    return Section("quality", title, lead, body, how)
+        how += f" The line is missing in {plural(gaps, 'week')} with too few settled labels to judge."
+    rows = [
+        (
+            date(week["week"]),
+            f"{week['decisions']:,}",
+            number(week["auc"]),
+            between(week["auc_low"], week["auc_high"]),
+            number(week["auc_frozen"]),
+            share(week["base_rate"]),
+        )
+        for week in weeks
+    ]
+    columns = ("Week of", "Decisions", "AUC live", "95\u202f% interval", "AUC first model", "Base rate")
+    more = folded("The numbers, week by week", table(columns, rows, caption="Quality by week"))
+    return Section("quality", title, lead, [legend(entries), both_widths(draw, "quality-chart")], how, more=more)
 
 
-def _found(results: Mapping[str, Any], weeks: Sequence[Row]) -> str:
-    """What the picture shows, in one or two sentences."""
-    months = [each for each in rows_of(results, "months") if each.get("auc") is not None]
-    pairs = [each for each in months if each.get("auc_frozen") is not None]
+def _found(months: Sequence[Row], weeks: Sequence[Row]) -> str:
+    """What the picture shows, in a sentence."""
+    pairs = [each for each in months if each["auc"] is not None and each["auc_frozen"] is not None]
     if not pairs:
         known = [week for week in weeks if week["auc"] is not None]
-        low, high = min(known, key=lambda w: w["auc"]), max(known, key=lambda w: w["auc"])
+        low, high = min(known, key=lambda week: week["auc"]), max(known, key=lambda week: week["auc"])
         return (
             f"The weekly AUC of live decisions ran between {number(low['auc'])} (week of {date(low['week'])}) "
             f"and {number(high['auc'])} (week of {date(high['week'])})."
         )
     years = len({each["month"][:4] for each in months}) > 1
-    widest = max(pairs, key=lambda each: each["auc"] - each["auc_frozen"])
-    gap = widest["auc"] - widest["auc_frozen"]
-    when = month(widest["month"], year=years)
-    if gap < 0.005:
+    first, widest = pairs[0], max(pairs, key=lambda each: each["auc"] - each["auc_frozen"])
+    live, frozen = number(widest["auc"]), number(widest["auc_frozen"])
+    since, when = (month(each["month"], year=years) for each in (first, widest))
+    if widest["auc"] - widest["auc_frozen"] < VISIBLE:
         return (
-            "Retraining made no difference worth the name: at its best, in "
-            f"{when}, live decisions had an AUC of {number(widest['auc'])} and the first model, left alone, "
-            f"{number(widest['auc_frozen'])}."
+            f"Retraining made no difference worth the name: at its best, in {when}, live decisions had an AUC of "
+            f"{live} and the first model, left alone, {frozen}."
         )
-    first, lost = pairs[0], pairs[0]["auc_frozen"] - widest["auc_frozen"]
-    kept = widest["auc"] - first["auc"]
-    if lost >= 0.005 and kept > -0.005 and widest is not first:
+    lost = first["auc_frozen"] - widest["auc_frozen"]
+    if lost >= VISIBLE and widest["auc"] > first["auc"] - VISIBLE:
         return (
-            f"The first model, left alone, lost {number(lost)} of AUC from {month(first['month'], year=years)} to {when}; "
-            f"the retrained champions did not: {number(widest['auc'])} against {number(widest['auc_frozen'])}."
+            f"The first model, left alone, lost {number(lost)} of AUC from {since} to {when}; the retrained ones did "
+            f"not: {live} live against {frozen}."
         )
     return (
-        f"Retraining was worth most in {when}: an AUC of {number(widest['auc'])} live against "
-        f"{number(widest['auc_frozen'])} for the first model left alone."
+        f"Retraining was worth most in {when}: an AUC of {live} live against {frozen} for the first model left alone."
     )
 
 
 def _week(week: Row) -> Week:
-    start = times.time(week["week"])
-    value = week["auc"]
+    start, value = times.time(week["week"]), week["auc"]
     lines = [f"Week of {date(week['week'])}"]
     if value is None:
         lines.append("too few settled labels to judge")
@@ -105,47 +102,50 @@ def _week(week: Row) -> Week:
     if week["auc_frozen"] is not None:
         lines.append(f"first model {number(week['auc_frozen'])}")
     lines.append(f"{week['decisions']:,} decisions, base rate {share(week['base_rate'])}")
-    return Week(
-        start, start + times.WEEK, value, week["auc_low"], week["auc_high"], week["auc_frozen"], "\n".join(lines)
-    )
+    tip = "\n".join(lines)
+    return Week(start, start + times.WEEK, value, week["auc_low"], week["auc_high"], week["auc_frozen"], tip)
 
 
-def _reign_tip(name: str, start: int, end: int) -> str:
-    who = "The fallback rule decided" if name == RULE else f"Model {name} decided"
-    return f"{who}\n{date(times.iso(start))} to {date(times.iso(end))}"
+def _sign(act: Row) -> Sign:
+    tip = f"{date(act['at'])}: {short(act['subject'])} {SIGNS[act['act']]}\n{act['reason']}"
+    return Sign(times.time(act["at"]), act["act"], tip)
+
+
+def _reign(held: Held) -> Reign:
+    who = "The fallback rule decided" if held.name == RULE else f"Model {held.name} decided"
+    tip = f"{who}\n{days(times.iso(held.start), times.iso(held.end))}"
+    return Reign(held.start, held.end, held.name, held.name == RULE, tip)
 
 
 def time_split(results: Mapping[str, Any]) -> Section:
     """The procedure judged on held-out time, and how much a random split would have flattered it."""
     title, split = "Held-out time", results.get("time_split")
-    if not split or split.get("auc") is None:
+    if not split or split["auc"] is None:
         why = "No split by time was judged: the replay is too short to hold out months with labels of both outcomes."
         return missing("time-split", title, why, half=True)
-    dots = [Dot("split by time", split["auc"], split["auc_low"], split["auc_high"], number(split["auc"]),
-                f"trained on the past, tested on the future\nAUC {number(split['auc'])} "
-                f"({between(split['auc_low'], split['auc_high'])})")]  # fmt: skip
-    lead = f"Trained on the past and tested on the future, the AUC is {number(split['auc'])}."
-    random = split.get("random_split_auc")
+    auc, range_ = number(split["auc"]), between(split["auc_low"], split["auc_high"])
+    tip = f"trained on the past, tested on the future\nAUC {auc} ({range_})"
+    dots = [Dot("split by time", split["auc"], split["auc_low"], split["auc_high"], auc, tip)]
+    lead = f"Trained on the past and tested on the future, the AUC is {auc} ({range_})."
+    how = "Only the split by time says what to expect live."
+    random = split["random_split_auc"]
     if random is not None:
-        dots.append(Dot("random split", random, None, None, number(random),
-                        f"the same rows split by chance\nAUC {number(random)}", "hollow"))  # fmt: skip
-        lead = lead[:-1] + f"; a random split of the same rows would have flattered it by {signed(split['flattery'])}."
+        tip = f"the same rows split by chance\nAUC {number(random)}"
+        dots.append(Dot("random split", random, None, None, number(random), tip, "hollow"))
+        lead = f"Trained on the past and tested on the future, the AUC is {auc}; a random split would claim "
+        lead += f"{number(random)}, which flatters by {number(split['flattery'])}."
+        how = "A random split lets the model see the days it is tested on. " + how
     live = (results.get("summary") or {}).get("auc")
     if live is not None:
-        dots.append(Dot("live, all year" if len(rows_of(results, "months")) == 12 else "live, whole replay", live, None,
-                        None, number(live), f"what was served\nAUC {number(live)}", "hollow"))  # fmt: skip
+        tip = f"what was served in the whole replay\nAUC {number(live)}"
+        dots.append(Dot("live", live, None, None, number(live), tip, "hollow"))
     chart = dot_chart([("", dots)], reference=None, width=HALF, name="split-chart", title=title, description=lead)
     facts = [
         ("Average precision", number(split["average_precision"])),
         ("Log loss", number(split["log_loss"])),
         ("Brier score", number(split["brier"])),
         ("Calibration error (ECE)", f"{number(split['ece'])} ({between(split['ece_low'], split['ece_high'])})"),
-        ("Rows trained on", f"{split['rows_trained']:,}"),
-        ("Rows tested on", f"{split['rows_tested']:,}"),
+        ("Trained on, tested on", f"{split['rows_trained']:,} and {split['rows_tested']:,} rows"),
     ]
-    body = el("div", el("figure", chart), table(("Measure", "Value"), facts, caption="On held-out time"))
-    how = (
-        "A random split lets the model see the days it is tested on; only the split by time says what to expect live. "
-        f"The gap between {listed(['the first two dots'])} is flattery."
-    )
-    return Section("time-split", title, lead, body, how if random is not None else None, half=True)
+    body = [el("figure", chart), table(("On held-out time", ""), facts, caption=title)]
+    return Section("time-split", title, lead, body, how, half=True)

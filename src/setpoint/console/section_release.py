@@ -6,41 +6,65 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from setpoint.console.charts_bar import interval_glyph
 from setpoint.console.markup import Markup, el
+from setpoint.console.scale import domain
 from setpoint.console.section import Row, Section, folded, latest, missing, rows_of, table
-from setpoint.console.words import amount, between, clock, date, listed, number, plural, short, signed
+from setpoint.console.words import DASH, amount, between, clock, date, days, listed, number, plural, short, signed
 
-MOST = 100
-MOST_ACTS = 1000
-SIGNS = {"holds": ("✓", "good"), "passed": ("✓", "good"), "fails": ("✗", "bad"), "refused": ("✗", "bad"),
-         "not enough evidence": ("?", "open"), "reported": ("·", "plain")}  # fmt: skip
-ACTS = {"train": "trained", "promote": "promoted", "reject": "rejected", "rollback": "rolled back", "hold": "held",
-        "alarm": "alarm", "start_shadow": "started to shadow", "end_watch": "watch ended", "gate": "judged"}  # fmt: skip
+MOST, MOST_ACTS = 100, 1000
+SIGNS = {
+    "holds": ("✓", "good"), "passed": ("✓", "good"), "fails": ("✗", "bad"), "refused": ("✗", "bad"),
+    "not enough evidence": ("?", "open"), "reported": ("○", "plain"),
+}  # fmt: skip
+"""The sign and the colour of a verdict."""
+VERBS = {
+    "holds": ("holds", "hold"), "fails": ("fails", "fail"), "reported": ("is only reported", "are only reported"),
+    "not enough evidence": ("lacks evidence", "lack evidence"),
+}  # fmt: skip
+"""What one guardrail does, and what several do."""
+ACTS = {
+    "train": ("trained", "training"), "gate": ("judged", "judgement"), "promote": ("promoted", "promotion"),
+    "start_shadow": ("began to shadow", "shadow"), "end_watch": ("watch ended", "ended watch"),
+    "hold": ("held", "hold"), "reject": ("rejected", "rejection"), "rollback": ("rolled back", "rollback"),
+    "alarm": ("alarm", "alarm"),
+}  # fmt: skip
+"""Act: what happened to its subject, and its noun."""
 
 
 def models(results: Mapping[str, Any]) -> Section:
     """Every model that was trained, what the gate said, and when it decided."""
     title, found = "Models", rows_of(results, "models")
     if not found:
-        why = "No model was trained: the fallback rule decided all along."
-        return missing("models", title, why)
+        return missing("models", title, "No model was trained: the fallback rule decided all along.")
     passed = sum(each["gate"] == "passed" for each in found)
-    lived = [each for each in found if each.get("live_from")]
+    lived = [each for each in found if each["live_from"] is not None]
     lead = f"{plural(len(found), 'model').capitalize()} trained; {passed} passed the gate, {len(lived)} came to decide."
-    if lived and results.get("end"):
-        last = max(lived, key=lambda each: (each["live_to"] is None, each["live_from"]))
-        if last["live_to"] is None:
-            lead += f" {short(last['digest'])} decides now, since {date(last['live_from'])}."
+    now = [each for each in lived if each["live_to"] is None]
+    if now:
+        lead += f" {short(now[-1]['digest'])} decides at the end, since {date(now[-1]['live_from'])}."
     shown, note = latest(found, MOST, "models")
-    rows = [
-        (code(each["digest"]), date(each["trained_at"]), _verdict(each["gate"]), "; ".join(each["reasons"] or []) or "–",
-         _live(each), f"{each['rows']:,}", number(each["auc"]), between(each["low"], each["high"]))
-        for each in shown
-    ]  # fmt: skip
-    columns = ("Model", "Trained", "Gate", "Reasons", "Decided", "Rows", "AUC", "95\u202f% interval")
-    body = el("div", note, table(columns, rows, caption="Models", words=5))
-    how = "The AUC is that of the training procedure on held-out time; the released model is the same recipe refitted on all rows."
+    ends = domain([each[name] for each in shown for name in ("low", "auc", "high")])
+    rows = [_model(each, ends) for each in shown]
+    columns = ("Model", "Trained", "Decided", "Rows", "AUC", "95\u202f% interval", "", "Gate")
+    body = [note, table(columns, rows, caption=title, words=3, tail=2)]
+    how = "The AUC is that of the training procedure on held-out time; the released model is the same recipe refitted "
+    how += "on all mature rows."
     return Section("models", title, lead, body, how)
+
+
+def _model(each: Row, ends: tuple[float, float]) -> tuple[object, ...]:
+    live = "never" if each["live_from"] is None else days(each["live_from"], each["live_to"])
+    return (
+        code(each["digest"]),
+        el("span", date(each["trained_at"]), class_="whole"),
+        el("span", live, class_="whole"),
+        f"{each['rows']:,}",
+        number(each["auc"]),
+        between(each["low"], each["high"]),
+        interval_glyph(each["auc"], each["low"], each["high"], ends=ends),
+        [verdict(each["gate"]), [el("div", reason, class_="reason") for reason in each["reasons"] or ()]],
+    )
 
 
 def gates(results: Mapping[str, Any]) -> Section:
@@ -48,45 +72,43 @@ def gates(results: Mapping[str, Any]) -> Section:
     title, found = "Gate reports", rows_of(results, "gates")
     if not found:
         return missing("gates", title, "The gate judged nothing: no candidate was trained.")
-    verdicts = Counter(rail["verdict"] for gate in found for rail in gate["guardrails"])
-    told = [f"{count:,} {word}" for word, count in sorted(verdicts.items(), key=lambda each: (-each[1], each[0]))]
-    lead = (
-        f"{plural(len(found), 'judgement').capitalize()}; of their guardrails {listed(told)}."
-        if told
-        else f"{plural(len(found), 'judgement')}."
-    )
+    counts = Counter(rail["verdict"] for gate in found for rail in gate["guardrails"])
+    lead = f"The gate judged {plural(len(found), 'candidate')}"
+    if counts:
+        order = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+        told = listed([f"{count:,} {_several(word, count)}" for word, count in order])
+        lead += f", by {plural(counts.total(), 'guardrail')} in all: {told}"
     shown, note = latest(found, MOST, "gate reports")
-    cards = [_card(gate, opened=index == len(shown) - 1) for index, gate in enumerate(shown)]
-    how = "A guardrail holds only when its bound, not just its value, is on the right side. Values of time are reported, never judged, in a replay."
-    return Section("gates", title, lead, el("div", note, el("div", cards, class_="cards")), how)
+    cards = [_card(gate, opened=gate is shown[-1]) for gate in shown]
+    how = (
+        "A guardrail holds only when its bound, not just its value, is on the right side. Measured times are reported "
+    )
+    how += "in a replay, never judged."
+    return Section("gates", title, lead + ".", [note, el("div", cards, class_="cards")], how)
 
 
 def _card(gate: Row, *, opened: bool) -> Markup:
-    rails, value = gate["guardrails"], gate.get("business") or {}
-    counts = Counter(rail["verdict"] for rail in rails)
-    chips = [_chip(word, f"{count} {word}") for word, count in counts.items()]
+    worth, baselines = gate.get("business") or {}, gate.get("baselines") or []
+    counts = Counter(rail["verdict"] for rail in gate["guardrails"])
+    chips = [verdict(word, f"{count} {_several(word, count)}") for word, count in counts.items()]
     summary = [code(gate["model"]), el("span", date(gate["at"]), class_="when"), el("span", chips, class_="chips")]
-    table_rails = table(
-        ("Guardrail", "Verdict", "Value", "Bound"),
-        [(r["name"], _verdict(r["verdict"]), amount(r["value"]), amount(r["bound"])) for r in rails],
-        caption="Guardrails", words=2,
-    )  # fmt: skip
-    baselines = gate.get("baselines") or []
-    metric = [(each["name"], number(each["auc"])) for each in baselines]
-    worth = None
-    if value.get("per_1000") is not None:
-        words = f"Worth {amount(value['per_1000'])} per 1,000 decisions ({value.get('unit') or 'value'})"
-        if value.get("difference") is not None:
-            words += (
-                f"; against the champion {signed(value['difference'], 0)} ({between(value['low'], value['high'], 0)})"
-            )
-        worth = el("p", words + ".", class_="how")
-    side = (
-        table(("Baseline", "AUC"), metric, caption="Baselines on the same rows")
-        if metric
-        else el("p", "No baseline was judged.", class_="how")
-    )
-    return folded(summary, el("div", table_rails, side, class_="pair"), worth, opened=opened)
+    rails = [
+        (rail["name"], verdict(rail["verdict"]), *(reading(rail["name"], rail[key]) for key in ("value", "bound")))
+        for rail in gate["guardrails"]
+    ]
+    left = table(("Guardrail", "Verdict", "Value", "Bound"), rails, caption="Guardrails", words=2)
+    right: Markup = el("p", "No baseline was judged.", class_="how")
+    if baselines:
+        rows = [(each["name"], number(each["auc"])) for each in baselines]
+        right = table(("Baseline, on the same rows", "AUC"), rows, caption="Baselines")
+    below = None
+    if worth.get("per_1000") is not None:
+        words = f"Worth {amount(worth['per_1000'])} {worth.get('unit') or ''} per 1,000 decisions"
+        if worth.get("difference") is not None:
+            interval = between(worth["low"], worth["high"], 0)
+            words += f"; against the champion {signed(worth['difference'], 0)} ({interval})"
+        below = el("p", words + ".", class_="how")
+    return folded(summary, el("div", left, right, class_="pair"), below, opened=opened)
 
 
 def audit(results: Mapping[str, Any]) -> Section:
@@ -94,35 +116,52 @@ def audit(results: Mapping[str, Any]) -> Section:
     title, acts = "Audit trail", rows_of(results, "acts")
     if not acts:
         return missing("audit", title, "Nothing was done: no model was trained, promoted or rolled back.")
-    counts = Counter(ACTS.get(act["act"], act["act"]) for act in acts)
-    told = [f"{count:,} × {word}" for word, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
-    lead = f"{plural(len(acts), 'act').capitalize()}: {listed(told)}."
+    counts = Counter(act["act"] for act in acts)
+    order = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    lead = f"{plural(len(acts), 'act').capitalize()}: {listed([_acts(act, count) for act, count in order])}."
     shown, note = latest(acts, MOST_ACTS, "acts")
-    rows = [(clock(act["at"]), ACTS.get(act["act"], act["act"]), code(act["subject"]), act["reason"]) for act in shown]
-    body = table(("When (UTC)", "Act", "Subject", "Why"), rows, caption="Acts", words=4)
-    return Section("audit", title, lead, el("div", folded(f"All {len(shown):,} acts, with their reasons", note, body)))
+    rows = [
+        (clock(act["at"]), ACTS.get(act["act"], (act["act"], ""))[0], code(act["subject"]), act["reason"])
+        for act in shown
+    ]  # fmt: skip
+    body = table(("When (UTC)", "Act", "Subject", "Why"), rows, caption=title, words=4)
+    return Section("audit", title, lead, [note, folded("Every act, with its reason", body)])
 
 
 def code(digest: str | None) -> Markup:
-    """A digest, cut short, whole in its tooltip."""
-    return el("code", short(digest), title=digest if digest and len(digest) > 8 else None)
+    """A digest, cut short, whole in its tooltip.
+
+    >>> code("0123456789")
+    '<code title="0123456789">01234567</code>'
+    """
+    return el("code", short(digest), title=digest if digest and len(digest) > len(short(digest)) else None)
 
 
-def _live(each: Row) -> str:
-    if not each.get("live_from"):
-        return "never"
-    return (
-        f"{date(each['live_from'])} – {date(each['live_to'])}"
-        if each.get("live_to")
-        else f"since {date(each['live_from'])}"
-    )
+def verdict(word: str, words: str | None = None) -> Markup:
+    """A verdict with its sign, so that it is not told by its colour alone.
+
+    >>> verdict("fails")
+    '<span class="verdict bad">✗ fails</span>'
+    """
+    sign, kind = SIGNS.get(word, ("○", "plain"))
+    return el("span", f"{sign} {words or word}", class_=f"verdict {kind}")
 
 
-def _verdict(word: str) -> Markup:
-    sign, kind = SIGNS.get(word, ("·", "plain"))
-    return el("span", f"{sign} {word}", class_=f"verdict {kind}")
+def reading(guardrail: str, value: float | None) -> str:
+    """A guardrail's value; times are microseconds in the document and milliseconds for a person.
+
+    >>> reading("latency(99) <= 50ms", 2140.0), reading("auc() >= 0.6", 0.742)
+    ('2.14 ms', '0.742')
+    """
+    if value is None:
+        return DASH
+    return f"{amount(value / 1000)} ms" if guardrail.startswith("latency") else amount(value)
 
 
-def _chip(word: str, words: str) -> Markup:
-    sign, kind = SIGNS.get(word, ("·", "plain"))
-    return el("span", f"{sign} {words}", class_=f"verdict {kind}")
+def _several(word: str, count: int) -> str:
+    return VERBS.get(word, (word, word))[count != 1]
+
+
+def _acts(act: str, count: int) -> str:
+    noun = ACTS.get(act, ("", act))[1]
+    return plural(count, noun).replace(" ", "\u00a0", 1)

@@ -7,104 +7,136 @@ from typing import Any
 
 from setpoint.console.charts_bar import Bar, bar_chart, column_chart
 from setpoint.console.markup import el
-from setpoint.console.section import HALF, Section, folded, missing, rows_of, table
-from setpoint.console.words import MONTHS, amount, between, month, number, plural, share
+from setpoint.console.section import HALF, Row, Section, folded, missing, rows_of, table
+from setpoint.console.words import DASH, amount, between, month, number, plural, share
 
-STEPS_MOST = 30
+MOST_STEPS = 30
+DECIDED = (
+    "Month",
+    "Decided by",
+    "Decisions",
+    "Known",
+    "Void",
+    "Unknown",
+    "Coverage",
+    "By the rule",
+    "Acted on",
+    "Value",
+)
+JUDGED = (
+    "Month", "Base rate", "AUC live", "95\u202f% interval", "AUC first model", "Log loss", "ECE", "Alarms", "Trained",
+    "Promoted", "Rolled back",
+)  # fmt: skip
 
 
 def business(results: Mapping[str, Any]) -> Section:
     """The business value of the decisions, by month."""
-    title = "Business value"
-    months = [each for each in rows_of(results, "months") if each.get("business") is not None]
-    if not months:
+    title, found = "Business value", rows_of(results, "months")
+    known = [each for each in found if each["business"] is not None]
+    if not known:
         why = "No month has a value: no label had settled, or the goal declares no cost."
         return missing("business", title, why, half=True)
-    unit = results.get("unit") or "value"
-    years = len({each["month"][:4] for each in months}) > 1
-    best, worst = max(months, key=lambda m: m["business"]), min(months, key=lambda m: m["business"])
-    lead = (
-        f"1,000 decisions were worth {amount(best['business'])} in {month(best['month'], year=years)}, the best month"
-    )
-    lead += (
-        f", and {amount(worst['business'])} in {month(worst['month'], year=years)}, the worst."
-        if worst is not best
-        else "."
-    )
-    losses = sum(each["business"] < 0 for each in months)
+    years = len({each["month"][:4] for each in known}) > 1
+    best, worst = max(known, key=lambda each: each["business"]), min(known, key=lambda each: each["business"])
+    lead = f"1,000 decisions were worth {amount(best['business'])} in {month(best['month'], year=years)}"
+    if worst is not best:
+        lead += f", the best month, and {amount(worst['business'])} in {month(worst['month'], year=years)}, the worst"
+    lead += "."
+    losses = sum(each["business"] < 0 for each in known)
     if losses:
         lead += f" In {plural(losses, 'month')} acting did more harm than good."
-    bars = [
-        Bar(MONTHS[int(each["month"][5:7]) - 1][:3], each["business"], amount(each["business"]),
-            f"{month(each['month'], year=True)}\n{amount(each['business'])} per 1,000 decisions\n"
-            f"{share(each['acted'])} acted on")
-        for each in months
-    ]  # fmt: skip
-    chart = column_chart(bars, width=HALF, name="business-chart", title=title, description=lead)
-    rows = [(month(each["month"], year=True), amount(each["business"]), share(each["acted"])) for each in months]
-    table_ = table(("Month", "Per 1,000 decisions", "Acted on"), rows, caption="Business value by month")
-    how = f"The unit is {unit}, per 1,000 decisions, against never acting; zero means acting made no difference."
-    return Section(
-        "business", title, lead, el("div", el("figure", chart), folded("The numbers", table_)), how, half=True
+    chart = column_chart(
+        [_column(each) for each in known], width=HALF, name="business-chart", title=title, description=lead
     )
+    rows = [(month(each["month"], year=True), amount(each["business"]), share(each["acted"])) for each in found]
+    more = folded("The numbers", table(("Month", "Per 1,000 decisions", "Acted on"), rows, caption=title))
+    how = f"In {results.get('unit') or 'units of value'}, per 1,000 decisions, against never acting: at zero, acting "
+    how += "made no difference."
+    return Section("business", title, lead, el("figure", chart), how, half=True, more=more)
+
+
+def _column(each: Row) -> Bar:
+    tip = f"{month(each['month'], year=True)}\n{amount(each['business'])} per 1,000 decisions"
+    return Bar(month(each["month"])[:3], each["business"], "", f"{tip}\n{share(each['acted'])} acted on")
 
 
 def cpu(results: Mapping[str, Any]) -> Section:
     """Where the processor's time went."""
-    title = "Processor time"
-    steps = sorted(rows_of(results, "steps"), key=lambda each: (-each["cpu_seconds"], each["step"]))
-    total = sum(each["cpu_seconds"] for each in steps)
-    if not steps or total <= 0:
+    title, found = "Processor time", rows_of(results, "steps")
+    steps = sorted(((each["step"], each["cpu_seconds"]) for each in found), key=lambda each: (-each[1], each[0]))
+    total = sum(seconds for _, seconds in steps)
+    if total <= 0:
         return missing("cpu", title, "No step reported its time.", half=True)
-    lead = f"The replay took {amount(total)} CPU seconds in its steps; {steps[0]['step']} took {share(steps[0]['cpu_seconds'] / total, 0)} of them."
+    summary = results.get("summary") or {}
+    whole = max(total, summary.get("cpu_seconds") or 0.0)
+    first, most = steps[0]
+    lead = f"{amount(whole)} CPU seconds in all; the step that took most is {first}, with {share(most / whole, 0)}."
+    shown = steps[:MOST_STEPS]
+    rest = whole - sum(seconds for _, seconds in shown)
+    if rest > 0.01 * whole:
+        shown.append(("everything else", rest))
     bars = [
-        Bar(each["step"], each["cpu_seconds"], f"{number(each['cpu_seconds'], 1)} s", f"{each['step']}\n{share(each['cpu_seconds'] / total)} of the steps")
-        for each in steps[:STEPS_MOST]
-    ]  # fmt: skip
+        Bar(
+            name, seconds, f"{number(seconds, 1)} s", f"{name}\n{number(seconds, 2)} s, {share(seconds / whole)} of all"
+        )
+        for name, seconds in shown
+    ]
     chart = bar_chart(bars, width=HALF, name="cpu-chart", title=title, description=lead)
-    peak = (results.get("summary") or {}).get("peak_rss_mb")
-    how = "CPU seconds of this machine, all threads together. They are no part of the digest."
-    if peak is not None:
-        how = f"The most memory held at once was {number(peak, 0)} MB. {how}"
+    how = "All threads together, on the machine that ran the replay. Measured times are no part of the digest."
+    if summary.get("peak_rss_mb") is not None:
+        how += f" The most memory held at once was {number(summary['peak_rss_mb'], 0)} MB."
     return Section("cpu", title, lead, el("figure", chart), how, half=True)
 
 
 def parity(results: Mapping[str, Any]) -> Section:
     """Whether the online path saw what the batches saw."""
     title, found = "Online against offline", results.get("parity")
-    if not found or not found.get("sampled"):
+    if not found or not found["sampled"]:
         why = "No decision was sent through the online path, so nothing is known of differences."
         return missing("parity", title, why, half=True)
     wrong = found["mismatches"]
-    lead = (
-        f"{plural(found['sampled'], 'decision')} went through the online path as well: {plural(wrong, 'difference')} "
-        f"in {found['compared_values']:,} values compared bit for bit."
-    )
-    verdict = el("p", "✓ Same values online and offline" if not wrong else "✗ Values differ between online and offline",
-                 class_="verdict " + ("good" if not wrong else "bad"))  # fmt: skip
-    how = "The online state is fed event by event and never reads the tables that batches read, so a difference would be a fault."
-    return Section("parity", title, lead, verdict, how, half=True)
+    lead = f"{plural(found['sampled'], 'decision')} went through the online path as well: {plural(wrong, 'difference')}"
+    lead += f" in {found['compared_values']:,} values, compared bit for bit."
+    words = "✗ Values differ between online and offline" if wrong else "✓ The same values online and offline"
+    body = el("p", words, class_=f"verdict {'bad' if wrong else 'good'}")
+    how = "The online state is fed event by event and never reads the tables that batches read: a difference would be "
+    how += "a fault in one of the two."
+    return Section("parity", title, lead, body, how, half=True)
 
 
 def months(results: Mapping[str, Any]) -> Section:
     """The months in numbers."""
     title, found = "Month by month", rows_of(results, "months")
     if not found:
-        return missing("months", title, "The replay holds no decision that fell into a month.")
-    columns = (
-        "Month", "Champion", "Decisions", "Known", "Void", "Unknown", "Coverage", "By the rule", "Acted on", "Base rate",
-        "AUC live", "95\u202f% interval", "AUC frozen", "Log loss", "ECE", "Value", "Alarms", "Trained", "Promoted", "Rolled back",
-    )  # fmt: skip
-    rows = [
-        (month(m["month"], year=True), m["champion"] or "–", f"{m['decisions']:,}", f"{m['known']:,}", f"{m['void']:,}",
-         f"{m['unknown']:,}", share(m["coverage"], 0), f"{m['degraded']:,}", share(m["acted"]), share(m["base_rate"]),
-         number(m["auc"]), between(m["auc_low"], m["auc_high"]), number(m["auc_frozen"]), number(m["log_loss"]),
-         number(m["ece"]), amount(m["business"]), m["alarms"], m["retrainings"], m["promotions"], m["rollbacks"])
-        for m in found
-    ]  # fmt: skip
+        return missing("months", title, "The replay holds no month with a decision in it.")
     judged = sum(each["auc"] is not None for each in found)
     lead = f"{plural(len(found), 'month').capitalize()}, {judged} of them with enough settled labels to judge quality."
-    body = table(columns, rows, caption="Months", words=2)
-    return Section(
-        "months", title, lead, body, "Months are of the decision, in UTC. A dash: not enough labels, or not measured."
+    body = [
+        table(DECIDED, [_decided(each) for each in found], caption="What was decided, by month", words=2),
+        table(JUDGED, [_judged(each) for each in found], caption="How good it was, by month"),
+    ]
+    how = "Months are those of the decision, in UTC; value is per 1,000 decisions. A dash: too few labels to say."
+    return Section("months", title, lead, body, how)
+
+
+def _decided(each: Row) -> tuple[object, ...]:
+    return (
+        month(each["month"], year=True),
+        el("code", each["champion"] or DASH),
+        *(number(each[name], 0) for name in ("decisions", "known", "void", "unknown")),
+        share(each["coverage"], 0),
+        number(each["degraded"], 0),
+        share(each["acted"]),
+        amount(each["business"]),
+    )
+
+
+def _judged(each: Row) -> tuple[object, ...]:
+    return (
+        month(each["month"], year=True),
+        share(each["base_rate"]),
+        number(each["auc"]),
+        between(each["auc_low"], each["auc_high"]),
+        *(number(each[name]) for name in ("auc_frozen", "log_loss", "ece")),
+        *(number(each[name], 0) for name in ("alarms", "retrainings", "promotions", "rollbacks")),
     )

@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from setpoint.console.markup import Markup, el
-from setpoint.console.words import DASH, amount, between, date, number, plural, share, signed
+from setpoint.console.words import DASH, amount, between, date, listed, number, plural, share, signed
 from setpoint.core import times
+
+COUNTS = ("alarms", "retrainings", "promotions", "rollbacks")
 
 
 def header(results: Mapping[str, Any]) -> Markup:
-    """Title, period, digest and what happened, in two sentences."""
-    digest = results.get("digest") or DASH
+    """Title, period, digest and what happened, in a few sentences."""
     return el(
         "header",
         el("p", "Setpoint · replay report", class_="eyebrow"),
         el("h1", results["system"]),
         el("p", period(results), class_="period"),
         el("p", told(results.get("summary") or {}), class_="story"),
-        el("p", "Digest ", el("code", digest), class_="digest"),
+        el("p", "Digest ", el("code", results.get("digest") or DASH), class_="digest"),
     )
 
 
@@ -27,10 +28,10 @@ def period(results: Mapping[str, Any]) -> str:
     """The first and the last day, the end not included.
 
     >>> period({"start": "2013-01-01T00:00:00Z", "end": "2014-01-01T00:00:00Z"})
-    '1 Jan 2013 to 31 Dec 2013, UTC'
+    '1 January 2013 to 31 December 2013, UTC'
     """
     last = times.iso(max(times.time(results["end"]) - 1, times.time(results["start"])))
-    return f"{date(results['start'])} to {date(last)}, UTC"
+    return f"{date(results['start'], whole=True)} to {date(last, whole=True)}, UTC"
 
 
 def told(summary: Mapping[str, Any]) -> str:
@@ -42,68 +43,70 @@ def told(summary: Mapping[str, Any]) -> str:
     taken, matured = summary.get("decisions"), summary.get("matured")
     if not taken:
         return "The system took no decisions."
-    first = f"The system took {taken:,} decisions"
-    first += f"; {matured:,} of them have a known outcome." if matured is not None else "."
+    first = f"The system took {plural(taken, 'decision')}"
+    first += "." if matured is None else f"; {matured:,} of them have a known outcome."
     live, frozen = summary.get("auc"), summary.get("auc_frozen")
     if live is None:
         return f"{first} Too few labels settled to say how good it was."
-    second = f" What was served ranked them with an AUC of {number(live)}"
-    if frozen is None:
-        second += "."
-    elif abs(live - frozen) < 0.0005:
-        second += ", no more and no less than its first model would have, left alone."
-    else:
-        word = "more" if live > frozen else "less"
-        second += f", {number(abs(live - frozen))} {word} than its first model would have, left alone."
-    acts = [plural(summary[key] or 0, noun) for key, noun in
-            (("retrainings", "retraining"), ("promotions", "promotion"), ("rollbacks", "rollback")) if key in summary]  # fmt: skip
-    third = f" It took {', '.join(acts[:-1])} and {acts[-1]}." if len(acts) > 1 else ""
-    return first + second + third
+    second = f"What was served ranked them with an AUC of {number(live)}"
+    if frozen is not None:
+        gap = abs(live - frozen)
+        apart = "as" if gap < 0.0005 else f"{number(gap)} {'more' if live > frozen else 'less'} than"
+        second += f", {apart} its first model would have, left alone"
+    acts = [plural(summary[f"{noun}s"], noun) for noun in ("retraining", "promotion", "rollback")
+            if summary.get(f"{noun}s") is not None]  # fmt: skip
+    third = f" There were {listed(acts)}." if acts else ""
+    return f"{first} {second}.{third}"
 
 
 def tiles(results: Mapping[str, Any]) -> Markup:
     """The figures that count, large; and the facts behind them, small."""
+    return el("div", el("dl", _large(results), class_="tiles"), el("dl", _small(results), class_="facts"), id="summary")
+
+
+def _large(results: Mapping[str, Any]) -> list[Markup]:
     summary, split = results.get("summary") or {}, results.get("time_split") or {}
-    parity = results.get("parity") or {}
-    live, frozen = summary.get("auc"), summary.get("auc_frozen")
-    beside = "no first model to compare with"
+    live, frozen, random = summary.get("auc"), summary.get("auc_frozen"), split.get("random_split_auc")
+    alone, claim, held_out = "no first model to compare with", "no random split to compare with", "not judged there"
     if live is not None and frozen is not None:
-        beside = f"first model left alone {number(frozen)} ({signed(frozen - live)})"
-    random = split.get("random_split_auc")
-    large = [
-        _tile("AUC, live", number(live), beside),
-        _tile("AUC, split by time", number(summary.get("auc_time_split")),
-              f"a random split would claim {number(random)} ({signed(split.get('flattery'))})" if random is not None else "no random split to compare with"),
-        _tile("Calibration error (ECE)", number(summary.get("ece")),
-              f"on held-out time {number(split['ece'])} ({between(split['ece_low'], split['ece_high'])})" if split.get("ece") is not None else "not judged on held-out time"),
+        alone = f"first model left alone {number(frozen)} ({signed(frozen - live)})"
+    if random is not None:
+        claim = f"a random split would claim {number(random)} ({signed(split.get('flattery'))})"
+    if split.get("ece") is not None:
+        held_out = f"{number(split['ece'])} ({between(split.get('ece_low'), split.get('ece_high'))})"
+    return [
+        _tile("AUC, live", number(live), alone),
+        _tile("AUC, split by time", number(summary.get("auc_time_split")), claim),
+        _tile("Calibration error (ECE)", number(summary.get("ece")), f"on held-out time {held_out}"),
         _tile("Value per 1,000 decisions", amount(summary.get("business")), results.get("unit") or "no unit declared"),
-    ]  # fmt: skip
-    decisions, void = summary.get("decisions"), summary.get("void")
-    values, differences = parity.get("compared_values"), summary.get("online_offline_mismatches")
-    peak = summary.get("peak_rss_mb")
-    small = [
-        _fact("Decisions", _count(decisions)),
-        _fact("Labels matured", _count(summary.get("matured"))),
-        _fact("Void", _count(void), share(void / decisions) if decisions and void is not None else None),
-        _fact("Alarms", _count(summary.get("alarms"))),
-        _fact("Retrainings", _count(summary.get("retrainings"))),
-        _fact("Promotions", _count(summary.get("promotions"))),
-        _fact("Rollbacks", _count(summary.get("rollbacks"))),
-        _fact("Online/offline differences", _count(differences), f"of {values:,} values" if values else None,
-              kind="bad" if differences else None),
-        _fact("CPU seconds", amount(summary.get("cpu_seconds")), f"{number(peak, 0)} MB peak" if peak is not None else None),
-    ]  # fmt: skip
-    return el("div", el("dl", large, class_="tiles"), el("dl", small, class_="facts"), id="summary")
+    ]
 
 
-def _tile(name: str, value: str, below: str) -> Markup:
-    return el("div", el("dt", name), el("dd", value, class_="figure"), el("dd", below, class_="below"))
+def _small(results: Mapping[str, Any]) -> list[Markup]:
+    summary, parity = results.get("summary") or {}, results.get("parity") or {}
+    taken, void, peak = summary.get("decisions"), summary.get("void"), summary.get("peak_rss_mb")
+    differences, values = summary.get("online_offline_mismatches"), parity.get("compared_values")
+    return [
+        _tile("Decisions", number(taken, 0)),
+        _tile("Labels matured", number(summary.get("matured"), 0)),
+        _tile("Void", number(void, 0), share(void / taken) if taken and void is not None else None),
+        *(_tile(name.capitalize(), number(summary.get(name), 0)) for name in COUNTS),
+        _tile(
+            "Online/offline differences",
+            number(differences, 0),
+            f"in {values:,} values" if values else None,
+            kind="bad" if differences else None,
+        ),
+        _tile(
+            "CPU seconds", amount(summary.get("cpu_seconds")), None if peak is None else f"{number(peak, 0)} MB peak"
+        ),
+    ]
 
 
-def _fact(name: str, value: str, below: str | None = None, *, kind: str | None = None) -> Markup:
-    note = None if below is None else el("dd", below, class_="below")
-    return el("div", el("dt", name), el("dd", value, class_=f"figure {kind or ''}".strip()), note)
-
-
-def _count(value: int | None) -> str:
-    return DASH if value is None else f"{value:,}"
+def _tile(name: str, value: str, below: str | None = None, *, kind: str | None = None) -> Markup:
+    return el(
+        "div",
+        el("dt", name),
+        el("dd", value, class_=f"figure {kind}" if kind else "figure"),
+        None if below is None else el("dd", below, class_="below"),
+    )

@@ -30,14 +30,16 @@ def number(value: float | None, digits: int = 3) -> str:
 def amount(value: float | None) -> str:
     """A number of any size with the decimals that matter at its size.
 
-    >>> amount(12345.6), amount(12.34), amount(0.1234), amount(0)
-    ('12,346', '12.3', '0.123', '0')
+    >>> amount(12345.6), amount(12.34), amount(0.1234), amount(1.2), amount(0)
+    ('12,346', '12.3', '0.123', '1.2', '0')
     """
     if value is None:
         return DASH
     if float(value).is_integer():
         return number(value, 0)
-    return number(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 3)
+    if abs(value) >= 100:
+        return number(value, 0)
+    return number(value, 1) if abs(value) >= 10 else number(value, 3).rstrip("0").rstrip(".")
 
 
 def signed(value: float | None, digits: int = 3) -> str:
@@ -76,10 +78,11 @@ def between(low: float | None, high: float | None, digits: int = 3) -> str:
 def plural(count: int, noun: str) -> str:
     """A count with its noun.
 
-    >>> plural(1, "alarm"), plural(0, "alarm"), plural(1200, "retraining")
-    ('1 alarm', 'no alarms', '1,200 retrainings')
+    >>> plural(1, "alarm"), plural(0, "alarm"), plural(1200, "watch")
+    ('1 alarm', 'no alarms', '1,200 watches')
     """
-    return f"{'no' if count == 0 else f'{count:,}'} {noun}{'' if count == 1 else 's'}"
+    ending = "" if count == 1 else "es" if noun.endswith(("ch", "s", "x")) else "s"
+    return f"{'no' if count == 0 else f'{count:,}'} {noun}{ending}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -91,8 +94,8 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else DASH
 
 
-def date(text: str | None, *, year: bool = True) -> str:
-    """The day of an ISO time (UTC).
+def date(text: str | None, *, year: bool = True, whole: bool = False) -> str:
+    """The day of an ISO time (UTC); `whole` spells the month out.
 
     >>> date("2013-07-04T12:00:00Z"), date("2013-07-04", year=False)
     ('4 Jul 2013', '4 Jul')
@@ -100,7 +103,21 @@ def date(text: str | None, *, year: bool = True) -> str:
     if text is None:
         return DASH
     moment = moment_of(text)
-    return f"{moment.day} {MONTHS[moment.month - 1][:3]}" + (f" {moment.year}" if year else "")
+    name = MONTHS[moment.month - 1]
+    return f"{moment.day} {name if whole else name[:3]}" + (f" {moment.year}" if year else "")
+
+
+def days(first: str | None, last: str | None) -> str:
+    """A span of days, the year said once where it is the same.
+
+    >>> days("2013-02-01", "2013-03-12"), days("2013-12-07", "2014-01-02"), days("2013-12-07", None)
+    ('1 Feb – 12 Mar 2013', '7 Dec 2013 – 2 Jan 2014', 'since 7 Dec 2013')
+    """
+    if first is None:
+        return DASH
+    if last is None:
+        return f"since {date(first)}"
+    return f"{date(first, year=first[:4] != last[:4])} {DASH} {date(last)}"
 
 
 def clock(text: str | None) -> str:
