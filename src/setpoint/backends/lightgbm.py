@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from setpoint.backends.lightgbm_row import RowPredictor
 from setpoint.core.digest import digest_bytes
-from setpoint.core.errors import ModelCorrupt, NameUnknown
+from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -69,9 +71,17 @@ class LightGBMModel:
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """The probability of the positive class for each row of a float64 matrix; NaN is NULL."""
         matrix = np.ascontiguousarray(rows, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[1] != self._columns:
+            raise DataError(f"The rows have the shape {matrix.shape}.", expected=f"{self._columns} columns")
+        if len(matrix) == 1:
+            return np.array([self._one.predict(matrix)])
         if not len(matrix):
             return np.zeros(0)
         return np.asarray(self._booster.predict(matrix, num_threads=1), dtype=np.float64)
+
+    @cached_property
+    def _one(self) -> RowPredictor:
+        return RowPredictor(self._text, self._columns)
 
     def importances(self) -> np.ndarray:
         """The share of each input in the gain of all splits; all 0 when no tree has a split."""

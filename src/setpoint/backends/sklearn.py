@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import expit
 
 from setpoint.core.digest import digest
-from setpoint.core.errors import ModelCorrupt, NameUnknown
+from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
 
 FILE = "model.json"
 CLIP = 8.0
@@ -56,6 +56,8 @@ class LogisticModel:
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """The probability of the positive class for each row of a float64 matrix; NaN is NULL."""
         matrix = np.asarray(rows, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[1] != self.inputs:
+            raise DataError(f"The rows have the shape {matrix.shape}.", expected=f"{self.inputs} columns")
         parts = [self._score(matrix[start : start + CHUNK]) for start in range(0, len(matrix), CHUNK)]
         return np.concatenate(parts) if parts else np.zeros(0)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from setpoint.core.errors import ModelCorrupt
+from setpoint.core.errors import DataError, ModelCorrupt
 from setpoint.core.ports import Learner, Model
 
 CATEGORIES = (3, 4)
@@ -110,6 +111,26 @@ class LearnerLaws:
         wide[::2, 2:7] = rows
         assert np.array_equal(model.predict(rows), model.predict(wide[::2, 2:7]))
         assert np.array_equal(model.predict(rows), model.predict(np.asfortranarray(rows)))
+
+    def test_rows_of_another_width_are_refused(self, learner: Learner) -> None:
+        """One row or many: a matrix that is not the model's is an error, not a score."""
+        model, _ = self.fitted(learner, make_data(500, 0))
+        for rows in (np.zeros((1, 4)), np.zeros((1, 6)), np.zeros((7, 6)), np.zeros(5)):
+            with pytest.raises(DataError):
+                model.predict(rows)
+
+    def test_a_model_may_be_shared_between_threads(self, learner: Learner) -> None:
+        """Four threads that score rows one by one at the same time get what one would."""
+        model, _ = self.fitted(learner, make_data(1000, 0))
+        rows = make_data(400, 5).rows
+        expected = model.predict(rows)
+
+        def alone(part: int) -> bool:
+            found = [model.predict(rows[i : i + 1])[0] for i in range(part, 400, 2)]
+            return bool(np.allclose(found, expected[part::2], rtol=0, atol=TOLERANCE))
+
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(alone, [0, 1, 0, 1]))
 
     def test_null_and_unseen_categories_are_scored(self, learner: Learner) -> None:
         """A row of NULLs, and codes that training never saw, give a probability and not an error."""
