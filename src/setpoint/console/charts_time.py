@@ -117,7 +117,7 @@ def quality_chart(
         line(box.left, lane, box.right, lane, "rail"),
         [mark(s.kind, x(s.at), lane, tip=s.tip) for s in sorted(signs, key=lambda sign: sign.kind != "train")],
         text(box.left, strip + 1, "Champion", "lane"),
-        [_reign(x, reign, strip + 6, index) for index, reign in enumerate(reigns)],
+        [_reign(x, r, strip + 6, index) for index, r in enumerate(reigns) if x(r.end) - x(r.start) > 1],
         width=width,
         height=foot.bottom + 40,
     )  # fmt: skip

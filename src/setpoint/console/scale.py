@@ -69,7 +69,7 @@ def ticks(low: float, high: float, *, most: int = 6) -> list[float]:
 
 
 def domain(values: Iterable[float | None], *, include: Sequence[float] = (), most: int = 6) -> tuple[float, float]:
-    """Round ends that hold all values; one unit wide around a single value.
+    """Round ends that hold all values, with room around a single one; `most` ticks, at least 3, will fit.
 
     >>> domain([0.683, None, 0.771])
     (0.68, 0.78)

@@ -11,10 +11,12 @@ from setpoint.console.markup import Markup, el
 from setpoint.console.reigns import RULE, Held, reigns_of
 from setpoint.console.section import HALF, Row, Section, both_widths, folded, missing, rows_of, table
 from setpoint.console.svg import legend
-from setpoint.console.words import between, date, days, month, number, plural, share, short
+from setpoint.console.words import between, date, days, listed, month, number, plural, share, short
 from setpoint.core import times
 
 SIGNS = {"promote": "promoted", "rollback": "rolled back", "reject": "rejected", "train": "trained"}
+MOST_SIGNS = 150
+"""More acts than that could not be told apart."""
 VISIBLE = 0.005
 """The smallest difference of AUC worth a sentence."""
 
@@ -28,7 +30,7 @@ def quality(results: Mapping[str, Any]) -> Section:
     start, end = times.time(results["start"]), times.time(results["end"])
     acts = rows_of(results, "acts")
     points = [_week(week) for week in weeks]
-    signs = [_sign(act) for act in acts if act["act"] in SIGNS and start <= times.time(act["at"]) <= end]
+    signs, crowded = _signs([act for act in acts if start <= times.time(act["at"]) <= end])
     reigns = [_reign(held) for held in reigns_of(acts, start=start, end=end)]
     lead = _found(rows_of(results, "months"), weeks)
 
@@ -46,6 +48,8 @@ def quality(results: Mapping[str, Any]) -> Section:
     gaps = sum(week["auc"] is None for week in weeks)
     if gaps:
         how += f" The line is missing in {plural(gaps, 'week')} with too few settled labels to judge."
+    if crowded:
+        how += f" Too many to be drawn: what was {listed(crowded)}. The audit trail has every act."
     rows = [
         (
             date(week["week"]),
@@ -104,6 +108,19 @@ def _week(week: Row) -> Week:
     lines.append(f"{week['decisions']:,} decisions, base rate {share(week['base_rate'])}")
     tip = "\n".join(lines)
     return Week(start, start + times.WEEK, value, week["auc_low"], week["auc_high"], week["auc_frozen"], tip)
+
+
+def _signs(acts: Sequence[Row]) -> tuple[list[Sign], list[str]]:
+    """The acts to draw, the telling ones first, and the kinds for which there is no room."""
+    drawn: list[Sign] = []
+    crowded: list[str] = []
+    for kind in ("rollback", "promote", "reject", "train"):
+        found = [_sign(act) for act in acts if act["act"] == kind]
+        if crowded or len(drawn) + len(found) > MOST_SIGNS:
+            crowded += [SIGNS[kind]] if found else []
+        else:
+            drawn += found
+    return drawn, crowded
 
 
 def _sign(act: Row) -> Sign:
