@@ -16,6 +16,7 @@ from setpoint.core.errors import NameUnknown, WrongType
 from setpoint.data.arrays import to_array
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT
 
+_NAN = float("nan")
 LEVELS = 254
 """Most levels that a text keeps; rarer ones count as unseen, so that a code fits in a byte beside NULL."""
 
@@ -78,18 +79,15 @@ class Encoder:
         >>> fit_encoder(pa.table({"x": [1.0]}), {"x": "number"}).row({"x": None})
         array([[nan]])
         """
-        found = np.empty((1, len(self.columns)))
-        nan = float("nan")
-        for j, column in enumerate(self.columns):
-            try:
-                value = values[column.name]
-            except KeyError:
-                raise NameUnknown("feature", column.name, values, where="The row") from None
-            if value is None:
-                found[0, j] = nan
-            else:
-                found[0, j] = column.codes.get(value, nan) if column.kind == TEXT else value
-        return found
+        try:
+            found = [values[name] if codes is None else codes.get(values[name], _NAN) for name, codes in self._lookups]
+        except KeyError as error:
+            raise NameUnknown("feature", str(error.args[0]), values, where="The row") from None
+        return np.array([found], dtype=np.float64)
+
+    @cached_property
+    def _lookups(self) -> list[tuple[str, dict[str, float] | None]]:
+        return [(column.name, column.codes if column.kind == TEXT else None) for column in self.columns]
 
     def to_dict(self) -> dict[str, Any]:
         """The encoding as JSON-like data."""
