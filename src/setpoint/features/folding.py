@@ -26,12 +26,20 @@ class View:
     """
 
     def __init__(self, rows: Unpacked, at: int, *, tile: int) -> None:
-        self.rows = rows
-        self.visible = (rows.at < at) & (rows.known_at <= at)
-        self._at, self._tile = at, tile
+        self.rows, self.at = rows, at
+        self._tile = tile
+        self.visible = self.sees()
         self._windows: dict[tuple[int, int], tuple[int, Mask]] = {}
         self._truths: dict[int, Mask] = {}
         self._counted: dict[tuple[int, tuple[int, int]], tuple[int, Mask]] = {}
+
+    def sees(self) -> Mask:
+        """Which rows the decision may see: they happened before it and could be known by then."""
+        return np.asarray((self.rows.at < self.at) & (self.rows.known_at <= self.at))
+
+    def within(self, at: Array, start: int) -> Mask:
+        """Which of these times lie in a window from `start` on."""
+        return np.asarray(at >= start)
 
     def fold(self, places: FoldPlaces) -> Array:
         """The value of a fold."""
@@ -73,9 +81,9 @@ class View:
     def _seen(self, window: tuple[int, int]) -> tuple[int, Mask]:
         if not window[0]:
             return 0, self.visible
-        start = start_of(self._at, *window)
+        start = start_of(self.at, *window)
         first = int(self.rows.at.searchsorted(start // self._tile * self._tile))  # rows before stand in earlier tiles
-        return first, self.visible[first:] & (self.rows.at[first:] >= start)
+        return first, self.visible[first:] & self.within(self.rows.at[first:], start)
 
 
 @dataclass(frozen=True)

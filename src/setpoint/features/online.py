@@ -32,7 +32,7 @@ from setpoint.features.carried import Batch, By, Shape
 from setpoint.features.finalise import start_of
 from setpoint.features.folding import View, single
 from setpoint.features.needs import Fold, Look, columns_of, folds, looks
-from setpoint.features.packing import Rows, pack, unpack
+from setpoint.features.packing import Rows, Unpacked, pack, unpack
 
 Value = float | str | None
 
@@ -104,7 +104,8 @@ class OnlineFeatures:
             columns: dict[tuple[str, str], Array] = {}
             for source in self._sources.values():
                 for group in source.groups:
-                    group.answer(self._state, given, at, columns, aggregates)
+                    view = self.view(group.rows(self._state, given, at), at)
+                    group.answer(view, columns, aggregates)
             now = self.positions()
             if now == positions:
                 break
@@ -118,6 +119,10 @@ class OnlineFeatures:
         """The position up to which each source that features read was taken in; -1 before its first row."""
         applied = self._state.positions()
         return {name: applied.get(source.log, -1) for name, source in self._sources.items()}
+
+    def view(self, rows: Unpacked, at: int) -> View:
+        """How a decision looks at the rows of a key. A subclass that looks at them otherwise is found by `parity`."""
+        return View(rows, at, tile=TILE)
 
     def forget(self, at: int) -> int:
         """Drop the tiles that no decision from this time on can need; gives how many went."""
@@ -158,7 +163,7 @@ class _Source:
                 if column not in plain:
                     plain[column] = rows.column(column).to_pylist()
                 parts.append(plain[column])
-            keys = [spelled(*key) for key in zip(*parts, strict=True)] if parts else [spelled()] * rows.num_rows
+            keys = list(map(spelled, *parts)) if parts else [spelled()] * rows.num_rows
             found += group.packed(keys, group.shape.rows(at, known_at, position, batch))
         return found
 
@@ -172,22 +177,26 @@ class _Group:
 
     def packed(self, keys: Sequence[str | None], rows: Rows) -> list[tuple[str, str, int, bytes]]:
         """What rows with these keys add to each tile; a row without a key belongs to none."""
-        numbers: dict[str, int] = {}
-        codes = np.array([-1 if key is None else numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-        tiles = np.zeros_like(rows.at) if self.shape.looks else rows.at // TILE
-        order = np.lexsort((tiles, codes))
-        order = order[codes[order] >= 0]
+        numbers: dict[str | None, int] = {None: -1}
+        codes = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+        order, tiles = np.argsort(codes, kind="stable"), rows.at // TILE
+        if self.shape.looks:
+            tiles = np.zeros_like(tiles)
+        elif tiles.size and tiles.min() != tiles.max():
+            order = np.lexsort((tiles, codes))
+        codes = codes[order]
+        if codes.size and codes[0] < 0:
+            order, codes = order[codes >= 0], codes[codes >= 0]
         if not order.size:
             return []
-        codes, tiles = codes[order], tiles[order]
-        content, starts = pack(self.shape.layout, rows.take(order))
+        tiles = tiles[order]
+        content, starts = pack(self.shape.layout, rows, order)
         edges = np.flatnonzero((codes[1:] != codes[:-1]) | (tiles[1:] != tiles[:-1])) + 1
-        edges = np.concatenate([[0], edges, [order.size]])
-        names = list(numbers)
-        places = zip(codes[edges[:-1]].tolist(), tiles[edges[:-1]].tolist(), strict=True)
-        bounds = starts[edges].tolist()
+        begins, names = np.concatenate([[0], edges]), list(numbers)
+        places = zip(codes[begins].tolist(), tiles[begins].tolist(), strict=True)
+        bounds = [*starts[begins].tolist(), len(content)]
         return [
-            (self.name, names[code], tile, content[begin:end])
+            (self.name, str(names[code]), tile, content[begin:end])
             for (code, tile), begin, end in zip(places, bounds[:-1], bounds[1:], strict=True)
         ]
 
@@ -197,21 +206,17 @@ class _Group:
             return _FIRST_TILE
         return min(start_of(at, *window) for window in self.shape.windows) // TILE
 
-    def answer(
-        self,
-        state: OnlineState,
-        given: Mapping[str, Any],
-        at: int,
-        columns: dict[tuple[str, str], Array],
-        aggregates: dict[str, Array],
-    ) -> None:
-        """Add what a decision sees of the group to the columns and aggregates that expressions read."""
+    def rows(self, state: OnlineState, given: Mapping[str, Any], at: int) -> Unpacked:
+        """The rows of a decision's key in the tiles that it needs."""
         key = spelled(*[given[name] for name, _ in self.shape.by])
         content = b""
         if key is not None:
             last_tile = 0 if self.shape.looks else (at - 1) // TILE
             content = state.read(self.name, key, self.first_tile(at), last_tile)
-        view = View(unpack(self.shape.layout, content), at, tile=TILE)
+        return unpack(self.shape.layout, content)
+
+    def answer(self, view: View, columns: dict[tuple[str, str], Array], aggregates: dict[str, Array]) -> None:
+        """Add what a decision sees of the group to the columns and aggregates that expressions read."""
         for places in self.shape.folds:
             aggregates[places.fold.key] = view.fold(places)
         for look, place in self.shape.looks:

@@ -57,46 +57,37 @@ class Rows:
     truths: Sequence[Mask]
     values: Sequence[Array]
 
-    def take(self, places: Array) -> Rows:
-        """Some of the rows, in this order."""
-        return Rows(
-            self.at[places],
-            self.known_at[places],
-            self.position[places],
-            [truth[places] for truth in self.truths],
-            [value[places] for value in self.values],
-        )
 
-
-def pack(layout: Layout, rows: Rows) -> tuple[bytes, Array]:
-    """The bytes of rows, and where each begins in them (and the last ends).
+def pack(layout: Layout, rows: Rows, order: Array) -> tuple[bytes, Array]:
+    """The bytes of rows in this order, and where each begins in them.
 
     >>> layout = Layout(True, 1, ("number", "text"))
     >>> rows = Rows(*[np.array([5, 6])] * 3, [np.array([True, False])], [np.array([0.5, 1]), np.array(["a", None])])
-    >>> content, starts = pack(layout, rows)
+    >>> content, starts = pack(layout, rows, np.array([1, 0]))
     >>> starts // (8 * layout.width)
-    array([0, 2, 3])
+    array([0, 1])
     >>> unpack(layout, content).texts(1, np.array([0, 1]))
-    [b'a', None]
+    [None, b'a']
     """
-    matrix = np.zeros((layout.width, rows.at.size), dtype=np.int64)
-    matrix[0], matrix[1] = rows.at, rows.known_at
+    matrix = np.zeros((rows.at.size, layout.width), dtype=np.int64)
+    matrix[:, 0], matrix[:, 1] = rows.at, rows.known_at
     if layout.ordered:
-        matrix[2] = rows.position
+        matrix[:, 2] = rows.position
     for place, truth in enumerate(rows.truths):
-        matrix[layout.first_truth + place // _BITS] |= truth.astype(np.int64) << (place % _BITS)
+        matrix[:, layout.first_truth + place // _BITS] |= truth.astype(np.int64) << (place % _BITS)
     texts: list[list[bytes | None]] = []
     for word, (kind, value) in enumerate(zip(layout.kinds, rows.values, strict=True), start=layout.first_value):
         if kind == TEXT:
             texts.append([None if text is None else text.encode() for text in value.tolist()])
-            matrix[word] = [-1 if text is None else len(text) for text in texts[-1]]
+            matrix[:, word] = [-1 if text is None else len(text) for text in texts[-1]]
         else:
-            matrix[word] = value.view(np.int64)
-    size = 8 * layout.width
+            matrix[:, word] = value.view(np.int64)
+    heads, size = matrix[order], 8 * layout.width
     if not texts:
-        return matrix.T.tobytes(), np.arange(rows.at.size + 1) * size
-    content, starts = _with_texts(matrix.T, [b"".join(filter(None, parts)) for parts in zip(*texts, strict=True)])
-    return content, starts * size
+        return heads.tobytes(), np.arange(order.size) * size
+    payloads = [b"".join(filter(None, parts)) for parts in zip(*texts, strict=True)]
+    content, starts = _with_texts(heads, [payloads[row] for row in order.tolist()])
+    return content, starts[:-1] * size
 
 
 def _with_texts(heads: Array, payloads: list[bytes]) -> tuple[bytes, Array]:
