@@ -141,9 +141,15 @@ class TablesLaws:
 
     def test_the_digest_is_of_the_content(self, tables: Tables) -> None:
         """Equal rows in other chunks and other parts have the same digest, other rows another."""
-        first = tables.write("set", "1", pa.table({"a": pa.chunked_array([[1, 2], [3]])}))
-        again = tables.write("other", "2", pa.table({"a": pa.chunked_array([[1], [2, 3]])}))
-        changed = tables.write("set", "1", pa.table({"a": [1, 2, 4]}))
+
+        def rows(last: int, cut: int) -> pa.Table:
+            words = pa.array(["x", "y", "x"])
+            codes = [words.slice(0, cut).dictionary_encode(), words.slice(cut).dictionary_encode()]
+            return pa.table({"a": pa.chunked_array([[1], [2, last]]), "b": pa.chunked_array(codes)})
+
+        first = tables.write("set", "1", rows(3, 1))
+        again = tables.write("other", "2", rows(3, 2).combine_chunks())
+        changed = tables.write("set", "1", rows(4, 1))
         assert first == again != changed
 
     def test_sets_do_not_mix(self, tables: Tables) -> None:

@@ -164,7 +164,7 @@ def _read_times(texts: pa.Array) -> Cast:
     blank = pc.utf8_upper(_blank_to_null(texts))
     dates = pc.match_substring_regex(blank, _DATE)
     zoned = _mask(pc.or_(dates, pc.match_substring_regex(blank, _CLOCK + r"(Z|[+-]\d{2}(:?\d{2})?)$")))
-    naive = _mask(pc.match_substring_regex(blank, _CLOCK + "$")) & ~_mask(dates)
+    naive = _mask(pc.match_substring_regex(blank, _CLOCK + "$"))
     whole = pc.if_else(dates, pc.binary_join_element_wise(blank, "T00:00:00Z", ""), blank)
     legible = pc.if_else(pa.array(zoned), whole, pa.scalar(None, pa.string()))
     wrong = _valid(blank) & ~zoned & ~naive

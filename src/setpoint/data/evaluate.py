@@ -95,13 +95,11 @@ def _value(expr: Expr, inputs: Inputs) -> Array:
     return rule(expr, inputs)
 
 
-def _literal(expr: Literal, _: Inputs) -> Array:
-    return _constant(expr.value, expr.unit)
-
-
-@lru_cache(maxsize=1 << 12, typed=True)
-def _constant(value: float | str | None, unit: str) -> Array:
-    if unit:
+@lru_cache(maxsize=1 << 12)
+def _constant(expr: Literal) -> Array:
+    """One value, as an array that nobody writes; kept by node, since 0.0 and -0.0 are equal."""
+    value = expr.value
+    if expr.unit:
         found = np.array([value], dtype=np.int64)
     elif isinstance(value, str):
         found = np.array([value], dtype=object)
@@ -109,6 +107,10 @@ def _constant(value: float | str | None, unit: str) -> Array:
         found = np.array([math.nan if value is None else value], dtype=np.float64)
     found.flags.writeable = False
     return found
+
+
+def _literal(expr: Literal, _: Inputs) -> Array:
+    return _constant(expr)
 
 
 def _column(expr: Column, inputs: Inputs) -> Array:

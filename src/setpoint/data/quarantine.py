@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from setpoint.core.digest import digest
 from setpoint.core.ports import Tables
 from setpoint.data.files import FILE, ROW
 from setpoint.data.ingest import REASON, RULE
@@ -48,7 +50,7 @@ def write_quarantine(tables: Tables, source: str, quarantined: pa.Table, *, part
     A batch that is taken in again replaces what it left before.
     """
     if quarantined.num_rows == 0:
-        tables.delete(f"{QUARANTINE}/{source}", part)
+        tables.delete(_set_of(source), part)
         return None
     own = [name for name in quarantined.column_names if name not in (ROW, FILE, RULE, REASON)]
     rows = quarantined.select(own).to_pylist()
@@ -57,12 +59,12 @@ def write_quarantine(tables: Tables, source: str, quarantined: pa.Table, *, part
         quarantined[FILE].cast(pa.string()) if FILE in quarantined.column_names else pa.nulls(len(held), pa.string())
     )
     columns = [files, quarantined[ROW], quarantined[RULE], quarantined[REASON], pa.array(held, pa.string())]
-    return tables.write(f"{QUARANTINE}/{source}", part, pa.table(columns, schema=SCHEMA))
+    return tables.write(_set_of(source), part, pa.table(columns, schema=SCHEMA))
 
 
 def read_quarantine(tables: Tables, source: str) -> pa.Table:
     """All rows of a source that are set aside, in the order of their parts."""
-    name = f"{QUARANTINE}/{source}"
+    name = _set_of(source)
     return tables.read(name) if tables.parts(name) else SCHEMA.empty_table()
 
 
@@ -78,6 +80,16 @@ def count_rules(quarantined: pa.Table) -> list[Count]:
         first = pc.index(quarantined[rule], entry["values"]).as_py()
         found.append(Count(entry["values"], entry["counts"], quarantined[reason][first].as_py()))
     return sorted(found, key=lambda count: (-count.rows, count.rule))
+
+
+def _set_of(source: str) -> str:
+    """The set of a source's rows; a name that cannot be a set's is spelled with its digest."""
+    safe = re.sub(r"[^A-Za-z0-9_-]", "-", source)
+    return (
+        f"{QUARANTINE}/{source}"
+        if safe == source and safe[0].isalnum()
+        else f"{QUARANTINE}/x{safe}-{digest(source)[:8]}"
+    )
 
 
 def _plain(value: Any) -> Any:

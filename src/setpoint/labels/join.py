@@ -14,39 +14,16 @@ import pyarrow.compute as pc
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import NULL_TIME, Array, Mask, to_array
 from setpoint.data.evaluate import Inputs, evaluate, is_true
+from setpoint.data.labels import CENSORED, KNOWN, STATES, UNKNOWN, VOID, Labels
 from setpoint.data.rows import AT, KNOWN_AT, kind_of_type, kinds, known_rows, times_of
 from setpoint.declare.expr import Column, Expr, walk
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT
 from setpoint.declare.label import Label
 from setpoint.declare.source import Source, info
 
+__all__ = ["CENSORED", "KNOWN", "STATES", "UNKNOWN", "VOID", "Labels", "resolve"]
+
 Ints: TypeAlias = npt.NDArray[np.int64]
-
-UNKNOWN, KNOWN, VOID, CENSORED = 0, 1, 2, 3
-
-STATES = ("unknown", "known", "void", "censored")
-"""The name of each state, by its number."""
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What is known of the labels of decisions as of a time, an item for each decision.
-
-    `state` is one of UNKNOWN, KNOWN, VOID, CENSORED; `value` 1.0 or 0.0 where it is known and NaN elsewhere;
-    `settled_at` when the state became known, NULL_TIME where it is unknown. A decision is `mature` when the label's
-    time has passed since. `outcome` holds columns of the event that carried the label, NaN where none did.
-    """
-
-    state: npt.NDArray[np.int8]
-    value: npt.NDArray[np.float64]
-    settled_at: Ints
-    mature: Mask
-    outcome: Mapping[str, npt.NDArray[np.float64]]
-
-    @property
-    def usable(self) -> Mask:
-        """True for decisions that may train, calibrate or measure: mature, with a known value."""
-        return np.asarray(self.mature & (self.state == KNOWN))
 
 
 @dataclass(frozen=True)

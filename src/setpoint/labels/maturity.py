@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from setpoint.core.errors import DataError
 from setpoint.core.times import DAY, WEEK
-from setpoint.labels.join import CENSORED, KNOWN, UNKNOWN, VOID, Labels
+from setpoint.data.labels import CENSORED, KNOWN, UNKNOWN, VOID, Labels
 
 Ints = npt.NDArray[np.int64]
 

@@ -233,6 +233,12 @@ def test_a_constant_is_as_long_as_the_rest() -> None:
         assert evaluate(Literal("x"), Inputs(size)).tolist() == ["x"] * size
 
 
+def test_a_constant_keeps_the_sign_of_its_zero() -> None:
+    """Whichever of the two was computed first."""
+    found = [evaluate(Literal(zero), Inputs(1))[0] for zero in (0.0, -0.0, 0.0)]
+    assert [math.copysign(1, zero) for zero in found] == [1, -1, 1]
+
+
 def test_columns_features_aggregates_now_and_action_are_read() -> None:
     """Each from its own place; equal aggregates share one value."""
     sales = sp.events("sales", "sales.parquet", at="ts", delay="0s")

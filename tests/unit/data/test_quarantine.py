@@ -87,3 +87,13 @@ def test_rules_are_counted_with_an_example(tmp_path: Path) -> None:
     assert expected[0].to_dict()["rows"] == 1
     empty = taken(sales(id="id"), pa.table({"id": [1], "ts": moments(0)})).quarantined
     assert count_rules(empty) == []
+
+
+def test_sources_of_any_name_keep_their_rows_apart(tmp_path: Path) -> None:
+    """Spaces, slashes and letters of any script name no folder."""
+    tables = ParquetTables(tmp_path / "tables")
+    names = ["sales", "my sales", "my-sales", "../sales", "продажи", "продаже", "-"]
+    for number, name in enumerate(names):
+        bad = [f"{line},soon,1" for line in range(10, 10 + number % 2 + 1)]
+        write_quarantine(tables, name, dirty(tmp_path, *bad).quarantined, part="1")
+    assert [read_quarantine(tables, name).num_rows for name in names] == [1, 2, 1, 2, 1, 2, 1]
