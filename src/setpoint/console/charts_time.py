@@ -144,7 +144,7 @@ def incidents_chart(
         height = min(max(rows, default=0) + 1, most_rows) * 12.0
         hidden = sum(row >= most_rows for row in rows)
         words = f"{level} · {len(spans) or 'none'}" + (f" ({hidden} more than there is room for)" if hidden else "")
-        beds.append(text(box_left, top + 12, words, "lane"))
+        bars.append(text(box_left, top + 12, words, "lane"))
         beds.append(rect(box_left, top + 18, box_right - box_left, height + 4, "bed", rx=3))
         for span, row in zip(spans, rows, strict=True):
             if row < most_rows:

@@ -8,17 +8,26 @@ from typing import Any
 
 from setpoint.console.markup import Markup, el
 
-Row = Mapping[str, Any]
-
 WIDE, NARROW, HALF = 900.0, 390.0, 430.0
 """Widths that pictures are drawn at: for the page, for a phone, for half of the page."""
+
+
+class Row(dict[str, Any]):
+    """A row of the document; what it lacks is None.
+
+    >>> Row(auc=0.7)["auc_frozen"] is None
+    True
+    """
+
+    def __missing__(self, key: str) -> None:
+        return None
 
 
 @dataclass(frozen=True)
 class Section:
     """One section: `lead` says what was found, `how` how to read the picture, `more` holds its numbers.
 
-    `half` lets two stand side by side.
+    `half` lets two stand side by side; `empty` means that there is nothing but the reason why.
     """
 
     name: str
@@ -28,13 +37,14 @@ class Section:
     how: str | None = None
     half: bool = False
     more: Markup | None = None
+    empty: bool = False
 
     def html(self) -> Markup:
         """The section as HTML."""
         return el(
             "section",
             el("h2", self.title),
-            el("p", self.lead, class_="lead"),
+            el("p", self.lead, class_="lead empty" if self.empty else "lead"),
             el("div", self.body, class_="body"),
             el("div", None if self.how is None else el("p", self.how, class_="how"), self.more),
             id=self.name,
@@ -44,12 +54,22 @@ class Section:
 
 def missing(name: str, title: str, why: str, *, half: bool = False) -> Section:
     """A section that has nothing to show, and says why."""
-    return Section(name, title, why, el("p", "Nothing to draw.", class_="empty"), half=half)
+    return Section(name, title, why, None, half=half, empty=True)
 
 
-def rows_of(results: Mapping[str, Any], name: str) -> list[Row]:
-    """The rows of a part of the document; none when it is not there."""
-    return list(results.get(name) or [])
+def rows_of(results: Mapping[str, Any], name: str, *needed: str) -> list[Row]:
+    """The rows of a part of the document; none when it is not there, nor those that lack what is needed.
+
+    >>> rows_of({"steps": [{"step": "a", "cpu_seconds": None}, {"cpu_seconds": 2.0}]}, "steps", "cpu_seconds")
+    [{'cpu_seconds': 2.0}]
+    """
+    rows = [Row(each) for each in results.get(name) or ()]
+    return [row for row in rows if all(row[key] is not None for key in needed)]
+
+
+def part_of(results: Mapping[str, Any], name: str) -> Row:
+    """A part of the document that is one record; empty when it is not there."""
+    return Row(results.get(name) or {})
 
 
 def both_widths(draw: Callable[[float, str], Markup], name: str) -> Markup:

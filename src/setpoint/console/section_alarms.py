@@ -10,7 +10,7 @@ from setpoint.console.charts_time import Span, incidents_chart
 from setpoint.console.markup import Markup
 from setpoint.console.section import Row, Section, both_widths, folded, latest, missing, rows_of, table
 from setpoint.console.svg import legend
-from setpoint.console.words import days, listed, plural
+from setpoint.console.words import DASH, count, days, listed, plural
 from setpoint.core import times
 
 LEVELS = ("input", "feature", "prediction", "label")
@@ -20,7 +20,7 @@ MOST = 400
 
 def alarms(results: Mapping[str, Any]) -> Section:
     """When something was out of the ordinary, where in the loop, and how serious."""
-    title, incidents = "Alarms", rows_of(results, "incidents")
+    title, incidents = "Alarms", rows_of(results, "incidents", "opened", "last", "level")
     if not incidents:
         return missing("alarms", title, "No alarm was raised: no monitor saw more than its share of the alarm budget.")
     start, end = times.time(results["start"]), times.time(results["end"])
@@ -40,7 +40,7 @@ def alarms(results: Mapping[str, Any]) -> Section:
             _about(each),
             each["cause"],
             each["next_step"],
-            f"{each['findings']:,}",
+            count(each["findings"]),
         )
         for each in shown
     ]
@@ -60,21 +60,23 @@ def _found(incidents: Sequence[Row]) -> str:
     if pages == len(incidents):
         lead += ", each a fault to look at now"
     else:
-        lead += f", {pages} of them {'a fault' if pages == 1 else 'faults'} to look at now" if pages else ", no faults"
+        lead += (
+            f", {pages:,} of them {'a fault' if pages == 1 else 'faults'} to look at now" if pages else ", no faults"
+        )
     level, most = max(levels.items(), key=lambda each: (each[1], each[0]))
-    lead += f"; {'all' if most == len(incidents) else f'most, {most},'} on the {level} level."
+    lead += f"; {'all' if most == len(incidents) else f'most, {most:,},'} on the {level} level."
     if causes:
         cause, most = max(causes.items(), key=lambda each: (each[1], each[0]))
-        lead += f" Suspected cause of {'all' if most == len(incidents) else f'{most} of them'}: {cause}."
+        lead += f" Suspected cause of {'all' if most == len(incidents) else f'{most:,} of them'}: {cause}."
     return lead
 
 
 def _about(incident: Row) -> str:
-    return listed([subject or "all rows" for subject in incident["subjects"]])
+    return listed([subject or "all rows" for subject in incident["subjects"] or ()])
 
 
 def _span(incident: Row, start: int, end: int) -> Span:
     first, last = (min(max(times.time(incident[key]), start), end) for key in ("opened", "last"))
     tip = f"{_about(incident)} ({incident['severity']})\n{days(incident['opened'], incident['last'])}"
-    tip += f"\nsuspected: {incident['cause']}\n{incident['next_step']}"
+    tip += f"\nsuspected: {incident['cause'] or DASH}\n{incident['next_step'] or DASH}"
     return Span(first, last, "page" if incident["severity"] == "page" else "digest", tip)

@@ -7,16 +7,16 @@ from typing import Any
 
 from setpoint.console.charts_curve import Bin, maturity_chart, reliability_chart
 from setpoint.console.markup import el
-from setpoint.console.section import HALF, Row, Section, folded, missing, rows_of, table
+from setpoint.console.section import HALF, Row, Section, folded, missing, part_of, rows_of, table
 from setpoint.console.svg import legend
-from setpoint.console.words import between, hours, number, share
+from setpoint.console.words import between, count, hours, number, share
 
 HALFWAY, NEARLY = 0.5, 0.95
 
 
 def maturity(results: Mapping[str, Any]) -> Section:
     """The share of decisions whose label is settled by an age."""
-    title, points = "Label maturity", rows_of(results, "maturity")
+    title, points = "Label maturity", rows_of(results, "maturity", "hours", "share")
     if not points:
         why = "No label had settled when the replay ended, so nothing is known of how late they come."
         return missing("maturity", title, why, half=True)
@@ -49,7 +49,7 @@ def _first(curve: Sequence[tuple[float, float]], level: float) -> tuple[float, f
 
 def calibration(results: Mapping[str, Any]) -> Section:
     """Observed rates against the scores that were served."""
-    title, bins = "Calibration", rows_of(results, "calibration")
+    title, bins = "Calibration", rows_of(results, "calibration", "mean_score", "rate", "low", "high", "n")
     if not bins:
         why = "No model decided enough labelled cases of both outcomes to compare its scores with what happened."
         return missing("calibration", title, why, half=True)
@@ -64,11 +64,11 @@ def calibration(results: Mapping[str, Any]) -> Section:
     entries = [("dot", "bin, with its 95\u202f% interval"), ("diagonal", "perfect"), ("hist", "how common")]
     how = "On the dashed line, of the decisions given a score of 30\u202f%, 30\u202f% come true. Above it scores are "
     how += "too low, below it too high."
-    ece = (results.get("summary") or {}).get("ece")
+    ece = part_of(results, "summary")["ece"]
     if ece is not None:
         how += f" Over the whole replay the average gap (ECE) is {number(ece)}."
     rows = [
-        (share(each["mean_score"]), share(each["rate"]), _range(each), f"{each['n']:,}")
+        (share(each["mean_score"]), share(each["rate"]), _range(each), count(each["n"]))
         for each in bins
     ]  # fmt: skip
     columns = ("Mean score", "Came true", "95\u202f% interval", "Decisions")

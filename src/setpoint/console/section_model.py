@@ -7,9 +7,9 @@ from typing import Any
 
 from setpoint.console.charts_bar import Bar, Dot, bar_chart, dot_chart
 from setpoint.console.markup import el
-from setpoint.console.section import HALF, Row, Section, folded, missing, rows_of, table
+from setpoint.console.section import HALF, Row, Section, folded, missing, part_of, rows_of, table
 from setpoint.console.svg import legend
-from setpoint.console.words import between, listed, number, share
+from setpoint.console.words import between, count, listed, number, share
 
 MOST_DOTS, MOST_ROWS, MOST_BARS = 20, 300, 20
 
@@ -17,12 +17,12 @@ MOST_DOTS, MOST_ROWS, MOST_BARS = 20, 300, 20
 def slices(results: Mapping[str, Any]) -> Section:
     """Quality by slice value with intervals, the worst one marked."""
     title = "Slices"
-    known = [each for each in rows_of(results, "slices") if each["auc"] is not None]
+    known = rows_of(results, "slices", "auc")
     if not known:
         why = "No slice to compare: the goal names none, or none has enough settled labels of both outcomes."
         return missing("slices", title, why, half=True)
     known.sort(key=lambda each: (each["auc"], str(each["slice"]), str(each["value"])))
-    overall = (results.get("summary") or {}).get("auc")
+    overall = part_of(results, "summary")["auc"]
     lead = _found(known, overall)
     groups = []
     for name in dict.fromkeys(str(each["slice"]) for each in known):
@@ -39,7 +39,7 @@ def slices(results: Mapping[str, Any]) -> Section:
             number(each["auc"]),
             between(each["low"], each["high"]),
             share(each["base_rate"]),
-            f"{each['n']:,}",
+            count(each["n"]),
         )
         for each in known[:MOST_ROWS]
     ]
@@ -71,15 +71,15 @@ def _name(each: Row) -> str:
 def _dot(each: Row, *, worst: bool) -> Dot:
     tip = (
         f"{_name(each)}\nAUC {number(each['auc'])} ({between(each['low'], each['high'])})\n"
-        f"base rate {share(each['base_rate'])}, {each['n']:,} decisions"
+        f"base rate {share(each['base_rate'])}, {count(each['n'])} decisions"
     )
     kind = "worst" if worst else ""
-    return Dot(str(each["value"]), each["auc"], each["low"], each["high"], f"{each['n']:,}", tip, kind)
+    return Dot(str(each["value"]), each["auc"], each["low"], each["high"], count(each["n"]), tip, kind)
 
 
 def importances(results: Mapping[str, Any]) -> Section:
     """What the last champion looks at."""
-    title, features = "Feature importances", rows_of(results, "importances")
+    title, features = "Feature importances", rows_of(results, "importances", "share")
     if not features:
         why = "The last champion does not say what it looks at, or no model was ever champion."
         return missing("importances", title, why, half=True)

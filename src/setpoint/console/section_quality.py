@@ -9,9 +9,9 @@ from setpoint.console.charts_bar import Dot, dot_chart
 from setpoint.console.charts_time import Reign, Sign, Week, quality_chart
 from setpoint.console.markup import Markup, el
 from setpoint.console.reigns import RULE, Held, reigns_of
-from setpoint.console.section import HALF, Row, Section, both_widths, folded, missing, rows_of, table
+from setpoint.console.section import HALF, Row, Section, both_widths, folded, missing, part_of, rows_of, table
 from setpoint.console.svg import legend
-from setpoint.console.words import between, date, days, listed, month, number, plural, share, short
+from setpoint.console.words import between, count, date, days, listed, month, number, plural, share, short
 from setpoint.core import times
 
 SIGNS = {"promote": "promoted", "rollback": "rolled back", "reject": "rejected", "train": "trained"}
@@ -53,7 +53,7 @@ def quality(results: Mapping[str, Any]) -> Section:
     rows = [
         (
             date(week["week"]),
-            f"{week['decisions']:,}",
+            count(week["decisions"]),
             number(week["auc"]),
             between(week["auc_low"], week["auc_high"]),
             number(week["auc_frozen"]),
@@ -105,7 +105,7 @@ def _week(week: Row) -> Week:
         lines.append(f"AUC live {number(value)} ({between(week['auc_low'], week['auc_high'])})")
     if week["auc_frozen"] is not None:
         lines.append(f"first model {number(week['auc_frozen'])}")
-    lines.append(f"{week['decisions']:,} decisions, base rate {share(week['base_rate'])}")
+    lines.append(f"{count(week['decisions'])} decisions, base rate {share(week['base_rate'])}")
     tip = "\n".join(lines)
     return Week(start, start + times.WEEK, value, week["auc_low"], week["auc_high"], week["auc_frozen"], tip)
 
@@ -136,8 +136,8 @@ def _reign(held: Held) -> Reign:
 
 def time_split(results: Mapping[str, Any]) -> Section:
     """The procedure judged on held-out time, and how much a random split would have flattered it."""
-    title, split = "Held-out time", results.get("time_split")
-    if not split or split["auc"] is None:
+    title, split = "Held-out time", part_of(results, "time_split")
+    if split["auc"] is None:
         why = "No split by time was judged: the replay is too short to hold out months with labels of both outcomes."
         return missing("time-split", title, why, half=True)
     auc, range_ = number(split["auc"]), between(split["auc_low"], split["auc_high"])
@@ -150,9 +150,9 @@ def time_split(results: Mapping[str, Any]) -> Section:
         tip = f"the same rows split by chance\nAUC {number(random)}"
         dots.append(Dot("random split", random, None, None, number(random), tip, "hollow"))
         lead = f"Trained on the past and tested on the future, the AUC is {auc}; a random split would claim "
-        lead += f"{number(random)}, which flatters by {number(split['flattery'])}."
+        lead += f"{number(random)}, which flatters by {number(random - split['auc'])}."
         how = "A random split lets the model see the days it is tested on. " + how
-    live = (results.get("summary") or {}).get("auc")
+    live = part_of(results, "summary")["auc"]
     if live is not None:
         tip = f"what was served in the whole replay\nAUC {number(live)}"
         dots.append(Dot("live", live, None, None, number(live), tip, "hollow"))
@@ -162,7 +162,7 @@ def time_split(results: Mapping[str, Any]) -> Section:
         ("Log loss", number(split["log_loss"])),
         ("Brier score", number(split["brier"])),
         ("Calibration error (ECE)", f"{number(split['ece'])} ({between(split['ece_low'], split['ece_high'])})"),
-        ("Trained on, tested on", f"{split['rows_trained']:,} and {split['rows_tested']:,} rows"),
+        ("Trained on, tested on", f"{count(split['rows_trained'])} and {count(split['rows_tested'])} rows"),
     ]
     body = [el("figure", chart), table(("On held-out time", ""), facts, caption=title)]
     return Section("time-split", title, lead, body, how, half=True)

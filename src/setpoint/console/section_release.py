@@ -9,8 +9,21 @@ from typing import Any
 from setpoint.console.charts_bar import interval_glyph
 from setpoint.console.markup import Markup, el
 from setpoint.console.scale import domain
-from setpoint.console.section import Row, Section, folded, latest, missing, rows_of, table
-from setpoint.console.words import DASH, amount, between, clock, date, days, listed, number, plural, short, signed
+from setpoint.console.section import Row, Section, folded, latest, missing, part_of, rows_of, table
+from setpoint.console.words import (
+    DASH,
+    amount,
+    between,
+    clock,
+    count,
+    date,
+    days,
+    listed,
+    number,
+    plural,
+    short,
+    signed,
+)
 
 MOST, MOST_ACTS = 100, 1000
 SIGNS = {
@@ -59,7 +72,7 @@ def _model(each: Row, ends: tuple[float, float]) -> tuple[object, ...]:
         code(each["digest"]),
         el("span", date(each["trained_at"]), class_="whole"),
         el("span", live, class_="whole"),
-        f"{each['rows']:,}",
+        count(each["rows"]),
         number(each["auc"]),
         between(each["low"], each["high"]),
         interval_glyph(each["auc"], each["low"], each["high"], ends=ends),
@@ -72,11 +85,11 @@ def gates(results: Mapping[str, Any]) -> Section:
     title, found = "Gate reports", rows_of(results, "gates")
     if not found:
         return missing("gates", title, "The gate judged nothing: no candidate was trained.")
-    counts = Counter(rail["verdict"] for gate in found for rail in gate["guardrails"])
+    counts = Counter(rail["verdict"] for gate in found for rail in gate["guardrails"] or ())
     lead = f"The gate judged {plural(len(found), 'candidate')}"
     if counts:
         order = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-        told = listed([f"{count:,} {_several(word, count)}" for word, count in order])
+        told = listed([f"{many:,} {_several(word, many)}" for word, many in order])
         lead += f", by {plural(counts.total(), 'guardrail')} in all: {told}"
     shown, note = latest(found, MOST, "gate reports")
     cards = [_card(gate, opened=gate is shown[-1]) for gate in shown]
@@ -88,13 +101,13 @@ def gates(results: Mapping[str, Any]) -> Section:
 
 
 def _card(gate: Row, *, opened: bool) -> Markup:
-    worth, baselines = gate.get("business") or {}, gate.get("baselines") or []
-    counts = Counter(rail["verdict"] for rail in gate["guardrails"])
-    chips = [verdict(word, f"{count} {_several(word, count)}") for word, count in counts.items()]
+    worth, guardrails, baselines = part_of(gate, "business"), rows_of(gate, "guardrails"), rows_of(gate, "baselines")
+    counts = Counter(rail["verdict"] for rail in guardrails)
+    chips = [verdict(word, f"{many:,} {_several(word, many)}") for word, many in counts.items()]
     summary = [code(gate["model"]), el("span", date(gate["at"]), class_="when"), el("span", chips, class_="chips")]
     rails = [
         (rail["name"], verdict(rail["verdict"]), *(reading(rail["name"], rail[key]) for key in ("value", "bound")))
-        for rail in gate["guardrails"]
+        for rail in guardrails
     ]
     left = table(("Guardrail", "Verdict", "Value", "Bound"), rails, caption="Guardrails", words=2)
     right: Markup = el("p", "No baseline was judged.", class_="how")
@@ -102,9 +115,9 @@ def _card(gate: Row, *, opened: bool) -> Markup:
         rows = [(each["name"], number(each["auc"])) for each in baselines]
         right = table(("Baseline, on the same rows", "AUC"), rows, caption="Baselines")
     below = None
-    if worth.get("per_1000") is not None:
-        words = f"Worth {amount(worth['per_1000'])} {worth.get('unit') or ''} per 1,000 decisions"
-        if worth.get("difference") is not None:
+    if worth["per_1000"] is not None:
+        words = f"Worth {amount(worth['per_1000'])} {worth['unit'] or ''} per 1,000 decisions"
+        if worth["difference"] is not None:
             interval = between(worth["low"], worth["high"], 0)
             words += f"; against the champion {signed(worth['difference'], 0)} ({interval})"
         below = el("p", words + ".", class_="how")
@@ -118,7 +131,7 @@ def audit(results: Mapping[str, Any]) -> Section:
         return missing("audit", title, "Nothing was done: no model was trained, promoted or rolled back.")
     counts = Counter(act["act"] for act in acts)
     order = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    lead = f"{plural(len(acts), 'act').capitalize()}: {listed([_acts(act, count) for act, count in order])}."
+    lead = f"{plural(len(acts), 'act').capitalize()}: {listed([_acts(act, many) for act, many in order])}."
     shown, note = latest(acts, MOST_ACTS, "acts")
     rows = [
         (clock(act["at"]), ACTS.get(act["act"], (act["act"], ""))[0], code(act["subject"]), act["reason"])
@@ -158,10 +171,10 @@ def reading(guardrail: str, value: float | None) -> str:
     return f"{amount(value / 1000)} ms" if guardrail.startswith("latency") else amount(value)
 
 
-def _several(word: str, count: int) -> str:
-    return VERBS.get(word, (word, word))[count != 1]
+def _several(word: str, many: int) -> str:
+    return VERBS.get(word, (word, word))[many != 1]
 
 
-def _acts(act: str, count: int) -> str:
+def _acts(act: str, many: int) -> str:
     noun = ACTS.get(act, ("", act))[1]
-    return plural(count, noun).replace(" ", "\u00a0", 1)
+    return plural(many, noun).replace(" ", "\u00a0", 1)

@@ -7,8 +7,8 @@ from typing import Any
 
 from setpoint.console.charts_bar import Bar, bar_chart, column_chart
 from setpoint.console.markup import el
-from setpoint.console.section import HALF, Row, Section, folded, missing, rows_of, table
-from setpoint.console.words import DASH, amount, between, month, number, plural, share
+from setpoint.console.section import HALF, Row, Section, folded, missing, part_of, rows_of, table
+from setpoint.console.words import DASH, amount, between, count, month, number, plural, share
 
 MOST_STEPS = 30
 DECIDED = (
@@ -62,13 +62,13 @@ def _column(each: Row) -> Bar:
 
 def cpu(results: Mapping[str, Any]) -> Section:
     """Where the processor's time went."""
-    title, found = "Processor time", rows_of(results, "steps")
+    title, found = "Processor time", rows_of(results, "steps", "cpu_seconds")
     steps = sorted(((each["step"], each["cpu_seconds"]) for each in found), key=lambda each: (-each[1], each[0]))
     total = sum(seconds for _, seconds in steps)
     if total <= 0:
         return missing("cpu", title, "No step reported its time.", half=True)
-    summary = results.get("summary") or {}
-    whole = max(total, summary.get("cpu_seconds") or 0.0)
+    summary = part_of(results, "summary")
+    whole = max(total, summary["cpu_seconds"] or 0.0)
     first, most = steps[0]
     lead = f"{amount(whole)} CPU seconds in all; the step that took most is {first}, with {share(most / whole, 0)}."
     shown = steps[:MOST_STEPS]
@@ -83,20 +83,20 @@ def cpu(results: Mapping[str, Any]) -> Section:
     ]
     chart = bar_chart(bars, width=HALF, name="cpu-chart", title=title, description=lead)
     how = "All threads together, on the machine that ran the replay. Measured times are no part of the digest."
-    if summary.get("peak_rss_mb") is not None:
+    if summary["peak_rss_mb"] is not None:
         how += f" The most memory held at once was {number(summary['peak_rss_mb'], 0)} MB."
     return Section("cpu", title, lead, el("figure", chart), how, half=True)
 
 
 def parity(results: Mapping[str, Any]) -> Section:
     """Whether the online path saw what the batches saw."""
-    title, found = "Online against offline", results.get("parity")
-    if not found or not found["sampled"]:
+    title, found = "Online against offline", part_of(results, "parity")
+    if not found["sampled"] or found["mismatches"] is None:
         why = "No decision was sent through the online path, so nothing is known of differences."
         return missing("parity", title, why, half=True)
     wrong = found["mismatches"]
     lead = f"{plural(found['sampled'], 'decision')} went through the online path as well: {plural(wrong, 'difference')}"
-    lead += f" in {found['compared_values']:,} values, compared bit for bit."
+    lead += f" in {count(found['compared_values'])} values, compared bit for bit."
     words = "✗ Values differ between online and offline" if wrong else "✓ The same values online and offline"
     body = el("p", words, class_=f"verdict {'bad' if wrong else 'good'}")
     how = "The online state is fed event by event and never reads the tables that batches read: a difference would be "
@@ -123,9 +123,9 @@ def _decided(each: Row) -> tuple[object, ...]:
     return (
         month(each["month"], year=True),
         el("code", each["champion"] or DASH),
-        *(number(each[name], 0) for name in ("decisions", "known", "void", "unknown")),
+        *(count(each[name]) for name in ("decisions", "known", "void", "unknown")),
         share(each["coverage"], 0),
-        number(each["degraded"], 0),
+        count(each["degraded"]),
         share(each["acted"]),
         amount(each["business"]),
     )
@@ -138,5 +138,5 @@ def _judged(each: Row) -> tuple[object, ...]:
         number(each["auc"]),
         between(each["auc_low"], each["auc_high"]),
         *(number(each[name]) for name in ("auc_frozen", "log_loss", "ece")),
-        *(number(each[name], 0) for name in ("alarms", "retrainings", "promotions", "rollbacks")),
+        *(count(each[name]) for name in ("alarms", "retrainings", "promotions", "rollbacks")),
     )

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from setpoint.console.markup import Markup, el
-from setpoint.console.words import DASH, amount, between, date, listed, number, plural, share, signed
+from setpoint.console.section import Row, part_of
+from setpoint.console.words import DASH, amount, between, count, date, listed, number, plural, share, signed
 from setpoint.core import times
 
 COUNTS = ("alarms", "retrainings", "promotions", "rollbacks")
@@ -19,7 +20,7 @@ def header(results: Mapping[str, Any]) -> Markup:
         el("p", "Setpoint · replay report", class_="eyebrow"),
         el("h1", results["system"]),
         el("p", period(results), class_="period"),
-        el("p", told(results.get("summary") or {}), class_="story"),
+        el("p", told(part_of(results, "summary")), class_="story"),
         el("p", "Digest ", el("code", results.get("digest") or DASH), class_="digest"),
     )
 
@@ -34,18 +35,18 @@ def period(results: Mapping[str, Any]) -> str:
     return f"{date(results['start'], whole=True)} to {date(last, whole=True)}, UTC"
 
 
-def told(summary: Mapping[str, Any]) -> str:
+def told(summary: Row) -> str:
     """The replay in a few plain sentences.
 
-    >>> told({"decisions": 10, "matured": 8, "auc": None})
+    >>> told(Row(decisions=10, matured=8))
     'The system took 10 decisions; 8 of them have a known outcome. Too few labels settled to say how good it was.'
     """
-    taken, matured = summary.get("decisions"), summary.get("matured")
+    taken, matured = summary["decisions"], summary["matured"]
     if not taken:
         return "The system took no decisions."
     first = f"The system took {plural(taken, 'decision')}"
     first += "." if matured is None else f"; {matured:,} of them have a known outcome."
-    live, frozen = summary.get("auc"), summary.get("auc_frozen")
+    live, frozen = summary["auc"], summary["auc_frozen"]
     if live is None:
         return f"{first} Too few labels settled to say how good it was."
     second = f"What was served ranked them with an AUC of {number(live)}"
@@ -65,41 +66,40 @@ def tiles(results: Mapping[str, Any]) -> Markup:
 
 
 def _large(results: Mapping[str, Any]) -> list[Markup]:
-    summary, split = results.get("summary") or {}, results.get("time_split") or {}
-    live, frozen, random = summary.get("auc"), summary.get("auc_frozen"), split.get("random_split_auc")
-    alone, claim, held_out = "no first model to compare with", "no random split to compare with", "not judged there"
+    summary, split = part_of(results, "summary"), part_of(results, "time_split")
+    live, frozen, random = summary["auc"], summary["auc_frozen"], split["random_split_auc"]
+    alone, claim = "no first model to compare with", "no random split to compare with"
+    held_out = "not judged on held-out time"
     if live is not None and frozen is not None:
         alone = f"first model left alone {number(frozen)} ({signed(frozen - live)})"
     if random is not None:
         claim = f"a random split would claim {number(random)} ({signed(split.get('flattery'))})"
-    if split.get("ece") is not None:
-        held_out = f"{number(split['ece'])} ({between(split.get('ece_low'), split.get('ece_high'))})"
+    if split["ece"] is not None:
+        held_out = f"on held-out time {number(split['ece'])} ({between(split.get('ece_low'), split.get('ece_high'))})"
     return [
         _tile("AUC, live", number(live), alone),
-        _tile("AUC, split by time", number(summary.get("auc_time_split")), claim),
-        _tile("Calibration error (ECE)", number(summary.get("ece")), f"on held-out time {held_out}"),
-        _tile("Value per 1,000 decisions", amount(summary.get("business")), results.get("unit") or "no unit declared"),
+        _tile("AUC, split by time", number(summary["auc_time_split"]), claim),
+        _tile("Calibration error (ECE)", number(summary["ece"]), held_out),
+        _tile("Value per 1,000 decisions", amount(summary["business"]), results.get("unit") or "no unit declared"),
     ]
 
 
 def _small(results: Mapping[str, Any]) -> list[Markup]:
-    summary, parity = results.get("summary") or {}, results.get("parity") or {}
-    taken, void, peak = summary.get("decisions"), summary.get("void"), summary.get("peak_rss_mb")
-    differences, values = summary.get("online_offline_mismatches"), parity.get("compared_values")
+    summary, parity = part_of(results, "summary"), part_of(results, "parity")
+    taken, void, peak = summary["decisions"], summary["void"], summary["peak_rss_mb"]
+    differences, values = summary["online_offline_mismatches"], parity["compared_values"]
     return [
-        _tile("Decisions", number(taken, 0)),
-        _tile("Labels matured", number(summary.get("matured"), 0)),
-        _tile("Void", number(void, 0), share(void / taken) if taken and void is not None else None),
-        *(_tile(name.capitalize(), number(summary.get(name), 0)) for name in COUNTS),
+        _tile("Decisions", count(taken)),
+        _tile("Labels matured", count(summary["matured"])),
+        _tile("Void", count(void), share(void / taken) if taken and void is not None else None),
+        *(_tile(name.capitalize(), count(summary[name])) for name in COUNTS),
         _tile(
             "Online/offline differences",
-            number(differences, 0),
-            f"in {values:,} values" if values else None,
+            count(differences),
+            f"in {count(values)} values" if values else None,
             kind="bad" if differences else None,
         ),
-        _tile(
-            "CPU seconds", amount(summary.get("cpu_seconds")), None if peak is None else f"{number(peak, 0)} MB peak"
-        ),
+        _tile("CPU seconds", amount(summary["cpu_seconds"]), None if peak is None else f"{number(peak, 0)} MB peak"),
     ]
 
 

@@ -27,6 +27,15 @@ def number(value: float | None, digits: int = 3) -> str:
     return MINUS + text if value < 0 and float(text.replace(",", "")) != 0 else text
 
 
+def count(value: int | None) -> str:
+    """A whole number.
+
+    >>> count(1234), count(None)
+    ('1,234', '–')
+    """
+    return number(value, 0)
+
+
 def amount(value: float | None) -> str:
     """A number of any size with the decimals that matter at its size.
 
@@ -75,14 +84,14 @@ def between(low: float | None, high: float | None, digits: int = 3) -> str:
     return f"{number(low, digits)}{joint}{number(high, digits)}"
 
 
-def plural(count: int, noun: str) -> str:
+def plural(many: int, noun: str) -> str:
     """A count with its noun.
 
     >>> plural(1, "alarm"), plural(0, "alarm"), plural(1200, "watch")
     ('1 alarm', 'no alarms', '1,200 watches')
     """
-    ending = "" if count == 1 else "es" if noun.endswith(("ch", "s", "x")) else "s"
-    return f"{'no' if count == 0 else f'{count:,}'} {noun}{ending}"
+    ending = "" if many == 1 else "es" if noun.endswith(("ch", "s", "x")) else "s"
+    return f"{'no' if many == 0 else f'{many:,}'} {noun}{ending}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -139,24 +148,24 @@ def month(text: str, *, year: bool = False) -> str:
     return f"{name} {text[:4]}" if year else name
 
 
-def hours(count: float) -> str:
+def hours(many: float) -> str:
     """An age in hours or, from two days on, in days.
 
     >>> hours(1), hours(5), hours(48)
     ('1 hour', '5 hours', '2 days')
     """
-    if count >= 48:
-        return plural_number(count / 24, "day")
-    return plural_number(count, "hour")
+    if many >= 48:
+        return plural_number(many / 24, "day")
+    return plural_number(many, "hour")
 
 
-def plural_number(count: float, noun: str) -> str:
+def plural_number(many: float, noun: str) -> str:
     """A number that need not be whole with its noun.
 
     >>> plural_number(2.5, "day"), plural_number(0, "hour")
     ('2.5 days', '0 hours')
     """
-    return f"{count:g} {noun}{'' if count == 1 else 's'}"
+    return f"{many:g} {noun}{'' if many == 1 else 's'}"
 
 
 def short(digest: str | None) -> str:

@@ -111,9 +111,35 @@ def test_a_part_that_is_missing_says_why(make: Callable[[dict[str, Any]], Any], 
         results = about
     section = make(results)
     html = section.html()
-    assert 'class="empty"' in html
+    assert section.empty
     assert len(section.lead) > 20
     assert section.lead in Page(html).text
+
+
+def leaves(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where the numbers of a document stand; one row of each list is enough."""
+    if isinstance(value, dict):
+        return [found for name, each in value.items() for found in leaves(each, (*at, name))]
+    if isinstance(value, list):
+        return leaves(value[-1], (*at, -1)) if value else []
+    return [at] if isinstance(value, (int, float)) else []
+
+
+@pytest.mark.parametrize("at", leaves(sample()), ids=lambda at: ".".join(map(str, at)))
+@pytest.mark.parametrize("how", ["none", "absent"])
+def test_any_number_may_be_unknown(at: tuple[Any, ...], how: str) -> None:
+    """A value that is None, or not there at all, costs a dash or a dot, never the report."""
+    results = {name: part[-3:] if isinstance(part, list) else part for name, part in sample().items()}
+    part = results
+    for step in at[:-1]:
+        part = part[step]
+    if how == "none":
+        part[at[-1]] = None
+    else:
+        del part[at[-1]]
+    page = Page(render(results))
+    assert page.unclosed == []
+    assert not re.search(r"\b(None|nan)\b", page.text + " ".join(page.values("data-tip")))
 
 
 def test_every_section_stands_in_the_contents() -> None:
