@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.declaration import System, decide
-from setpoint.declare.expr import action, feature, field, now
+from setpoint.declare.expr import Expr, action, feature, field, now
 from setpoint.declare.feature import absolute, count, distinct, last, log1p, max, mean, min, std, sum
 from setpoint.declare.goal import (
     accuracy,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from setpoint.system import Live, open_system
 
 __all__ = [
+    "Expr",
     "Live",
     "System",
     "absolute",
@@ -85,3 +86,7 @@ def __getattr__(name: str) -> Any:
     if name in _OPENED:
         return getattr(import_module("setpoint.system"), name)
     raise AttributeError(f"module 'setpoint' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,7 +12,7 @@ import pytest
 from tests.architecture.tree import ROOT, imported, modules, top
 
 INSIDE_FROM_DATA_UP = {
-    "api", "cli", "console", "system", "loop", "history", "rollout", "watch", "serve", "learn", "registry",
+    "api", "cli", "console", "system", "session", "loop", "history", "rollout", "watch", "serve", "learn", "registry",
     "features", "labels", "measure", "data", "backends", "conformance",
 }  # fmt: skip
 

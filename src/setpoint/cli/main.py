@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from setpoint.cli import verbs
-from setpoint.cli.render import err, print_json
 from setpoint.core.errors import SetpointError
 
 EXIT_CODES = """exit codes:
@@ -37,7 +36,6 @@ def parser() -> argparse.ArgumentParser:
             )
             command.add_argument("--home", help="folder of everything written (default: .setpoint beside the file)")
         command.add_argument("--json", action="store_true", help="print one JSON document")
-        command.set_defaults(run=getattr(verbs, name))
         return command
 
     new = add("new", "Write a project to start from.", project=False)
@@ -78,17 +76,19 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives its exit code."""
     parsed = parser().parse_args(arguments)
+    # What the verbs need (engines, statistics) is loaded once a verb is called, so that `--help` answers at once.
+    verbs, render = import_module("setpoint.cli.verbs"), import_module("setpoint.cli.render")
     try:
-        code: int = parsed.run(parsed)
+        code: int = getattr(verbs, parsed.verb)(parsed)
         return code
     except SetpointError as error:
         if parsed.json:
-            print_json({"error": error.to_dict()})
+            render.print_json({"error": error.to_dict()})
         else:
-            err.print(f"[bold red]error[/] [dim]{error.code}[/]  {error}")
+            render.err.print(f"[bold red]error[/] [dim]{error.code}[/]  {error}")
         return 2
     except KeyboardInterrupt:
-        err.print("interrupted")
+        render.err.print("interrupted")
         return 130
     except BrokenPipeError:
         sys.stderr.close()

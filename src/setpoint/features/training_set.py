@@ -12,7 +12,7 @@ from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.data.snapshot import ContentDigests
 from setpoint.declare.plan import Plan
-from setpoint.labels.join import Labels
+from setpoint.data.labels import Labels
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import poisson
+from scipy.special import pdtr, pdtrik
 
 from setpoint.core.rng import seed_for
 from setpoint.data.arrays import to_array
@@ -56,7 +56,7 @@ def find_copies(sides: Sides, *, key: str, seed: int) -> Copies | None:
     once, pairs, triples = _counts(old, new)
     sure = max(0.0, pairs - 4 * np.sqrt(pairs))
     expected = 2 * sure**2 / max(once, 1)
-    if pairs >= LEAST and poisson.cdf(triples, expected) < CHANCE:
+    if pairs >= LEAST and pdtr(triples, expected) < CHANCE:
         return Copies(
             copied,
             f"{pairs} rows come as a pair across the split and {triples} as a triple; chance gives {expected:.0f}",
@@ -66,7 +66,7 @@ def find_copies(sides: Sides, *, key: str, seed: int) -> Copies | None:
     newest, rest = old[-size:], rng.choice(old[:-size], size, replace=False)
     usual = int(np.isin(newest, rest).sum())
     found = int(np.isin(rng.choice(new, size, replace=False), rng.choice(old, size, replace=False)).sum())
-    most = DRIFT * float(poisson.isf(CHANCE, usual + 1.0))
+    most = DRIFT * float(np.ceil(pdtrik(1.0 - CHANCE, usual + 1.0)))
     if found > most:
         return Copies(
             copied, f"{found} of {size} held-out rows equal one of {size} older ones; before the split it was {usual}"
