@@ -30,9 +30,12 @@ def period(results: Mapping[str, Any]) -> str:
 
     >>> period({"start": "2013-01-01T00:00:00Z", "end": "2014-01-01T00:00:00Z"})
     '1 January 2013 to 31 December 2013, UTC'
+    >>> period({"start": "2013-01-01T00:00:00Z", "end": "2013-01-02T00:00:00Z"})
+    '1 January 2013, UTC'
     """
     last = times.iso(max(times.time(results["end"]) - 1, times.time(results["start"])))
-    return f"{date(results['start'], whole=True)} to {date(last, whole=True)}, UTC"
+    begins, ends = date(results["start"], whole=True), date(last, whole=True)
+    return f"{begins}, UTC" if begins == ends else f"{begins} to {ends}, UTC"
 
 
 def told(summary: Row) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from setpoint.console.svg import band_path, line_path, picture
 from setpoint.core.times import DAY, WEEK
 from tests.unit.console.parsed import Page
 
-NAMED = {"name": "p", "title": "A title", "description": "What it shows"}
+NAMED: dict[str, Any] = {"name": "p", "title": "A title", "description": "What it shows"}
 
 
 def weeks(values: list[float | None]) -> list[Week]:
@@ -32,7 +33,7 @@ def weeks(values: list[float | None]) -> list[Week]:
 
 def path_of(svg: str, class_: str) -> str:
     """The path of the element of a class."""
-    return re.findall(rf'<path d="([^"]*)" class="{class_}"', svg)[0]
+    return str(re.findall(rf'<path d="([^"]*)" class="{class_}"', svg)[0])
 
 
 def quality(values: list[float | None], *, signs: list[Sign] | None = None, width: float = 900) -> str:

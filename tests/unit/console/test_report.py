@@ -130,7 +130,7 @@ def leaves(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def test_any_number_may_be_unknown(at: tuple[Any, ...], how: str) -> None:
     """A value that is None, or not there at all, costs a dash or a dot, never the report."""
     results = {name: part[-3:] if isinstance(part, list) else part for name, part in sample().items()}
-    part = results
+    part: Any = results
     for step in at[:-1]:
         part = part[step]
     if how == "none":
