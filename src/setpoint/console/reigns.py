@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from setpoint.console.section import Row
 from setpoint.console.words import short
 from setpoint.core import times
 
@@ -21,7 +21,7 @@ class Held:
     end: int
 
 
-def reigns_of(acts: Sequence[Row], *, start: int, end: int) -> list[Held]:
+def reigns_of(acts: Sequence[Mapping[str, Any]], *, start: int, end: int) -> list[Held]:
     """The champions one after another: the rule first, then each promoted model; a rollback brings the one before back.
 
     >>> acts = [{"at": "1970-01-02T00:00:00Z", "act": "promote", "subject": "m1"}]
