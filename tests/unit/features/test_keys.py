@@ -1,0 +1,82 @@
+"""Keys of rows and requests as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from setpoint.features.keys import KeyIndex, encode
+
+
+def found(rows: list[tuple[Any, ...]], wanted: list[tuple[Any, ...]]) -> list[int]:
+    """Which row's key each wanted key is, by the first row that has it; -1 for none."""
+    index = KeyIndex([pa.array(part) for part in zip(*rows, strict=True)], rows=len(rows))
+    codes = index.find([encode(pa.array(part)) for part in zip(*wanted, strict=True)], rows=len(wanted))
+    places = index.codes.tolist()
+    return [places.index(code) if code >= 0 else -1 for code in codes.tolist()]
+
+
+def test_composite_keys_do_not_run_together() -> None:
+    """("1", "12") is another key than ("11", "2"), and neither is ("112", "")."""
+    rows = [("1", "12"), ("11", "2"), ("112", "")]
+    assert found(rows, [("11", "2"), ("112", ""), ("1", "12"), ("1", "2")]) == [1, 2, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"), [(1, 1.0), (1.0, 1), (0.0, -0.0), (2**53 + 1, 2**53 + 1), (True, True), ("é\x00", "é\x00")]
+)
+def test_equal_values_are_one_key(row: Any, wanted: Any) -> None:
+    """Whole numbers equal their float64, zero has no sign, and every byte of a text counts."""
+    assert found([(row,)], [(wanted,)]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"), [(2**53 + 1, 2.0**53), (1, 1.5), ("a", "a\x00"), ("a", "A"), (1.5, float("inf"))]
+)
+def test_unequal_values_are_not(row: Any, wanted: Any) -> None:
+    """A whole number beyond 2**53 is not the float64 next to it."""
+    assert found([(row,)], [(wanted,)]) == [-1]
+
+
+def test_a_key_with_a_null_is_no_key() -> None:
+    """NULL equals nothing, itself included; a NaN is NULL."""
+    index = KeyIndex([pa.array(["a", None, "a"]), pa.array([1.0, 1.0, float("nan")])], rows=3)
+    assert index.codes.tolist() == [0, -1, -1]
+    fields = [encode(pa.array([None, "a", "a"])), encode(pa.array([1.0, None, 1.0]))]
+    assert index.find(fields, rows=3).tolist() == [-1, -1, 0]
+
+
+def test_no_parts_are_one_key_for_all() -> None:
+    """`by=[]` puts every row, and every request, under one key."""
+    index = KeyIndex([], rows=2)
+    assert (index.codes.tolist(), index.find([], rows=3).tolist()) == ([0, 0], [0, 0, 0])
+
+
+def test_no_rows_have_no_keys() -> None:
+    """An empty source answers every request with no key."""
+    index = KeyIndex([pa.array([], pa.string()), pa.array([], pa.string())], rows=0)
+    assert index.find([encode(pa.array(["a"])), encode(pa.array(["b"]))], rows=1).tolist() == [-1]
+
+
+def test_long_columns_are_found_as_short_ones_are() -> None:
+    """Whether a column is looked up value by value or by its dictionary is a matter of speed."""
+    rng = np.random.default_rng(1)
+    left, right = rng.integers(0, 40, 3000), rng.choice(["x", "y", "z"], 3000)
+    index = KeyIndex([pa.array(left), pa.array(right)], rows=3000)
+    long = index.find([encode(pa.chunked_array([left[:5], left[5:]])), encode(pa.array(right))], rows=3000)
+    short = [
+        index.find(
+            [encode(pa.array(left[at : at + 9])), encode(pa.array(right[at : at + 9]))], rows=len(left[at : at + 9])
+        )
+        for at in range(0, 3000, 9)
+    ]
+    assert long.tolist() == index.codes.tolist() == np.concatenate(short).tolist()
+    pairs = {
+        (code, pair)
+        for code, *pair in zip(long.tolist(), left.tolist(), right.tolist(), strict=True)
+        for pair in [tuple(pair)]
+    }
+    assert len(pairs) == len({code for code, _ in pairs}) == len({pair for _, pair in pairs})
