@@ -40,7 +40,7 @@ DEFAULTS: dict[str, float | int] = {
 """What a recipe may say, and what holds where it does not."""
 
 _PORTFOLIO: tuple[dict[str, float | int], ...] = (
-    {"learning_rate": 0.12, "lambda_l2": 5.0, "feature_fraction": 0.35},
+    {"learning_rate": 0.15, "lambda_l2": 5.0, "feature_fraction": 0.35},
     {"learning_rate": 0.12, "lambda_l2": 5.0, "feature_fraction": 0.35, "num_leaves": 15},
     {"learning_rate": 0.05, "lambda_l2": 10.0, "feature_fraction": 0.4, "path_smooth": 1.0},
     {"learning_rate": 0.12, "lambda_l2": 20.0, "feature_fraction": 0.5, "num_leaves": 63, "min_data_in_leaf": 200},
@@ -51,7 +51,7 @@ _FIXED: dict[str, Any] = {
     "objective": "binary",
     "metric": "binary_logloss",
     "deterministic": True,
-    "force_col_wise": True,
+    "force_row_wise": True,
     "feature_pre_filter": False,
     "bin_construct_sample_cnt": 50_000,
     "verbosity": -1,

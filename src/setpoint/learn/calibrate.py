@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,12 @@ import numpy as np
 from setpoint.learn.sides import Examples
 from setpoint.measure.calibration import ReliabilityBin, reliability
 from setpoint.measure.calibration_choice import CalibrationChoice, choose_calibration
-from setpoint.measure.calibrators import CalibrationMap
+from setpoint.measure.calibrators import IDENTITY, CalibrationMap
+
+LEAST_DAYS = 14
+"""Days to fit a map on, and as many to judge it on."""
+ERRORS = 2.0
+"""Standard errors that a map must gain."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,18 @@ class Calibration:
 
 
 def calibrate(validation: Examples, scores: np.ndarray) -> Calibration:
-    """The calibration that the validation rows ask for: none, unless a map helps on the newest of them.
+    """The calibration that the validation rows ask for: none, unless a map is shown to help on the newest of them.
 
-    `scores` are those of a model that has not seen these rows.
+    `scores` are those of a model that has not seen these rows. Rows of a day share their error, and one month's error
+    says little about the next (measured on a year of flights: every map fitted on the newest month made the following
+    ones worse). So a map must gain two standard errors, clustered by day, over at least two weeks of days.
     """
-    return Calibration(choose_calibration(validation.y, scores, validation.at, cluster=validation.days))
+    choice = choose_calibration(validation.y, scores, validation.at, newest=0.5, cluster=validation.days)
+    if choice.map.kind == IDENTITY.kind:
+        return Calibration(choice)
+    trial = next(each for each in choice.trials if each.kind == choice.map.kind)
+    days = np.unique(validation.days).size
+    if days >= 2 * LEAST_DAYS and trial.gain > ERRORS * trial.standard_error:
+        return Calibration(choice)
+    reason = f"{choice.reason}, on {days} days: that needs {ERRORS:g} standard errors on {2 * LEAST_DAYS} days"
+    return Calibration(replace(choice, map=IDENTITY, reason=reason))

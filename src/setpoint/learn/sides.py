@@ -15,7 +15,7 @@ from setpoint.data.splits import Split, split_by_time
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.join import CENSORED, KNOWN, UNKNOWN, VOID
-from setpoint.learn.encode import Encoder
+from setpoint.learn.encode import Encoder, fit_encoder
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,9 @@ class Matrices:
     held_out: np.ndarray
 
 
-def encode(sides: Sides, encoder: Encoder) -> Matrices:
-    """The matrices of all sides."""
+def encode(plan: Plan, sides: Sides) -> Matrices:
+    """The matrices of all sides, by an encoding fitted on the training side alone."""
+    encoder = fit_encoder(sides.train.features, plan.features)
     parts = (sides.train, sides.validation, sides.held_out)
     return Matrices(encoder, *(encoder.matrix(part.features) for part in parts))
 

@@ -117,7 +117,7 @@ def train(
     """
     goal = plan.system.goal
     sides = divide(plan, examples, held_out_from=held_out_from)
-    matrices = encode(sides, fit_encoder(sides.train.features, plan.features))
+    matrices = encode(plan, sides)
     probe = probe_of(plan, learners, recipe, seed=seed)
     findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
     fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
@@ -180,7 +180,7 @@ def probe_of(plan: Plan, learners: Mapping[str, Learner], recipe: Recipe | None,
     small = Recipe(name, learners[name].recipes(rounds=PROBE_ROUNDS)[0])
 
     def procedure(sides: Sides) -> Scorer:
-        matrices = encode(sides, fit_encoder(sides.train.features, plan.features))
+        matrices = encode(plan, sides)
         fitted = fit(learners, matrices, sides, recipe=small, seed=seed)
         calibration = calibrate(sides.validation, fitted.validated)
         return procedure_of(fitted, matrices, sides, calibration, choose_threshold(plan.system.goal, sides.train))

@@ -30,7 +30,7 @@ def single(examples: TrainingSet) -> tuple[Finding, ...]:
     """What the check of single features finds."""
     plan = make_world_plan()
     sides = divide(plan, examples)
-    return check_single_features(sides, encode(sides, fit_encoder(sides.train.features, plan.features)))
+    return check_single_features(sides, encode(plan, sides))
 
 
 def outcome(examples: TrainingSet) -> np.ndarray:

@@ -10,7 +10,6 @@ import pytest
 import setpoint as sp
 from setpoint.declare.plan import Plan
 from setpoint.learn.baselines import Baseline, baselines, fit_rates
-from setpoint.learn.encode import fit_encoder
 from setpoint.learn.sides import divide, encode
 from tests.unit.learn.world import make_examples, make_world_plan, with_features
 
@@ -19,7 +18,7 @@ def found(plan: Plan, **columns: np.ndarray) -> tuple[dict[str, Baseline], np.nd
     """The baselines by name, and the outcome of the held-out rows."""
     examples = with_features(make_examples(3000, skill=0.0), columns)
     sides = divide(plan, examples)
-    matrices = encode(sides, fit_encoder(sides.train.features, plan.features))
+    matrices = encode(plan, sides)
     return {each.name: each for each in baselines(plan, matrices, sides)}, sides.held_out.y
 
 

@@ -30,7 +30,7 @@ def table(**columns: object) -> pa.Table:
 def encoder() -> Encoder:
     """Fitted on five rows."""
     rows = table(
-        carrier=["UA", "AA", "UA", None, "B6"], delay=[1.0, 2.0, 3.0, 4.0, 5.0], late=[0.0, 1.0, 0.0, 1.0, 0.0]
+        carrier=["UA", "B6", "UA", None, "AA"], delay=[1.0, 2.0, 3.0, 4.0, 5.0], late=[0.0, 1.0, 0.0, 1.0, 0.0]
     )
     return fit_encoder(rows, KINDS)
 

@@ -150,6 +150,20 @@ def test_a_worse_challenger_is_held_back_and_an_equal_one_is_not(metric: Any) ->
     assert equal.passed
 
 
+def test_losing_less_than_the_margin_does_not_block() -> None:
+    """A newer model may be shown to be worse by a little, if the declaration's margin allows it."""
+    bench, p = make_bench(20_000)
+    champion = scored(bench, p, name="champion")
+    noisy = np.clip(p + np.random.default_rng(0).normal(0, 0.05, p.size), 0.001, 0.999)
+    ours = scored(bench, noisy)
+    lost = -bench.difference(sp.auc(), champion, ours).high
+    assert lost > 0
+    strict = judge(make_goal(), bench, ours, baselines=[], champion=champion, margin=lost / 2)
+    lenient = judge(make_goal(), bench, ours, baselines=[], champion=champion, margin=lost * 10)
+    assert not strict.passed
+    assert lenient.passed
+
+
 def test_a_champion_that_saw_the_held_out_rows_is_stated_and_not_judged() -> None:
     """It is flattered there, so losing to it is no evidence; the report says so."""
     bench, p = make_bench(8000)

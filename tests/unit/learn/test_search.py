@@ -9,7 +9,6 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import NameUnknown
-from setpoint.learn.encode import fit_encoder
 from setpoint.learn.search import Fitted, Recipe, fit, refit, search
 from setpoint.learn.sides import Matrices, Sides, divide, encode
 from tests.unit.learn.world import learners, make_examples, make_world_plan
@@ -24,7 +23,7 @@ def sides() -> Sides:
 @pytest.fixture(scope="module")
 def matrices(sides: Sides) -> Matrices:
     """Their matrices."""
-    return encode(sides, fit_encoder(sides.train.features, make_world_plan().features))
+    return encode(make_world_plan(), sides)
 
 
 def run(matrices: Matrices, sides: Sides, *, trials: int, metric: sp.declare.goal.Metric | None = None) -> Fitted:

@@ -25,6 +25,18 @@ def test_only_mature_known_decisions_train_in_order_of_time() -> None:
     assert rows.fields["checkout_id"].to_pylist() == examples.keys.take(places).to_pylist()
 
 
+def test_rows_are_put_in_order_of_time_wherever_they_stand() -> None:
+    """Also when only two neighbours have changed places."""
+    examples = make_examples(1000)
+    places = np.flatnonzero(examples.usable)
+    swapped = np.arange(1000)
+    swapped[[places[3], places[4]]] = places[[4, 3]]
+    rows, _ = mature_rows(examples.take(swapped))
+    assert rows.features["total"].to_pylist() == mature_rows(examples)[0].features["total"].to_pylist()
+    picked = rows.take(np.array([0, 2, 1, 3]))
+    assert picked.features["total"].to_pylist() == [rows.features["total"][i].as_py() for i in (0, 2, 1, 3)]
+
+
 def test_every_decision_is_counted_once() -> None:
     """Used on one side, in the embargo, or left out for a reason."""
     examples, plan = make_examples(3000, as_of=START + 55 * DAY), make_world_plan()

@@ -10,6 +10,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import NameUnknown
+from setpoint.learn.scored import act_on
 from setpoint.learn.sides import Examples
 from setpoint.learn.threshold import NEVER, Costs, Price, Threshold, break_even, choose_threshold, costs_of
 from tests.unit.learn.world import make_system
@@ -83,6 +84,13 @@ def test_the_threshold_is_the_best_of_all_constants() -> None:
     best = float(break_even(np.array([2.0]), np.array([6.0]))[0])
     earned = {t: costs.value(p >= t, y).mean() for t in (best, best - 0.1, best + 0.1, 0.5)}
     assert max(earned, key=earned.__getitem__) == best == 0.25
+
+
+def test_a_score_on_the_threshold_acts() -> None:
+    """Both errors cost the same there; acting is the choice, in the gate as in serving."""
+    costs = Costs(np.ones(3), np.ones(3))
+    found = act_on("m", np.array([0.49, 0.5, 0.51]), np.full(3, 0.5), y=np.ones(3), costs=costs)
+    assert found.acted.tolist() == [False, True, True]
 
 
 def test_value_is_against_never_acting() -> None:

@@ -149,6 +149,38 @@ def test_a_learner_is_shown_the_held_out_rows_only_for_the_release() -> None:
     assert released[0] == sides.rows.y.size
 
 
+class Boaster(LogisticLearner):
+    """A learner whose models double the log odds, so that they need calibration."""
+
+    def fit(self, *arguments: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
+        model, settled = super().fit(*arguments, **options)
+        numbers = replace(
+            model.numbers,
+            weight=tuple(2 * value for value in model.numbers.weight),
+            null=tuple(2 * value for value in model.numbers.null),
+        )
+        levels = tuple(
+            replace(level, weight=tuple(2 * value for value in level.weight), null=2 * level.null)
+            for level in model.levels
+        )
+        return replace(model, intercept=2 * model.intercept, numbers=numbers, levels=levels), settled
+
+
+def test_nothing_that_is_judged_depends_on_the_held_out_rows() -> None:
+    """Changing all of them changes no bit of the procedure, its calibration and threshold included."""
+    plan, examples = make_world_plan(trials=1), make_examples(9000, days=320)
+    late = examples.at >= divide(plan, examples).split.held_out_start
+    total = np.where(late, 3.0, examples.features["total"].to_numpy())
+    value = np.where(late, 1 - examples.labels.value, examples.labels.value)
+    loss = np.where(late & (value > 0), 7.0, examples.labels.outcome["loss"])
+    labels = replace(examples.labels, value=value, outcome={"loss": loss})
+    changed = with_features(replace(examples, labels=labels), {"total": total})
+    first, second = (train(plan, each, learners={"logistic": Boaster()}, seed=0) for each in (examples, changed))
+    assert first.calibration.map.kind != "identity"
+    assert first.procedure.digest == second.procedure.digest
+    assert first.digest != second.digest
+
+
 def test_a_champion_is_met_on_the_same_rows() -> None:
     """One trained before the held-out time is judged against, and its overlap is none."""
     early = train(
