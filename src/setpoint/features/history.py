@@ -9,12 +9,13 @@ is the fold of a range of the chain joined with the fold of the late rows; every
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from setpoint.data.arrays import Array, Mask
-from setpoint.features.dominance import Dominance, cumulated
+from setpoint.features.dominance import Dominance, Pieces, cumulated
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Timeline:
     def of(cls, at: Array, known_at: Array) -> Timeline:
         """The timeline of rows with these times."""
         visible = np.maximum(known_at, at + 1)
-        happened_times, visible_times = np.unique(at), np.unique(visible)
+        happened_times, visible_times = _different(at), _different(visible)
         return cls(
             np.searchsorted(happened_times, at),
             np.searchsorted(visible_times, visible),
@@ -77,6 +78,13 @@ class Span:
     first: Array
     late_first: Array
     late_settled: bool
+    _pieces: list[list[Pieces]] = field(default_factory=list)
+
+    def pieces(self, tree: Dominance) -> list[Pieces]:
+        """The late rows of each window, worked out once for all folds over it."""
+        if not self._pieces:
+            self._pieces.append(tree.pieces(self.asked.late_start, self.asked.late_end, self.late_first))
+        return self._pieces[0]
 
 
 class History:
@@ -86,29 +94,35 @@ class History:
         self._timeline = timeline
         self._width, self._depth = timeline.happened_times.size + 1, timeline.visible_times.size + 1
         rows = np.flatnonzero(keys >= 0)
-        order = np.argsort(keys[rows] * self._width + timeline.happened[rows], kind="stable")
-        self.order: Array = rows[order]
-        happened = (keys * self._width + timeline.happened)[self.order]
-        visible = (keys * self._depth + timeline.visible)[self.order]
-        regular = visible == np.minimum.accumulate(visible[::-1])[::-1]
-        self._happened, self._visible = happened, visible
+        packed = keys[rows] * self._width + timeline.happened[rows]
+        order = np.argsort(packed, kind="stable")
+        self.order: Array = rows[order].astype(np.int32)
+        self._happened = packed[order]
+        self._visible = (keys * self._depth + timeline.visible)[self.order]
         self._most = int(np.bincount(keys[rows]).max(initial=0))
-        self._chain, self._late = np.flatnonzero(regular), np.flatnonzero(~regular)
-        self._chain_happened, self._chain_visible = happened[regular], visible[regular]
-        self._late_happened = happened[~regular]
-        self._late_known = np.argsort(visible[~regular], kind="stable")
-        self._late_visible = visible[~regular][self._late_known]
-        starts = self._late_visible // self._depth * self._depth
-        self._tree = Dominance(np.searchsorted(self._late_visible, starts), self._late_known)
+        regular = self._visible == np.minimum.accumulate(self._visible[::-1])[::-1]
+        self._late = np.flatnonzero(~regular)
+        self._chain: Array | slice = np.flatnonzero(regular) if self._late.size else slice(None)
+        self._chain_happened, self._chain_visible = self._happened[self._chain], self._visible[self._chain]
+        self._late_happened = self._happened[self._late]
+        self._late_known = np.argsort(self._visible[self._late], kind="stable")
+        self._late_visible = self._visible[self._late][self._late_known]
 
-    @property
-    def late(self) -> int:
-        """How many rows became known after one that happened later."""
-        return self._late.size
+    @cached_property
+    def _tree(self) -> Dominance:
+        return Dominance(self._late_starts, self._late_known)
+
+    @cached_property
+    def _late_starts(self) -> Array:
+        return np.searchsorted(self._late_visible, self._late_visible // self._depth * self._depth)
+
+    def packed(self, keys: Array, seen: Array) -> Array:
+        """Decisions by their key and `Timeline.seen`, as one number that is in order of both."""
+        return keys * self._depth + seen
 
     def ask(self, keys: Array, seen: Array) -> Asked:
         """Decisions by their key and `Timeline.seen`; quick when they stand in order of both."""
-        start, visible = keys * self._depth, keys * self._depth + seen
+        start, visible = keys * self._depth, self.packed(keys, seen)
         end = np.searchsorted(self._chain_visible, visible)
         if not self._late.size:
             none = np.zeros(1, dtype=np.int64)
@@ -138,8 +152,7 @@ class History:
                 return np.asarray(found + (known[span.asked.late_end] - happened[span.late_first]))
             if not blocks:
                 blocks.append(self._tree.prefixes(late[self._late_known]))
-            more = self._tree.sums(blocks[0], span.asked.late_start, span.asked.late_end, span.late_first)
-            return np.asarray(found + more)
+            return np.asarray(found + self._tree.sums(blocks[0], span.pieces(self._tree), size=found.size))
 
         return fold
 
@@ -148,13 +161,12 @@ class History:
         ordered = merits[self.order].astype(np.int32)
         table = _ranges(ordered[self._chain], self._most)
         late = ordered[self._late][self._late_known]
-        blocks = self._tree.suffixes(late) if late.any() else []
+        blocks = self._tree.suffixes(late, self._late_starts) if late.any() else []
 
         def fold(span: Span) -> Array:
             found = _greatest(table, span.first, span.asked.end)
             if blocks:
-                theirs = self._tree.greatest(blocks, span.asked.late_start, span.asked.late_end, span.late_first)
-                found = np.maximum(found, theirs)
+                found = np.maximum(found, self._tree.greatest(blocks, span.pieces(self._tree), size=found.size))
             return found
 
         return fold
@@ -163,16 +175,18 @@ class History:
         """What gives the newest present row of the source that is visible in a window; -1 when there is none."""
         ordered = present[self.order]
         places = np.append(self.order, -1)
-        chain = _latest(np.where(ordered[self._chain], np.arange(self._chain.size), -1))
-        late = _latest(np.where(ordered[self._late], np.arange(self._late.size), -1)[self._late_known])
-        chain_places, late_places = np.append(self._chain, -1), np.append(self._late, -1)
+        chain = _latest(ordered[self._chain])
+        late = _latest(ordered[self._late], self._late_known)
+        chain_places = np.append(np.arange(self.order.size)[self._chain], -1) if self._late.size else places[:0]
+        late_places = np.append(self._late, -1)
 
         def fold(span: Span) -> Array:
             found = chain[span.asked.end]
-            found = chain_places[np.where(found >= span.first, found, -1)]
+            found = np.where(found >= span.first, found, -1)
             if self._late.size:
                 theirs = late[span.asked.late_end]
-                found = np.maximum(found, late_places[np.where(theirs >= span.late_first, theirs, -1)])
+                theirs = np.where(theirs >= span.late_first, theirs, -1)
+                found = np.maximum(chain_places[found], late_places[theirs])
             return np.asarray(places[found])
 
         return fold
@@ -208,15 +222,26 @@ class History:
 
         def fold(span: Span) -> Array:
             start, end = np.searchsorted(visible, span.asked.start), np.searchsorted(visible, span.asked.visible)
-            return tree.sums(blocks, start, end, np.searchsorted(happened, span.happened)).astype(np.int64)
+            pieces = tree.pieces(start, end, np.searchsorted(happened, span.happened))
+            return tree.sums(blocks, pieces, size=start.size)
 
         return fold
 
 
-def _latest(places: Array) -> Array:
-    """The greatest place among the first n, for every n from 0."""
-    found = np.full(places.size + 1, -1, dtype=np.int64)
-    np.maximum.accumulate(places, out=found[1:])
+def _different(times: Array) -> Array:
+    """The different times, sorted; rows come nearly sorted, which this makes use of."""
+    ordered = np.sort(times, kind="stable")
+    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])[: ordered.size]])
+
+
+def _latest(present: Mask, known: Array | None = None) -> Array:
+    """The greatest place of a present row among the first n, for every n from 0; -1 when there is none.
+
+    Rows stand in order of place, or are taken in the order `known`.
+    """
+    places = np.where(present, np.arange(present.size, dtype=np.int32), np.int32(-1))
+    found = np.full(places.size + 1, -1, dtype=np.int32)
+    np.maximum.accumulate(places if known is None else places[known], out=found[1:])
     return found
 
 

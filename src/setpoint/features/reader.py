@@ -45,6 +45,7 @@ class FeatureReader:
 
     def __init__(self, plan: Plan, rows: Mapping[str, pa.Table]) -> None:
         self._plan = plan
+        self._direct = {name: plan.fields[name] for name in _fields_read(plan)}
         self._sources: list[_Source] = []
         wanted, seen = folds(plan), looks(plan)
         for name in dict.fromkeys([fold.source for fold in wanted] + [look.source for look in seen]):
@@ -65,7 +66,7 @@ class FeatureReader:
         return pa.concat_tables([self._read(requests.slice(one, CHUNK), at[one : one + CHUNK]) for one in starts])
 
     def _read(self, requests: pa.Table, at: Array) -> pa.Table:
-        asked = _Requests(requests, at, self._plan)
+        asked = _Requests(requests, at, self._direct)
         columns: dict[tuple[str, str], Array] = {}
         aggregates: dict[str, Array] = {}
         for source in self._sources:
@@ -81,21 +82,25 @@ class FeatureReader:
         return pa.array(evaluate(feature.expr, inputs), pa.string())
 
 
+def _fields_read(plan: Plan) -> list[str]:
+    """The request fields that expressions read; a text that is a feature as it is needs no expression."""
+    exprs = [
+        feature.expr
+        for feature in plan.inputs
+        if not (isinstance(feature.expr, Field) and plan.features[feature.name] == TEXT)
+    ]
+    nodes = [node for expr in exprs for node in walk(expr, into_aggregates=False)]
+    return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Field)))
+
+
 class _Requests:
     """A chunk of decisions: their times, the fields that expressions read, and the fields that keys are made of."""
 
-    def __init__(self, table: pa.Table, at: Array, plan: Plan) -> None:
+    def __init__(self, table: pa.Table, at: Array, direct: Mapping[str, str]) -> None:
         self._table = table
         self._encoded: dict[str, Encoded] = {}
         self.at = at
-        direct = {
-            node.name
-            for feature in plan.inputs
-            if not (isinstance(feature.expr, Field) and plan.features[feature.name] == TEXT)
-            for node in walk(feature.expr, into_aggregates=False)
-            if isinstance(node, Field)
-        }
-        self.fields = {name: to_array(table.column(name), plan.fields[name]) for name in sorted(direct)}
+        self.fields = {name: to_array(table.column(name), kind) for name, kind in direct.items()}
 
     def keys(self, by: By, index: KeyIndex) -> Array:
         """The number that a source gave to each decision's key."""
@@ -171,7 +176,7 @@ class _Source:
 
         for group in self._groups:
             keys = requests.keys(group.by, group.index)
-            order = np.lexsort((seen, keys))
+            order = np.argsort(group.history.packed(keys, seen), kind="stable")
             windows = _Windows(group, group.history.ask(keys[order], seen[order]), order, started)
             for key, (_, finish) in group.folds.items():
                 aggregates[key] = _unsorted(finish(windows), order)
@@ -233,7 +238,7 @@ class _Preparation:
 
     def counts(self, fold: Fold) -> Callable[[Span], Array]:
         """How many rows count."""
-        return self._once("count", fold, lambda: self._history.summing(self._columns.present(fold).astype(np.int64)))
+        return self._once("count", fold, lambda: self._history.summing(self._columns.present(fold).astype(np.int32)))
 
     def sums(self, fold: Fold) -> Callable[[Span], Array]:
         """The exact sum of the scaled values."""
