@@ -147,5 +147,7 @@ def judge(
         left = None if budget is None else budget * SHARE_OF_SCORING - (stopwatch() - began) / 1000
         score, degraded = runner.run(route.scorer, seen, left_us=left)
         if not degraded:
-            return Verdict(score, route.scorer.threshold.of_one(fields), serving.model, "")
+            constant = serving.threshold
+            threshold = route.scorer.threshold.of_one(fields) if constant is None else constant
+            return Verdict(score, threshold, serving.model, "")
     return Verdict(float(rule_acts(serving, fields, seen, at)), RULE_THRESHOLD, RULE, degraded)

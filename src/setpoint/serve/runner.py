@@ -14,13 +14,12 @@ from setpoint.serve.fallback import MODEL_FAILED, TOO_SLOW
 from setpoint.serve.snapshot import Scorer
 
 PROBATION = 20
-"""Calls of a model that are timed in the thread before any is made in place."""
+"""Calls in time, one after another, before a model is called in place; doubled each time it is late after all."""
+
+LONGEST_PROBATION = 5_120
 
 MARGIN = 4
-"""A model runs in place while this many times its slowest recent call fits into what is left of the limit."""
-
-FORGETTING = 0.999
-"""By how much the slowest recent call is worth less with each further call."""
+"""A model is called in place while this many times its usual time fits into what is left of the limit."""
 
 _logger = logging.getLogger("setpoint.serve")
 
@@ -31,7 +30,8 @@ class Runner:
     A thread can be waited for, a call in place cannot be left: so a model's first calls, and all calls of one that is
     not quick, go through a thread (about 25 us of CPU each). A call that outlives its limit is left to itself and
     answered "too-slow", as are the calls that come while it lasts; a new model gets a new thread. The price of calling
-    quick models in place: one that turns from quick to slow is late once, for as long as that call takes.
+    quick models in place: one that turns from quick to slow is late once, for as long as that call takes, and then
+    has to prove itself for longer each time.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Runner:
             return math.nan, TOO_SLOW
         state = self._of(scorer)
         if left_us is None or state.quick(left_us):
-            return state.call(scorer, features)
+            return state.call(scorer, features, left_us)
         return state.ask(scorer, features, left_us)
 
     def close(self) -> None:
@@ -67,10 +67,10 @@ class Runner:
 class _Call:
     """One call on its way through the thread."""
 
-    __slots__ = ("done", "features", "found")
+    __slots__ = ("done", "features", "found", "left_us")
 
-    def __init__(self, features: Mapping[str, Any]) -> None:
-        self.features = features
+    def __init__(self, features: Mapping[str, Any], left_us: float) -> None:
+        self.features, self.left_us = features, left_us
         self.found: tuple[float, str] = (math.nan, TOO_SLOW)
         self.done = threading.Lock()
         self.done.acquire()
@@ -85,13 +85,13 @@ class _State:
         self._free = threading.Lock()
         self._thread: threading.Thread | None = None
         self._overdue = False
-        self._seen, self._slowest = 0, 0.0
+        self._in_time, self._probation, self._usual = 0, PROBATION, 0.0
         self._told = False
 
     def quick(self, left_us: float) -> bool:
-        return self._seen >= PROBATION and self._slowest * MARGIN <= left_us
+        return self._in_time >= self._probation and self._usual * MARGIN <= left_us
 
-    def call(self, scorer: Scorer, features: Mapping[str, Any]) -> tuple[float, str]:
+    def call(self, scorer: Scorer, features: Mapping[str, Any], left_us: float | None) -> tuple[float, str]:
         """The score, however long it takes."""
         began = stopwatch()
         try:
@@ -105,9 +105,17 @@ class _State:
             )
             self._told = True
             score = math.nan
-        self._slowest = max((stopwatch() - began) / 1000, self._slowest * FORGETTING)
-        self._seen += 1
+        self._took((stopwatch() - began) / 1000, left_us)
         return (score, "") if 0.0 <= score <= 1.0 else (math.nan, MODEL_FAILED)
+
+    def _took(self, us: float, left_us: float | None) -> None:
+        self._usual += (us - self._usual) / min(self._in_time + 1, PROBATION)
+        if left_us is not None and us > left_us:
+            self._in_time, self._probation = 0, min(2 * self._probation, LONGEST_PROBATION)
+            return
+        self._in_time += 1
+        if self._in_time % (10 * PROBATION) == 0:
+            self._probation = max(PROBATION, self._probation // 2)
 
     def ask(self, scorer: Scorer, features: Mapping[str, Any], left_us: float) -> tuple[float, str]:
         """The score by way of the thread, if it comes in time."""
@@ -117,7 +125,7 @@ class _State:
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, args=(scorer,), name="setpoint-model", daemon=True)
             self._thread.start()
-        call = _Call(features)
+        call = _Call(features, left_us)
         self._calls.put(call)
         if call.done.acquire(timeout=max(0.0, (until - stopwatch()) / 1e9)):
             return call.found
@@ -132,7 +140,7 @@ class _State:
 
     def _work(self, scorer: Scorer) -> None:
         while (call := self._calls.get()) is not None:
-            call.found = self.call(scorer, call.features)
+            call.found = self.call(scorer, call.features, call.left_us)
             call.done.release()
             self._overdue = False
             self._free.release()

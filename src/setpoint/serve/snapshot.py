@@ -19,6 +19,11 @@ from setpoint.features.online import Seen
 class Threshold(Protocol):
     """The probability from which acting pays, for many requests or one; the two agree."""
 
+    @property
+    def constant(self) -> float | None:
+        """The threshold of every request, or None when it depends on the request."""
+        ...
+
     def of(self, fields: pa.Table | None, n: int) -> np.ndarray:
         """The threshold of each of `n` rows of request fields."""
         ...
@@ -78,6 +83,11 @@ class Serving:
     def model(self) -> str:
         """The digest of the model, or "rule"."""
         return RULE if self.scorer is None else self.scorer.digest
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """The model's threshold where it is the same for every request."""
+        return None if self.scorer is None else self.scorer.threshold.constant
 
     @property
     def key(self) -> str:

@@ -130,6 +130,8 @@ def request(**changes: Any) -> dict[str, Any]:
 class FieldThreshold:
     """Acting pays from 2 / (2 + total): the shop's declared costs; a total that is NULL counts as 8."""
 
+    constant: None = None
+
     def of(self, fields: pa.Table | None, n: int) -> np.ndarray:
         """The threshold of each row."""
         assert fields is not None
@@ -142,11 +144,26 @@ class FieldThreshold:
 
 
 @dataclass(frozen=True)
+class FixedThreshold:
+    """The same threshold for every request."""
+
+    constant: float
+
+    def of(self, fields: pa.Table | None, n: int) -> np.ndarray:
+        """The threshold of each row."""
+        return np.full(n, self.constant)
+
+    def of_one(self, fields: Mapping[str, Any]) -> float:
+        """The threshold of one request."""
+        return self.constant
+
+
+@dataclass(frozen=True)
 class Formula:
     """A model that is a formula: a growing function of the total; it fails where the total is `fails_on`."""
 
     digest: str = "f0123456789abcdef"
-    threshold: FieldThreshold = field(default_factory=FieldThreshold)
+    threshold: FieldThreshold | FixedThreshold = field(default_factory=FieldThreshold)
     fails_on: float = math.inf
     gives: float | None = None
 

@@ -21,7 +21,7 @@ from setpoint.serve.log import decode_record, log_table
 from setpoint.serve.request import read_request
 from setpoint.serve.runner import Runner
 from setpoint.serve.snapshot import Scorer, Serving
-from tests.unit.serve.shop import NOON, Formula, ReadFeatures, request, requests, shop
+from tests.unit.serve.shop import NOON, FixedThreshold, Formula, ReadFeatures, request, requests, shop
 
 PLAN = shop()
 RULE = shop(fallback=sp.rule((sp.feature("returned") > 1) & (sp.feature("country") == "NZ") | sp.field("member")))
@@ -58,7 +58,16 @@ bodies = st.lists(
     ),
     max_size=6,
 )
-scorers = st.sampled_from([None, Formula(), Formula(fails_on=13.0), Formula(gives=float("nan")), Formula(gives=0.0)])
+scorers = st.sampled_from(
+    [
+        None,
+        Formula(),
+        Formula(threshold=FixedThreshold(0.3)),
+        Formula(fails_on=13.0),
+        Formula(gives=float("nan")),
+        Formula(gives=0.0),
+    ]
+)
 
 
 @given(bodies=bodies, scorer=scorers, plan=st.sampled_from([PLAN, RULE]))
@@ -111,13 +120,6 @@ def test_deciding_costs_at_most_three_microseconds_a_row() -> None:
         def score(self, features: pa.Table) -> np.ndarray:
             return np.full(features.num_rows, 0.25)
 
-    class Fixed:
-        def of(self, fields: Any, n: int) -> np.ndarray:
-            return np.full(n, 0.2)
-
-        def of_one(self, fields: Any) -> float:
-            return 0.2
-
     n = 100_000
     fields = pa.table(
         {
@@ -133,6 +135,6 @@ def test_deciding_costs_at_most_three_microseconds_a_row() -> None:
     best = float("inf")
     for _ in range(5):
         before = time.process_time()
-        decide_many(fields, at, features, Serving(PLAN, Constant(threshold=Fixed())))  # type: ignore[arg-type]
+        decide_many(fields, at, features, Serving(PLAN, Constant(threshold=FixedThreshold(0.2))))
         best = min(best, time.process_time() - before)
     assert best / n <= 3e-6
