@@ -41,6 +41,9 @@ PEER_REPORTS = Path(__file__).parent / "peers" / "monitoring.py"
 TRAINED = 60
 """Days that the model and its reference are made of."""
 
+NEEDED = dict.fromkeys(("carrier", "origin", "dest", "tailnum", "distance"))
+"""Request fields that the features below read."""
+
 Fault = Callable[[pa.Table], pa.Table]
 
 
@@ -89,9 +92,10 @@ def wider(declared: sp.System) -> sp.System:
     for feature in declared.features:
         if len(features) < 44:
             features.setdefault(feature.name, feature.expr)
+    decide = declared.decide
     return sp.System(
         declared.name,
-        decide=declared.decide,
+        decide=sp.decide(decide.spine, fields=list({**dict.fromkeys(decide.fields), **NEEDED}), at=decide.at),
         features=features,
         label=declared.label,
         goal=replace(declared.goal, slices=(), must=()),

@@ -8,7 +8,8 @@ shape     the squared Hellinger distance of today's histogram to the last four w
           takes rows as independent ignores, is in there, and so is a steady change of season.
 location  (numbers only) the mean rank of a window that ends today, against a regression of the days before on
           weekday and trend, with first-order autocorrelation. The window is 7 days for columns; for the score it is
-          1 and 7 days.
+          1 and 7 days, and the regression is also on what the inputs did: a score that follows its inputs has not
+          drifted, one that leaves them has.
 
 An alarm needs both significance at its share of the budget and a minimum effect. Student's t with at most 14 degrees of
 freedom stands for the tails, which on real days are heavier than the normal ones.
@@ -45,7 +46,11 @@ LOCATION_EFFECT = 0.025
 SHAPE_NOISE, SHAPE_SPREAD = 3e-3, 0.2
 """Added to distances before the logarithm, and to their spread after it: no column is steadier than this."""
 
-LOCATION_SPREAD = 0.01
+LOCATION_SPREAD = 0.005
+"""No column's mean rank is steadier from day to day than this."""
+
+COMPONENTS = 10
+"""The most principal components of the inputs that a score is explained by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +70,19 @@ def check_drift(past: Past, *, alpha_column: float, alpha_score: float) -> list[
     Columns with several statistics share the column's alpha equally among them (Bonferroni).
     """
     score = np.array([column.level == PREDICTION for column in past.reference.columns])
+    number = np.array([column.kind == NUMBER for column in past.reference.columns])
     findings: list[Finding] = []
     if (~score).any():
         columns = past.select(np.flatnonzero(~score))
         nobody = np.zeros_like(past.model)
         shifts = [shape(columns, nobody), location(columns, nobody, days=7)]
-        tests = len(columns.reference.columns) + sum(c.kind == NUMBER for c in columns.reference.columns)
+        tests = int((~score).sum() + (~score & number).sum())
         findings += _found(columns, shifts, alpha=alpha_column / tests)
     if score.any():
         scores = past.select(np.flatnonzero(score))
         by = past.model
-        shifts = [shape(scores, by), location(scores, by, days=1), location(scores, by, days=7)]
+        inputs = explanations(past, np.flatnonzero(~score & number))
+        shifts = [shape(scores, by), *(location(scores, by, days=days, inputs=inputs) for days in (1, 7))]
         findings += _found(scores, shifts, alpha=alpha_score / 3)
     return findings
 
@@ -117,8 +124,8 @@ def shape(past: Past, group: npt.NDArray[np.int64]) -> Shift:
     return Shift("shape", 1, p_value, np.exp(now) - np.exp(mean), SHAPE_EFFECT)
 
 
-def location(past: Past, group: npt.NDArray[np.int64], *, days: int) -> Shift:
-    """How unusual each number's mean rank has been over the last days, given weekday, trend and group before.
+def location(past: Past, group: npt.NDArray[np.int64], *, days: int, inputs: Numbers | None = None) -> Shift:
+    """How unusual each number's mean rank has been over the last days, given weekday, trend, group and inputs.
 
     Ordinary least squares over the eight weeks before; the variance of the window's mean and of its forecast are
     inflated for an autocorrelation of the first order estimated from the residuals.
@@ -132,16 +139,18 @@ def location(past: Past, group: npt.NDArray[np.int64], *, days: int) -> Shift:
     if fit.size < LEAST_FIT or (group[window] != group[-1]).any() or (group[fit] == group[-1]).sum() < LEAST_DAYS:
         return nothing
     means = _mean_ranks(past, first)
+    known = ~np.isnan(means[fit - first]).any(axis=0)
+    y = np.where(known, means[fit - first], 0.0)
     design = _design(past, group, np.arange(first, past.days))
-    x, y = design[fit - first], means[fit - first]
-    inverse = np.linalg.pinv(x.T @ x)
-    known = ~np.isnan(y).any(axis=0)
-    y = np.where(known, y, 0.0)
-    coefficients = inverse @ (x.T @ y)
-    residual = y - x @ coefficients
+    if inputs is not None:
+        design = _most_telling(design, inputs[first:], y, days=fit - first)
+    x = design[fit - first]
     freedom = x.shape[0] - int(np.linalg.matrix_rank(x))
     if freedom < LEAST_USUAL:
         return nothing
+    inverse = np.linalg.pinv(x.T @ x)
+    coefficients = inverse @ (x.T @ y)
+    residual = y - x @ coefficients
     squares = (residual**2).sum(axis=0)
     alike = (residual[1:] * residual[:-1]).sum(axis=0) / np.maximum(squares, 1e-12) + 3 / fit.size
     rho = np.clip(alike, 0.0, 0.9)
@@ -155,6 +164,43 @@ def location(past: Past, group: npt.NDArray[np.int64], *, days: int) -> Shift:
     number = np.array([column.kind == NUMBER for column in past.reference.columns])
     told = number & known & ~np.isnan(seen)
     return Shift("location", days, np.where(told, p_value, np.nan), np.abs(np.where(told, shift, 0)), LOCATION_EFFECT)
+
+
+def _most_telling(design: Numbers, inputs: Numbers, y: Numbers, *, days: npt.NDArray[np.int64]) -> Numbers:
+    """The design with the first few of the inputs: as many as earn their place (Schwarz 1978, the criterion BIC)."""
+    best, least = design, np.inf
+    for count in (1, *range(3, inputs.shape[1] + 1, 2)):
+        wider = np.concatenate([design, inputs[:, :count]], axis=1)
+        freedom = days.size - wider.shape[1]
+        if freedom < LEAST_USUAL:
+            break
+        error = y - wider[days] @ np.linalg.lstsq(wider[days], y, rcond=None)[0]
+        squares = float((error**2).sum()) + 1e-12
+        criterion = days.size * np.log(squares) + wider.shape[1] * np.log(days.size)
+        if criterion < least:
+            best, least = wider, criterion
+    return best
+
+
+def explanations(past: Past, numbers: npt.NDArray[np.int64]) -> Numbers:
+    """What the inputs did on each day, as regressors of its score, the most telling first; row per day.
+
+    First the score that the effects of the inputs promise (see effects.py), then the first principal components of the
+    mean ranks of the numbers (Jolliffe 1982, "A note on the use of principal components in regression"), of unit
+    variance. A column that was all NULL on a day counts as usual on it.
+    """
+    promised = past.promised()[:, None]
+    if not numbers.size:
+        return promised
+    ranks = _mean_ranks(past.select(numbers), 0)
+    there = ~np.isnan(ranks)
+    filled = np.where(there, ranks, 0.0)
+    count = np.maximum(there.sum(axis=0), 1)
+    centred = np.where(there, filled - filled.sum(axis=0) / count, 0.0)
+    scaled = centred / np.maximum(np.sqrt((centred**2).sum(axis=0) / count), LOCATION_SPREAD)
+    left, size, _ = np.linalg.svd(scaled, full_matrices=False)
+    kept = size[:COMPONENTS] > 1e-9
+    return np.concatenate([promised, left[:, :COMPONENTS][:, kept] * np.sqrt(past.days)], axis=1)
 
 
 def _hellinger(past: Past, a: Numbers, b: Numbers) -> Numbers:

@@ -68,6 +68,17 @@ class Past:
             single=self.single[:, places],
         )
 
+    def promised(self) -> Numbers:
+        """The mean rank of the score on each day that the inputs' effects promise, up to a constant."""
+        effects = np.zeros(self.counts.shape[1])
+        of_null = np.zeros(self.nulls.shape[1])
+        for i, column in enumerate(self.reference.columns):
+            if column.effects:
+                effects[self.reference.offsets[i] : self.reference.offsets[i + 1]] = column.effects[:-1]
+                of_null[i] = column.effects[-1]
+        moved = np.einsum("ij,j->i", self.counts, effects) + np.einsum("ij,j->i", self.nulls, of_null)
+        return np.asarray(moved / np.maximum(self.rows, 1.0))
+
     def earlier(self, length: int) -> slice:
         """The last `length` days before today that are not within the gap."""
         end = self.days - 1 - GAP

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.core.records import FEATURE
+from setpoint.watch.binning import Placed, as_floats, as_texts, place_numbers, place_texts
+from setpoint.watch.effects import additive_effects
 from setpoint.watch.finding import FEATURE as FEATURE_LEVEL
 from setpoint.watch.finding import PREDICTION
 
@@ -32,6 +34,9 @@ KNOWN_LEVELS = 20_000
 SAMPLE = 50_000
 """Rows that quantiles are read from; counts use all."""
 
+LEARNT_FROM = 20_000
+"""Rows that the effects of inputs on the score are learnt from."""
+
 SCORE = "score"
 
 
@@ -42,7 +47,7 @@ class ColumnReference:
     A number has inner `edges`, and its bin i holds edges[i-1] <= x < edges[i]; a text has `levels`, and its last bin
     holds all others. `low` and `high` fence what is plausible: the 0.5 % and 99.5 % quantiles, moved out by four times
     their distance, and never inside the training range. `known` are all values of a text in training (empty: too
-    many).
+    many). `effects` say how far each bin, and NULL, moves the rank of the score (see effects.py).
     """
 
     name: str
@@ -55,6 +60,7 @@ class ColumnReference:
     high: float = 0.0
     counts: tuple[int, ...] = ()
     nulls: int = 0
+    effects: tuple[float, ...] = ()
 
     @property
     def column(self) -> str:
@@ -65,6 +71,19 @@ class ColumnReference:
     def bins(self) -> int:
         """How many bins the column has."""
         return len(self.edges if self.kind == NUMBER else self.levels) + 1
+
+    @cached_property
+    def _level_sets(self) -> tuple[pa.Array, pa.Array | None]:
+        levels = pa.array(self.levels, pa.string())
+        if self.known == self.levels:
+            return levels, levels
+        return levels, pa.array(self.known, pa.string()) if self.known else None
+
+    def place(self, values: pa.ChunkedArray | pa.Array) -> Placed:
+        """The bin of each value."""
+        if self.kind == NUMBER:
+            return place_numbers(as_floats(values), self.edges, low=self.low, high=self.high)
+        return place_texts(as_texts(values), *self._level_sets)
 
     def to_dict(self) -> dict[str, Any]:
         """The column as JSON-like data."""
@@ -98,16 +117,6 @@ class Reference:
     def offsets(self) -> npt.NDArray[np.int64]:
         """The place of each column's first bin in a flat row of counts; one more for the end."""
         return np.concatenate([[0], np.cumsum([c.bins for c in self.columns], dtype=np.int64)])
-
-    @cached_property
-    def level_sets(self) -> Mapping[str, tuple[pa.Array, pa.Array | None]]:
-        """For each text column the levels with a bin of their own, and the known ones if that is not the same."""
-        found: dict[str, tuple[pa.Array, pa.Array | None]] = {}
-        for c in self.columns:
-            if c.kind == TEXT:
-                same = c.known == c.levels
-                found[c.name] = (pa.array(c.levels, pa.string()), None if same else pa.array(c.known, pa.string()))
-        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The reference as JSON-like data."""
@@ -153,21 +162,28 @@ def make_reference(
         else:
             columns.append(_number(name, as_floats(values), FEATURE_LEVEL, before.get(name)))
     columns.append(_number(SCORE, points, PREDICTION, before.get(SCORE)))
+    columns = _with_effects(columns, features, points)
     return Reference(int(times.min()), int(times.max()), int(times.size), tuple(columns))
 
 
-def as_floats(values: pa.ChunkedArray | pa.Array) -> Numbers:
-    """A column of numbers or truth values as floats; NULL is NaN.
-
-    >>> as_floats(pa.array([1.5, None]))
-    array([1.5, nan])
-    """
-    if pa.types.is_boolean(values.type):
-        values = pc.cast(values, pa.uint8())
-    elif pa.types.is_null(values.type):
-        values = pc.cast(values, pa.float64())
-    found = values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(zero_copy_only=False)
-    return np.asarray(found, dtype=np.float64)
+def _with_effects(columns: list[ColumnReference], features: pa.Table, scores: Numbers) -> list[ColumnReference]:
+    """The columns with their effects on the rank of the score, learnt from a sample of the rows."""
+    scored = np.flatnonzero(~np.isnan(scores))
+    chosen = scored[:: 1 + scored.size // LEARNT_FROM]
+    if not chosen.size or len(columns) < 2:
+        return columns
+    *inputs, score = columns
+    sample = features.take(pa.array(chosen))
+    codes = [column.place(sample.column(column.name)).codes for column in inputs]
+    mass = np.array(score.counts, dtype=np.float64)
+    rank = (np.cumsum(mass) - mass / 2) / mass.sum()
+    target = rank[score.place(pa.array(scores[chosen])).codes]
+    found = additive_effects(codes, [column.bins + 1 for column in inputs], target)
+    learnt = [
+        replace(column, effects=tuple(np.round(effect, 6).tolist()))
+        for column, effect in zip(inputs, found, strict=True)
+    ]
+    return [*learnt, score]
 
 
 def _number(name: str, values: Numbers, level: str, before: ColumnReference | None) -> ColumnReference:

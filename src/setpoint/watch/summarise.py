@@ -11,10 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.watch.reference import NUMBER, ColumnReference, Reference, as_floats
+from setpoint.watch.reference import Reference
 
 Counts = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,23 +61,18 @@ def summarise(reference: Reference, log: pa.Table, *, at: int) -> DaySummary:
     >>> day.counts, day.nulls, day.strange, day.degraded
     (array([0, 2, 2, 1]), array([1, 0]), array([1, 0]), 1)
     """
-    rows, columns, offsets = log.num_rows, reference.columns, reference.offsets
-    codes = np.empty((len(columns), rows), dtype=np.int64)
+    columns, offsets = reference.columns, reference.offsets
+    counts = np.zeros(int(offsets[-1]), dtype=np.int64)
     nulls, strange = np.zeros(len(columns), dtype=np.int64), np.zeros(len(columns), dtype=np.int64)
     single = np.zeros(len(columns), dtype=np.bool_)
     for i, column in enumerate(columns):
-        if column.kind == NUMBER:
-            missing, strange[i], single[i] = _count_number(column, log.column(column.column), codes[i])
-        else:
-            missing, strange[i], single[i] = _count_text(reference, column, log.column(column.column), codes[i])
-        codes[i] += offsets[i]
-        if missing is not None:
-            nulls[i] = np.count_nonzero(missing)
-            codes[i][missing] = offsets[-1]
-    counts = np.bincount(codes.ravel(), minlength=int(offsets[-1]) + 1)[: offsets[-1]]
+        placed = column.place(log.column(column.column))
+        found = np.bincount(placed.codes, minlength=column.bins + 1)
+        counts[offsets[i] : offsets[i + 1]] = found[:-1]
+        nulls[i], strange[i], single[i] = found[-1], placed.strange, placed.single
     return DaySummary(
         at=at,
-        rows=rows,
+        rows=log.num_rows,
         degraded=_count(pc.not_equal(log.column("degraded"), "")) if "degraded" in log.column_names else 0,
         acted=_count(log.column("acted")) if "acted" in log.column_names else 0,
         model=_most(log),
@@ -88,35 +82,6 @@ def summarise(reference: Reference, log: pa.Table, *, at: int) -> DaySummary:
         strange=strange,
         single=single,
     )
-
-
-def _count_number(column: ColumnReference, values: pa.ChunkedArray, codes: Counts) -> tuple[Mask | None, int, bool]:
-    """Fills in the bins of a number; gives what is missing (None: nothing), what is strange, whether all are equal."""
-    numbers = as_floats(values)
-    gone = np.isnan(numbers)
-    missing = gone if gone.any() else None
-    codes[:] = np.searchsorted(column.edges, numbers, side="right")
-    strange = int(np.count_nonzero((numbers < column.low) | (numbers > column.high)))
-    present = numbers if missing is None else numbers[~missing]
-    return missing, strange, present.size > 0 and bool((present == present[0]).all())
-
-
-def _count_text(
-    reference: Reference, column: ColumnReference, values: pa.ChunkedArray, codes: Counts
-) -> tuple[Mask | None, int, bool]:
-    """The same for a text."""
-    texts = pc.cast(values, pa.string()).combine_chunks()
-    missing = texts.is_null().to_numpy(zero_copy_only=False) if texts.null_count else None
-    levels, known = reference.level_sets[column.name]
-    found = pc.index_in(texts, value_set=levels)
-    codes[:] = pc.fill_null(found, len(column.levels)).to_numpy()
-    strange = 0
-    if column.known:
-        seen = len(texts) - found.null_count if known is None else _count(pc.is_in(texts, value_set=known))
-        strange = len(texts) - texts.null_count - seen
-    present = codes if missing is None else codes[~missing]
-    alone = present.size > 0 and present[0] < len(column.levels) and bool((present == present[0]).all())
-    return missing, strange, alone
 
 
 def _count(mask: pa.ChunkedArray | pa.Array) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from setpoint.core.times import DAY
-from setpoint.watch.drift import LOCATION_EFFECT, SHAPE_EFFECT, check_drift, location, shape
+from setpoint.watch.drift import LOCATION_EFFECT, SHAPE_EFFECT, check_drift, explanations, location, shape
 from setpoint.watch.past import HISTORY, Past, stack
 from setpoint.watch.reference import Reference
 from setpoint.watch.summarise import DaySummary
@@ -110,10 +110,34 @@ def test_a_new_model_is_not_compared_with_the_scores_of_the_old_one(
     early = stack(reference, squeezed[:76], squeezed[76])
     assert np.isnan(shape(early, early.model).p_value[score])
     assert np.isnan(location(early, early.model, days=1).p_value[score])
-    assert shape(early, nobody(early)).p_value[score] < 0.001
+    assert shape(early, nobody(early)).p_value[score] < 0.01
     late = stack(reference, squeezed[:88], squeezed[88])
     assert shape(late, late.model).p_value[score] > 0.001
     assert location(late, late.model, days=1).p_value[score] > 0.001
+
+
+def test_a_score_that_follows_its_inputs_has_not_drifted(
+    world: World, reference: Reference, days: list[DaySummary]
+) -> None:
+    """Given the inputs the score is told far more exactly: a shift shows, and days of extreme inputs do not."""
+    score = np.array([len(reference.columns) - 1])
+    numbers = np.array([i for i, column in enumerate(reference.columns[:-1]) if column.kind == "number"])
+
+    def shifted(columns: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+        columns["score"] = np.clip(columns["score"] + 0.3 * columns["score"].std(), 0, 1)
+
+    def p_value(past: Past, inputs: np.ndarray | None) -> float:
+        scores = past.select(score)
+        return float(location(scores, past.model, days=1, inputs=inputs).p_value[0])
+
+    quiet = [stack(reference, days[k - HISTORY : k], days[k]) for k in range(80, 86)]
+    moved = [
+        stack(reference, days[k - HISTORY : k], world.summaries(reference, [k], shifted)[0]) for k in range(80, 86)
+    ]
+    explained = [p_value(past, explanations(past, numbers)) for past in moved]
+    alone = [p_value(past, None) for past in moved]
+    assert np.median(explained) < 0.05 * np.median(alone)
+    assert min(p_value(past, explanations(past, numbers)) for past in quiet) > 0.001
 
 
 def test_a_finding_says_what_was_compared(world: World, reference: Reference, days: list[DaySummary]) -> None:

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from setpoint.core.errors import DataError
+from setpoint.watch.past import stack
 from setpoint.watch.reference import Reference, make_reference
+from tests.unit.watch.world import World
 
 
 def of(values: list[float | None] | np.ndarray, *, edges_from: Reference | None = None) -> Reference:
@@ -109,3 +111,14 @@ def test_a_reference_needs_rows() -> None:
     """A model without training rows has no reference."""
     with pytest.raises(DataError, match="0 rows"):
         make_reference(pa.table({"x": pa.array([], pa.float64())}), [], [])
+
+
+def test_effects_foretell_a_days_mean_score_from_counts_alone() -> None:
+    """The promise of the counts follows the mean score of days that training did not see."""
+    world = World(seed=4, days=60)
+    reference = world.reference()
+    days = world.summaries(reference)
+    past = stack(reference, days[30:-1], days[-1])
+    means = [world.log(day)["score"].to_numpy().mean() for day in range(30, 60)]
+    assert np.corrcoef(past.promised(), means)[0, 1] > 0.9
+    assert reference.columns[-1].effects == ()
