@@ -157,7 +157,7 @@ class LightGBMLearner:
         booster = lightgbm.train(parameters, train, rounds, valid_sets=[newer], callbacks=[stop])
         best = max(booster.best_iteration, 1)
         settled = {**DEFAULTS, **recipe, "rounds": int(np.ceil(best * REFIT))}
-        return LightGBMModel(_text(booster, best)), settled
+        return LightGBMModel(_text(booster)), settled
 
     def load(self, folder: Path) -> LightGBMModel:
         """The model saved in a folder; raises ModelCorrupt, before parsing it, when its bytes have changed."""
@@ -187,9 +187,9 @@ def _check(recipe: Mapping[str, Any]) -> None:
             raise NameUnknown("parameter", name, DEFAULTS, where="The learner 'lightgbm'")
 
 
-def _text(booster: Booster, rounds: int | None = None) -> str:
-    """The model as text, without the one parameter that speaks of the machine."""
-    text = booster.model_to_string(num_iteration=rounds)
+def _text(booster: Booster) -> str:
+    """The model up to its best round as text, without the one parameter that speaks of the machine."""
+    text = booster.model_to_string()
     return re.sub(r"\[num_threads: \d+\]", "[num_threads: 1]", text)
 
 

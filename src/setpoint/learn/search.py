@@ -16,8 +16,11 @@ from setpoint.core.rng import seed_for
 from setpoint.declare.goal import Metric
 from setpoint.learn.encode import Encoder
 from setpoint.learn.sides import Examples, Matrices, Sides
-from setpoint.measure.metrics import METRICS
+from setpoint.measure.bootstrap import paired_difference
+from setpoint.measure.metrics import METRICS, MetricSpec
 
+ONE_ERROR, DRAWS = 0.6827, 100
+"""The level of an interval of one standard error to each side, and the draws where it is resampled."""
 OF_SCORES = ("auc", "average_precision", "log_loss", "brier")
 """Metrics that need no threshold and no calibration, by which trials can be compared; else log loss decides."""
 
@@ -91,23 +94,24 @@ def search(
     rounds: int,
     seed: int,
 ) -> Fitted:
-    """The best of the first `trials` recipes of all learners, best guesses first, by the metric on the validation rows.
+    """A model of the best of the first `trials` recipes of all learners, by the metric on the validation rows.
 
-    The budget is in trials and rounds, never in time, so the same rows and seed give the same answer everywhere. For
-    metrics that need a threshold, log loss decides instead.
+    Recipes come best guess first, and one replaces another only when it is better by more than a standard error,
+    clustered by day: the luck of a few days must not choose a recipe that is kept for a year (the rule of one standard
+    error of Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3). The budget is in trials and
+    rounds, never in time, so the same rows and seed give the same answer everywhere. For metrics that need a
+    threshold, log loss decides instead.
     """
     spec = METRICS[metric.name if metric.name in OF_SCORES and metric.option is None else "log_loss"]
     best: Fitted | None = None
-    best_rank = (-np.inf, -np.inf)
     tried = []
     for recipe in islice(_portfolio(learners, rounds), trials):
         found = fit(learners, matrices, sides, recipe=recipe, seed=seed)
         value = spec.function(sides.validation.y, found.validated)
         loss = METRICS["log_loss"].function(sides.validation.y, found.validated)
         tried.append(Trial(recipe, spec.name, value, loss))
-        rank = (value if spec.greater_is_better else -value, -loss)
-        if best is None or rank > best_rank:
-            best, best_rank = found, rank
+        if best is None or _better(spec, sides.validation, best.validated, found.validated, seed=seed):
+            best = found
     assert best is not None
     return replace(best, trials=tuple(tried))
 
@@ -137,6 +141,14 @@ def refit(learners: Mapping[str, Learner], encoder: Encoder, rows: Examples, *, 
         names=encoder.names,
     )
     return model
+
+
+def _better(spec: MetricSpec, rows: Examples, first: np.ndarray, second: np.ndarray, *, seed: int) -> bool:
+    """Whether the second scores are better than the first by more than a standard error."""
+    gained = paired_difference(
+        spec, rows.y, first, second, cluster=rows.days, draws=DRAWS, seed=seed_for(seed, "search"), level=ONE_ERROR
+    )
+    return gained.low > 0 if spec.greater_is_better else gained.high < 0
 
 
 def _portfolio(learners: Mapping[str, Learner], rounds: int) -> Iterator[Recipe]:

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pytest
 
 from setpoint.core.times import DAY, HOUR
+from setpoint.data.rows import AT
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.audit import (
+    check_outcomes,
     check_procedure,
     check_recomputed,
     check_single_features,
@@ -87,6 +89,38 @@ def test_times_before_their_decision_are_found() -> None:
     assert "settled before" in found[0].evidence
     assert "checkouts.ts" in found[1].evidence
     assert check_times(plan, examples, divide(plan, examples)) == ()
+
+
+def outcomes(examples: TrainingSet, *, shift: int, loss: float = 9.0) -> dict[str, pa.Table]:
+    """The rows of the label's source: one for every tenth decision, this long after it."""
+    which = np.arange(0, examples.at.size, 10)
+    return {
+        "frauds": pa.table(
+            {
+                "checkout_id": examples.keys.take(pa.array(which)),
+                "loss": np.full(which.size, loss),
+                AT: examples.at[which] + shift,
+            }
+        )
+    }
+
+
+def test_outcomes_from_before_their_decision_are_found() -> None:
+    """A fraud that was reported before the order was placed belongs to another time; all of them are a leak."""
+    examples, plan = make_examples(), make_world_plan()
+    found = check_outcomes(plan, examples.keys, examples.at, outcomes(examples, shift=-HOUR))
+    assert [(each.kind, each.level) for each in found] == [("time-disagrees", LEAK)]
+    assert "400 of 400" in found[0].evidence
+    assert check_outcomes(plan, examples.keys, examples.at, outcomes(examples, shift=HOUR)) == ()
+
+
+def test_other_events_of_a_key_may_come_before() -> None:
+    """Where absence means negative, only an event that makes the label true is an outcome."""
+    examples, plan = make_examples(), make_world_plan()
+    harmless = outcomes(examples, shift=-HOUR, loss=0.0)
+    assert check_outcomes(plan, examples.keys, examples.at, harmless) == ()
+    both = pa.concat_tables([outcomes(examples, shift=at)["frauds"] for at in (-HOUR, HOUR)])
+    assert check_outcomes(plan, examples.keys, examples.at, {"frauds": both}) == ()
 
 
 def test_a_few_odd_times_are_a_suspicion() -> None:
