@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,8 @@ def serve_http(
     shown = f"[{host}]" if ":" in host else host
     server = _Server(config, lambda: announce(f"http://{shown}:{listener.getsockname()[1]}"))
     # uvicorn raises the signal that ended it once more: here it has done its work, and the caller goes on.
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    ours = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, lambda *_: None) for number in ours}
     try:
         server.run(sockets=[listener])
     finally:

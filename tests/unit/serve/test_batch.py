@@ -63,6 +63,7 @@ scorers = st.sampled_from(
         None,
         Formula(),
         Formula(threshold=FixedThreshold(0.3)),
+        Formula(threshold=FixedThreshold(0.3), gives=0.3),
         Formula(fails_on=13.0),
         Formula(gives=float("nan")),
         Formula(gives=0.0),

@@ -17,7 +17,7 @@ from setpoint.serve.decide import Decision, decide
 from setpoint.serve.log import decode_record
 from setpoint.serve.runner import PROBATION, Runner
 from setpoint.serve.snapshot import Scorer, Serving
-from tests.unit.serve.shop import NOON, Formula, ReadFeatures, Stuck, request, shop
+from tests.unit.serve.shop import NOON, FixedThreshold, Formula, ReadFeatures, Stuck, request, shop
 
 BUDGET = sp.latency(p=99) <= "40ms"
 
@@ -103,6 +103,14 @@ def test_the_answer_says_what_was_decided_and_by_whom(desk: Desk) -> None:
         "propensity": 1.0,
         "degraded": "",
     }
+
+
+def test_a_score_at_the_threshold_acts(desk: Desk) -> None:
+    """The threshold is where acting begins to pay."""
+    threshold = FixedThreshold(0.3)
+    below = Formula(threshold=threshold, gives=0.2999999999999999)
+    assert desk.decide(Formula(threshold=threshold, gives=0.3)).acted
+    assert not desk.decide(below).acted
 
 
 def test_the_time_of_a_decision_is_the_servers(desk: Desk) -> None:
@@ -215,10 +223,11 @@ def test_no_decision_is_given_that_is_not_logged(tmp_path: Path) -> None:
     """When the log refuses, the caller gets the error instead of a decision."""
     desk = Desk(tmp_path / "small", quota=1500)
     scorer = Formula()
-    given = []
+    given: list[Decision] = []
     with pytest.raises(LogUnavailable, match="quota"):
-        given.extend(iter(lambda: desk.decide(scorer), None))
+        given.extend(desk.decide(scorer) for _ in range(10))
     assert 1 <= len(desk.records()) <= 3
+    desk.runner.close()
     desk.log.close()
 
 
