@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -104,7 +104,8 @@ class OnlineSample:
     share: float
     sampled: int = 0
     values: int = 0
-    mismatches: list[Mismatch] = field(default_factory=list)
+    mismatches: int = 0
+    first: list[str] = field(default_factory=list)
     position: dict[str, int] = field(default_factory=dict)
 
     def check(self, decided: pa.Table, loop: Loop) -> None:
@@ -122,14 +123,14 @@ class OnlineSample:
             self.feed(at)
             seen = self.online.read(fields[row], at)
             batch = features.slice(row, 1)
-            self.mismatches.extend(compare(batch, [seen]))
+            self._note(compare(batch, [seen]))
             self.values += len(seen)
             scorer = loop.scorer(loop.state.release.champion)
             if scorer is not None and not sample["degraded"][row].as_py():
                 online, offline = scorer.score_row(seen), sample["score"][row].as_py()
                 self.values += 1
                 if online != offline:
-                    self.mismatches.append(Mismatch(0, "score", offline, online))
+                    self._note([Mismatch(0, "score", offline, online)])
         self.sampled += len(chosen)
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,9 +138,19 @@ class OnlineSample:
         return {
             "sampled": self.sampled,
             "compared_values": self.values,
-            "mismatches": len(self.mismatches),
-            "first": [str(mismatch) for mismatch in self.mismatches[:5]],
+            "mismatches": self.mismatches,
+            "first": self.first,
         }
+
+    def go_on(self, told: Mapping[str, Any]) -> None:
+        """Take up the counts that `to_dict` told before a restart."""
+        if told:
+            self.sampled, self.values = told["sampled"], told["compared_values"]
+            self.mismatches, self.first = told["mismatches"], list(told["first"])
+
+    def _note(self, mismatches: Sequence[Mismatch]) -> None:
+        self.mismatches += len(mismatches)
+        self.first = [*self.first, *[str(mismatch) for mismatch in mismatches]][:5]
 
     def feed(self, until: int) -> None:
         """Bring the online state to a time."""
@@ -200,6 +211,7 @@ def replay(
     earlier = read_until(work.tables, DECISIONS, loop.state.tick)
     if earlier is not None:
         log.append(earlier)
+    sample.go_on(loop.state.kept)
     with loop.meter("prepare features"):
         reader = FeatureReader(plan, rows)
     ends = -(-int(requests.at[-1]) // plan.tick)
@@ -214,7 +226,7 @@ def replay(
             with loop.meter("online sample"):
                 sample.check(day, loop)
             log.append(day)
-            report = tick(loop, now, day)
+            report = tick(loop, now, day, kept=sample.to_dict())
         progress(report, done=number - first, of=last - first)
     return Replay(loop, requests, first * plan.tick, last * plan.tick, sample, log)
 
@@ -304,7 +316,7 @@ def results_of(found: Replay) -> dict[str, Any]:
         "retrainings": sum(month["retrainings"] for month in by_month),
         "promotions": sum(month["promotions"] for month in by_month),
         "rollbacks": sum(month["rollbacks"] for month in by_month),
-        "online_offline_mismatches": len(found.sample.mismatches),
+        "online_offline_mismatches": found.sample.mismatches,
         "cpu_seconds": round(sum(spent.values()), 1),
         "peak_rss_mb": round(peak_rss_mb()),
         "digest": results["digest"],

@@ -18,6 +18,7 @@ from setpoint.core.errors import NothingYet
 from setpoint.core.ports import Clock, Learner, Metadata, Tables
 from setpoint.core.records import FEATURE, FIELD, RULE
 from setpoint.core.rng import seed_for
+from setpoint.core.times import DAY
 from setpoint.data.decisions import (
     DECISIONS,
     OUTCOMES,
@@ -89,7 +90,8 @@ class LoopState:
     """What the loop carries from tick to tick, committed with each: JSON-like, so that a restart goes on from it.
 
     `chain` is the digest of everything decided so far; `frozen` the first model, kept for comparison; `reference` the
-    model whose training rows the monitors compare with; `shipped` the position of the log that ticks have seen.
+    model whose training rows the monitors compare with; `shipped` the position of the log that ticks have seen; `kept`
+    what the caller of `tick` wants to find again.
     """
 
     started: int
@@ -101,6 +103,7 @@ class LoopState:
     reference: str | None = None
     incidents: tuple[Incident, ...] = ()
     shipped: int = -1
+    kept: Mapping[str, Any] = field(default_factory=dict)
     cpu: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,6 +118,7 @@ class LoopState:
             "reference": self.reference,
             "incidents": [incident.to_dict() for incident in self.incidents],
             "shipped": self.shipped,
+            "kept": dict(self.kept),
             "cpu": dict(self.cpu),
         }
 
@@ -131,6 +135,7 @@ class LoopState:
             reference=data["reference"],
             incidents=tuple(Incident.from_dict(each) for each in data["incidents"]),
             shipped=data["shipped"],
+            kept=data["kept"],
             cpu=data["cpu"],
         )
 
@@ -243,11 +248,14 @@ def open_loop(
     return loop
 
 
-def tick(loop: Loop, now: int, decided: pa.Table, *, shipped: int = -1) -> TickReport:
+def tick(
+    loop: Loop, now: int, decided: pa.Table, *, shipped: int = -1, kept: Mapping[str, Any] | None = None
+) -> TickReport:
     """Advance the loop: score, settle labels, watch, decide on releases, retrain when due, commit.
 
-    `decided` are the rows of the decision log since the last tick, `shipped` the position of the last of them in it.
-    Everything is committed at once, so a crash at any point and a restart give the same state.
+    `decided` are the rows of the decision log since the last tick, `shipped` the position of the last of them in it;
+    `kept` is what the caller wants to find again after a restart. Everything is committed at once, so a crash at any
+    point and a restart give the same state.
     """
     with loop.meter("scores"):
         scored = score_others(loop, decided)
@@ -272,6 +280,7 @@ def tick(loop: Loop, now: int, decided: pa.Table, *, shipped: int = -1) -> TickR
         release=release,
         incidents=tuple(incidents),
         shipped=max(shipped, loop.state.shipped),
+        kept=kept or {},
     )
     if due is not None:
         with loop.meter("train"):
@@ -348,6 +357,8 @@ def settle_labels(loop: Loop, scored: pa.Table | None, now: int) -> pa.Table | N
 def count_quality(loop: Loop) -> None:
     """Count the newest mature decisions of models into the days that the alarm on quality looks at."""
     newest = concat(loop.matured[-RECENT:])
+    if len(loop.matured) > RECENT:  # the oldest of these days may have begun in a part before
+        newest = newest.filter(pc.greater_equal(newest["at"], (newest["at"][0].as_py() // DAY + 1) * DAY))
     newest = newest.filter(pc.and_(pc.equal(newest["state"], KNOWN), pc.not_equal(newest["model"], RULE)))
     if newest.num_rows:
         columns = [newest[name].to_numpy() for name in ("value", "score", "at")]

@@ -178,7 +178,7 @@ def judge(
     ]
     return GateReport(
         guardrails=tuple(verdicts),
-        baselines=tuple(_against_baseline(goal, bench, ours, each) for each in baselines),
+        baselines=tuple(_against_baseline(goal, bench, ours, each, margin=margin) for each in baselines),
         champion=None
         if champion is None
         else _against_champion(goal, bench, ours, champion, margin=margin, saw=champion_saw),
@@ -237,12 +237,20 @@ def _measured(rail: Guardrail, measured: Mapping[str, float], *, judge_measured:
     return Verdict(str(rail), verdict, rail.threshold, value, value, None, f"measured {shown}")
 
 
-def _against_baseline(goal: Goal, bench: Bench, ours: Scored, theirs: Scored) -> Comparison:
+def _against_baseline(goal: Goal, bench: Bench, ours: Scored, theirs: Scored, *, margin: float) -> Comparison:
+    """A model must be shown better than the baseline, or be better and shown no worse than the declared margin.
+
+    The second needs fewer days of labels: over a week, no model is shown to be better than the best single feature.
+    """
+    greater = goal.metric.greater_is_better
     difference = bench.difference(goal.metric, theirs, ours)
-    compared = against_margin(difference, greater_is_better=goal.metric.greater_is_better)
-    holds = compared == "superior"
+    compared = against_margin(difference, greater_is_better=greater)
+    ahead = (difference.estimate > 0) == greater and difference.estimate != 0
+    near = against_margin(difference, margin=margin, greater_is_better=greater) in ("superior", "non-inferior")
+    holds = compared == "superior" or (ahead and near)
     words = f"{goal.metric}: {_change(difference)} against the baseline {theirs.name!r}"
-    reason = f"{words}; {'shown better' if holds else 'not shown better'}"
+    shown = "shown better" if compared == "superior" else f"better, and shown no worse than the margin {margin:g}"
+    reason = f"{words}; {shown if holds else 'not shown better'}"
     return _comparison(goal, bench, ours, theirs, difference, compared, blocks=not holds, reason=reason)
 
 
