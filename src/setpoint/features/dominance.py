@@ -22,7 +22,7 @@ _RANK = (1 << _SHIFT) - 1
 
 @dataclass(frozen=True)
 class Pieces:
-    """Suffixes of blocks of one size: of which questions, and the rows from `first` to `end` in that level's order."""
+    """Suffixes of blocks: of which question each is, and its rows from `first` to `end` among those of all levels."""
 
     questions: Array
     first: Array
@@ -46,7 +46,7 @@ class Dominance:
         row = np.empty(ranks.size, dtype=np.int32)
         row[ranks] = np.arange(ranks.size, dtype=np.int32)
         self._orders: list[Array] = []
-        self._lefts: list[Array] = []
+        lefts: list[Array] = [row[:0]]
         order = np.arange(ranks.size, dtype=np.int32)
         for level in range(int(within.max(initial=-1) + 1).bit_length()):
             self._orders.append(order)
@@ -54,13 +54,14 @@ class Dominance:
             keys = ((blocks << _SHIFT) | ranks)[order]
             keys.sort(kind="stable")  # runs of sorted halves, which only have to be merged
             order = row[keys & _RANK]
-            self._lefts.append(cumulated((within[order] >> level & 1 ^ 1).astype(np.int32)))
+            lefts.append(cumulated((within[order] >> level & 1 ^ 1).astype(np.int32)))
+        self._lefts = np.concatenate(lefts)
 
-    def prefixes(self, weights: Array) -> list[Array]:
-        """Cumulative sums of a weight for each row, for `sums`."""
-        return [cumulated(weights[order]) for order in self._orders]
+    def prefixes(self, weights: Array) -> Array:
+        """Cumulative sums of a weight for each row, level after level, for `sums`."""
+        return np.concatenate([weights[:0], *[cumulated(weights[order]) for order in self._orders]])
 
-    def suffixes(self, merits: Array, starts: Array) -> list[Array]:
+    def suffixes(self, merits: Array, starts: Array) -> Array:
         """The greatest merit (0 or more) from each row to the end of its block, for `greatest`."""
         height = int(merits.max(initial=0)) + 1
         within = np.arange(starts.size) - starts
@@ -68,41 +69,38 @@ class Dominance:
         for level, order in enumerate(self._orders):
             blocks = starts.size - (starts + (within >> level << level))
             best = np.maximum.accumulate((blocks * height + merits[order])[::-1])[::-1] % height
-            found.append(best.astype(np.int32))
-        return found
+            found.append(np.append(best, 0).astype(np.int32))
+        return np.concatenate([np.zeros(0, dtype=np.int32), *found])
 
-    def pieces(self, starts: Array, ends: Array, lowest: Array) -> list[Pieces]:
-        """The rows that questions ask for, by level: those before `ends` with a rank of `lowest` or more."""
-        found: list[Pieces] = []
-        block, counts = starts, ends - starts
-        place = lowest - starts
-        for level in range(len(self._lefts) - 1, -1, -1):
-            left = self._lefts[level]
-            among = left[block + place] - left[block]
-            whole = (counts >> level & 1).astype(np.bool_)
-            questions = np.flatnonzero(whole)
-            begin = block[questions]
-            found.append(Pieces(questions, begin + among[questions], begin + (1 << level)))
-            place = np.where(whole, place - among, among)
-            block = block + (whole.astype(np.int64) << level)
-        return found[::-1]
+    def pieces(self, starts: Array, ends: Array, lowest: Array) -> Pieces:
+        """The rows that questions ask for: those before `ends` with a rank of `lowest` or more."""
+        counts, place = ends - starts, lowest - starts
+        levels = np.arange(len(self._orders))[:, None]
+        whole = (counts >> levels & 1).astype(np.bool_)
+        blocks = starts + (counts >> (levels + 1) << (levels + 1)) + levels * (self._lefts.size // max(levels.size, 1))
+        before = self._lefts[blocks]
+        among = np.empty_like(blocks)
+        for level in range(levels.size - 1, -1, -1):
+            now = self._lefts[blocks[level] + place] - before[level]
+            among[level] = now
+            place = np.where(whole[level], place - now, now)
+        sizes, questions = np.nonzero(whole)
+        begin = blocks[whole]
+        return Pieces(questions, begin + among[whole], begin + (1 << sizes))
 
     @staticmethod
-    def sums(prefixes: list[Array], pieces: list[Pieces], *, size: int) -> Array:
+    def sums(prefixes: Array, pieces: Pieces, *, size: int) -> Array:
         """For each of `size` questions, the sum of the weights of the rows it asks for."""
-        found = np.zeros(size, dtype=prefixes[0].dtype if prefixes else np.int64)
-        for prefix, piece in zip(prefixes, pieces, strict=True):
-            found[piece.questions] += prefix[piece.end] - prefix[piece.first]
+        found = np.zeros(size, dtype=prefixes.dtype)
+        np.add.at(found, pieces.questions, prefixes[pieces.end] - prefixes[pieces.first])
         return found
 
     @staticmethod
-    def greatest(suffixes: list[Array], pieces: list[Pieces], *, size: int) -> Array:
+    def greatest(suffixes: Array, pieces: Pieces, *, size: int) -> Array:
         """For each of `size` questions, the greatest merit of the rows it asks for; 0 when there is none."""
-        found = np.zeros(size, dtype=np.int64)
-        for suffix, piece in zip(suffixes, pieces, strict=True):
-            some = np.flatnonzero(piece.first < piece.end)
-            questions = piece.questions[some]
-            found[questions] = np.maximum(found[questions], suffix[piece.first[some]])
+        found = np.zeros(size, dtype=np.int32)
+        some = pieces.first < pieces.end
+        np.maximum.at(found, pieces.questions[some], suffixes[pieces.first[some]])
         return found
 
 

@@ -52,13 +52,12 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Asked:
-    """Decisions put to a history: the first of their key's rows, and the end of those visible, in each of its orders.
+    """Decisions put to a history: the end of their key's visible rows, of the late ones also the start.
 
-    `start` and `visible` are the same two bounds as `History` packs them with the key.
+    `visible` is that end as `History` packs it with the key.
     """
 
     keys: Array
-    start: Array
     visible: Array
     end: Array
     late_start: Array
@@ -78,9 +77,9 @@ class Span:
     first: Array
     late_first: Array
     late_settled: bool
-    _pieces: list[list[Pieces]] = field(default_factory=list)
+    _pieces: list[Pieces] = field(default_factory=list)
 
-    def pieces(self, tree: Dominance) -> list[Pieces]:
+    def pieces(self, tree: Dominance) -> Pieces:
         """The late rows of each window, worked out once for all folds over it."""
         if not self._pieces:
             self._pieces.append(tree.pieces(self.asked.late_start, self.asked.late_end, self.late_first))
@@ -107,6 +106,8 @@ class History:
         self._late_happened = self._happened[self._late]
         self._late_known = np.argsort(self._visible[self._late], kind="stable")
         self._late_visible = self._visible[self._late][self._late_known]
+        self._each = np.arange(-1, int(keys.max(initial=0)) + 1) * self._depth
+        self._late_begin = np.searchsorted(self._late_visible, self._each)
 
     @cached_property
     def _tree(self) -> Dominance:
@@ -114,7 +115,7 @@ class History:
 
     @cached_property
     def _late_starts(self) -> Array:
-        return np.searchsorted(self._late_visible, self._late_visible // self._depth * self._depth)
+        return np.asarray(self._late_begin[self._late_visible // self._depth + 1])
 
     def packed(self, keys: Array, seen: Array) -> Array:
         """Decisions by their key and `Timeline.seen`, as one number that is in order of both."""
@@ -122,13 +123,13 @@ class History:
 
     def ask(self, keys: Array, seen: Array) -> Asked:
         """Decisions by their key and `Timeline.seen`; quick when they stand in order of both."""
-        start, visible = keys * self._depth, self.packed(keys, seen)
+        visible = self.packed(keys, seen)
         end = np.searchsorted(self._chain_visible, visible)
         if not self._late.size:
             none = np.zeros(1, dtype=np.int64)
-            return Asked(keys, start, visible, end, none, none)
-        late_start = np.searchsorted(self._late_visible, start)
-        return Asked(keys, start, visible, end, late_start, np.searchsorted(self._late_visible, visible))
+            return Asked(keys, visible, end, none, none)
+        late_end = np.searchsorted(self._late_visible, visible)
+        return Asked(keys, visible, end, self._late_begin[keys + 1], late_end)
 
     def span(self, asked: Asked, since: Array, *, last: int) -> Span:
         """What those decisions see in a window of this length, begun at `Timeline.since`."""
@@ -142,7 +143,7 @@ class History:
         ordered = weights[self.order]
         chain, late = cumulated(ordered[self._chain]), ordered[self._late]
         happened, known = cumulated(late), cumulated(late[self._late_known])
-        blocks: list[list[Array]] = []
+        blocks: list[Array] = []
 
         def fold(span: Span) -> Array:
             found: Array = chain[span.asked.end] - chain[span.first]
@@ -161,11 +162,11 @@ class History:
         ordered = merits[self.order].astype(np.int32)
         table = _ranges(ordered[self._chain], self._most)
         late = ordered[self._late][self._late_known]
-        blocks = self._tree.suffixes(late, self._late_starts) if late.any() else []
+        blocks = self._tree.suffixes(late, self._late_starts) if late.any() else None
 
         def fold(span: Span) -> Array:
             found = _greatest(table, span.first, span.asked.end)
-            if blocks:
+            if blocks is not None:
                 found = np.maximum(found, self._tree.greatest(blocks, span.pieces(self._tree), size=found.size))
             return found
 
@@ -217,11 +218,12 @@ class History:
         ranks = np.empty_like(order)
         ranks[order] = np.arange(order.size)
         happened = happened[order]
-        tree = Dominance(np.searchsorted(visible, visible // self._depth * self._depth), ranks)
+        begin = np.searchsorted(visible, self._each)
+        tree = Dominance(begin[visible // self._depth + 1], ranks)
         blocks = tree.prefixes(weights)
 
         def fold(span: Span) -> Array:
-            start, end = np.searchsorted(visible, span.asked.start), np.searchsorted(visible, span.asked.visible)
+            start, end = begin[span.asked.keys + 1], np.searchsorted(visible, span.asked.visible)
             pieces = tree.pieces(start, end, np.searchsorted(happened, span.happened))
             return tree.sums(blocks, pieces, size=start.size)
 

@@ -28,7 +28,7 @@ from setpoint.features.history import Asked, History, Span, Timeline
 from setpoint.features.keys import Encoded, KeyIndex, encode
 from setpoint.features.needs import Fold, Look, columns_of, folds, looks
 
-CHUNK = 1 << 16
+CHUNK = 1 << 15
 """Decisions answered together: enough to be quick, few enough to bound the memory."""
 
 By = tuple[tuple[str, str], ...]
