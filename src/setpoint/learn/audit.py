@@ -11,8 +11,8 @@ time-disagrees     outcomes or settled labels from before their decision, or a d
 too-good           the model is right nearly always
 
 What it cannot find: a file whose columns know the future and whose times say otherwise, unless it gives itself away by
-its skill; statistics that were computed over all time outside Setpoint; copies of rows that were changed. Every test
-is exact or has a chance below one in ten thousand of a false finding on a sound training.
+its skill; statistics that were computed over all time outside Setpoint; copies of rows that were changed. The checks of
+skill are thresholds, those of copies and shuffled labels err on a sound training once in a million, the rest is exact.
 """
 
 from __future__ import annotations
