@@ -70,6 +70,12 @@ def test_an_empty_window_counts_nothing(
     assert read(fold(), rows, [10], user=user) == [empty]
 
 
+def test_one_key_for_all_needs_no_rows() -> None:
+    """`by=[]` over a source without rows is an empty window too."""
+    folds = [sp.count(buys, by=[], last=5), sp.distinct(buys.shop, by=[], last=5), sp.last(buys.price, by=[])]
+    assert [read(fold, [], [10]) for fold in folds] == [[0.0], [0.0], [None]]
+
+
 def test_null_values_are_skipped() -> None:
     """A row whose value is NULL counts as a row and as nothing else; `last` gives the newest value there is."""
     rows = [buy(1, 5.0), buy(2, None), buy(3, 7.0), buy(4, None)]
