@@ -10,10 +10,10 @@ import pytest
 
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import NULL_TIME
+from setpoint.data.labels import KNOWN, UNKNOWN, VOID, Labels
 from setpoint.features.parity import compare
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet, build_training_set
-from setpoint.labels.join import KNOWN, UNKNOWN, VOID, Labels
 from tests.properties.worlds import World, big_world
 
 
