@@ -33,6 +33,7 @@ from setpoint.data.decisions import (
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
 from setpoint.declare.expr import Column, Expr, Field
 from setpoint.declare.plan import Plan
+from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.join import KNOWN
 from setpoint.labels.settle import OUTCOME, settle
@@ -273,6 +274,7 @@ def tick(
         last_training=release.last_training,
         incidents_opened=opened,
         matured_rows=sum(part.num_rows for part in loop.matured),
+        deciding=release.champion is not None,
     )
     state = replace(
         loop.state,
@@ -475,6 +477,11 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
     examples = loop.examples(now)
     recipe = None if state.recipe is None else Recipe.from_dict(state.recipe)
 
+    def recompute(places: np.ndarray, as_of: int) -> pa.Table:
+        """What these decisions could see by a time: the audit at the first training compares it with what they saw."""
+        reader = FeatureReader(plan, loop.snapshot(as_of).rows)
+        return reader.read(examples.fields.take(pa.array(places)), examples.at[places])
+
     def compute() -> dict[str, Any]:
         before = cpu_seconds()
         candidate = train(
@@ -484,6 +491,8 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
             seed=work.seed,
             recipe=recipe,
             champion=loop.scorer(champion),
+            rows=loop.rows,
+            recompute=recompute if recipe is None else None,
             measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
         )

@@ -10,9 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from setpoint.core.errors import LogUnavailable, SetpointError
+from setpoint.core.errors import SetpointError
 from setpoint.core.ports import Clock, Events, Segments
-from setpoint.core.records import RULE
 from setpoint.data.decisions import DECISIONS
 from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.plan import Plan
@@ -20,11 +19,9 @@ from setpoint.features.online import OnlineFeatures
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of
 from setpoint.loop import Loop, TickReport, Workspace, tick
-from setpoint.serve.decide import Decision, decide
+from setpoint.serve.desk import Desk
 from setpoint.serve.log import take_records
-from setpoint.serve.outcomes import Outcome, Outcomes
-from setpoint.serve.request import request_schema
-from setpoint.serve.runner import Runner
+from setpoint.serve.outcomes import Outcomes
 from setpoint.serve.snapshot import Serving
 
 _logger = logging.getLogger("setpoint.session")
@@ -57,16 +54,15 @@ class LogBook:
         return examples_of(self._plan, log, snapshot, told=self.told())
 
 
-class Session:
-    """Requests answered, events taken in and ticks taken, until it is closed.
+class Session(Desk):
+    """A desk whose features, model and loop go on with time: events taken in and ticks taken on every refresh.
 
-    `decide` and `outcome` may be called while another thread calls `refresh`, which brings the features up to date
-    and takes the ticks that are due; the model that decides is swapped between two requests.
+    `decide` and `outcome` may be called while another thread calls `refresh`; the model that decides is swapped
+    between two requests.
     """
 
     def __init__(
         self,
-        plan: Plan,
         loop: Loop,
         *,
         clock: Clock,
@@ -74,66 +70,25 @@ class Session:
         online: OnlineFeatures,
         log: Segments,
         outcomes: Outcomes,
+        book: LogBook,
         status: Callable[[], Mapping[str, Any]],
-        on_decided: Callable[[pa.Table], None],
     ) -> None:
-        self._plan, self._loop, self._clock = plan, loop, clock
-        self._events, self._online, self._log, self._outcomes = events, online, log, outcomes
-        self._status, self._on_decided = status, on_decided
-        self._runner = Runner()
+        super().__init__(
+            _serving(loop), features=online, clock=clock, log=log, outcomes=outcomes, status=self._told(status)
+        )
+        self._loop, self._now, self._records, self._book = loop, clock.now, log, book
+        self._events, self._online = events, online
         self._refreshing = threading.Lock()
-        self._broken = self._stuck = ""
-        self._serving = self._publish()
-
-    def decide(self, request: Mapping[str, Any]) -> Decision:
-        """The decision on a request, in the log before it is given.
-
-        Raises RequestInvalid for a request that cannot be decided and LogUnavailable when the log cannot be written.
-        """
-        try:
-            decision = decide(
-                request,
-                serving=self._serving,
-                features=self._online,
-                clock=self._clock,
-                log=self._log,
-                runner=self._runner,
-            )
-        except LogUnavailable as error:
-            self._broken = str(error)
-            raise
-        self._broken = ""
-        return decision
-
-    def outcome(self, told: Mapping[str, Any]) -> tuple[Outcome, bool]:
-        """The outcome as recorded, and whether it is new."""
-        return self._outcomes.tell(told, clock=self._clock)
-
-    def schema(self) -> Mapping[str, Any]:
-        """What a request may hold, as JSON Schema."""
-        return request_schema(self._plan)
-
-    def status(self) -> Mapping[str, Any]:
-        """The state of the loop, as JSON-like data; `stuck` says why its last refresh failed."""
-        return {**self._status(), "stuck": self._stuck}
-
-    def ready(self) -> str:
-        """Why no decision can be taken now; empty when one can."""
-        return self._broken
-
-    @property
-    def model(self) -> str:
-        """The digest of the model that decides, or "rule"."""
-        return self._serving.model or RULE
+        self._stuck = ""
 
     def refresh(self) -> TickReport | None:
         """Take in what became known by now, and the tick that is due; gives what the tick did."""
         with self._refreshing:
-            now = self._clock.now()
+            now, plan = self._now(), self._loop.plan
             self._feed(now)
-            if now // self._plan.tick <= self._loop.state.tick:
+            if now // plan.tick <= self._loop.state.tick:
                 return None
-            return self._tick(now // self._plan.tick * self._plan.tick)
+            return self._tick(now // plan.tick * plan.tick)
 
     @contextmanager
     def refreshing(self, every: float) -> Iterator[None]:
@@ -158,26 +113,25 @@ class Session:
             stop.set()
             thread.join()
 
-    def close(self) -> None:
-        """Stop scoring and let go of the log."""
-        self._runner.close()
-        self._log.close()
+    def _told(self, status: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
+        """The status, with why the last refresh failed."""
+        return lambda: {**status(), "stuck": self._stuck}
 
     def _feed(self, until: int) -> None:
-        applied = self._online.positions()
-        for source, position in applied.items():
+        for source, position in self._online.positions().items():
             rows = self._events.read(source, after=position, until=until)
             if rows.num_rows:
                 self._online.feed(source, rows)
 
     def _tick(self, now: int) -> TickReport:
         """The newest tick: it covers all the time since the one before, however long that was."""
-        taken = take_records(self._log, self._plan, after=self._loop.state.shipped, until=now)
-        self._on_decided(taken.rows)
+        taken = take_records(self._records, self._loop.plan, after=self._loop.state.shipped, until=now)
+        self._book.add(taken.rows)
         report = tick(self._loop, now, taken.rows, shipped=taken.position)
-        self._serving = self._publish()
+        self.publish(_serving(self._loop))
         return report
 
-    def _publish(self) -> Serving:
-        release = self._loop.state.release
-        return Serving(plan=self._plan, scorer=self._loop.scorer(release.champion), epoch=self._loop.state.tick)
+
+def _serving(loop: Loop) -> Serving:
+    champion = loop.state.release.champion
+    return Serving(plan=loop.plan, scorer=loop.scorer(champion), epoch=loop.state.tick)

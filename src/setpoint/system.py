@@ -41,6 +41,7 @@ from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
 from setpoint.labels.join import STATES, resolve
+from setpoint.learn.audit import check_outcomes
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
 from setpoint.registry import audit, models, runs
 from setpoint.registry.card import make_card, to_markdown
@@ -157,7 +158,8 @@ class Live:
         plan = self.plan
         requests = requests_of(plan, self.rows, start=None, end=None)
         states = self._label_states(requests)
-        findings = []
+        keys = requests.table[plan.system.decide.key].combine_chunks()
+        findings = [finding.to_dict() for finding in check_outcomes(plan, keys, requests.at, self.rows)]
         if states["known"] == 0:
             findings.append(
                 {
@@ -325,21 +327,21 @@ class Live:
             book = LogBook(plan, work, self.rows, outcomes)
             loop = open_loop(plan, replace(work, told=book.told), self.rows, book.examples, started=self.clock.now())
             session = Session(
-                plan,
                 loop,
                 clock=self.clock,
                 events=RowsFeed(self.rows),
                 online=OnlineFeatures(plan, state),
                 log=log,
                 outcomes=outcomes,
+                book=book,
                 status=lambda: loop_status(plan, work.metadata, work.tables, where=str(folders.home)),
-                on_decided=book.add,
             )
             try:
                 session.refresh()
                 yield session
             finally:
                 session.close()
+                log.close()
                 told.close()
 
     def example_request(self, now: int) -> dict[str, Any]:

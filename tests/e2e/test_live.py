@@ -44,7 +44,7 @@ def test_a_trained_model_decides_and_its_decision_can_be_explained(trained: Path
     with live.session() as session:
         decision = session.decide(REQUEST)
         assert decision.degraded == ""
-        assert decision.model == session.model
+        assert decision.model == session.serving.model
         assert 0 < decision.score < 1
     shown = live.status()
     assert shown["sections"]["model"]["deciding"] == decision.model[:12]

@@ -19,6 +19,7 @@ from setpoint.console.report import write_report
 from setpoint.core import times
 from setpoint.core.clock import SystemClock
 from setpoint.core.errors import DeclarationError, NameUnknown
+from setpoint.core.records import RULE
 from setpoint.examples import EXAMPLES, example_folder
 from setpoint.loop import TickReport
 from setpoint.system import Live, open_system
@@ -222,6 +223,10 @@ def why(words: Namespace) -> int:
     return 0
 
 
+def _decider(model: str) -> str:
+    return "the fallback rule" if model == RULE else f"model {model[:12]}"
+
+
 def serve(words: Namespace) -> int:
     """Decisions over HTTP until interrupted."""
     clock = SystemClock(starting_at=None if words.clock is None else times.time(words.clock))
@@ -230,7 +235,7 @@ def serve(words: Namespace) -> int:
     with live.session() as session:
 
         def announce(url: str) -> None:
-            out.print(f"[bold]{name}[/] decides at {url}/v1/{name}/decide by model {session.model[:12]}")
+            out.print(f"[bold]{name}[/] decides at {url}/v1/{name}/decide by {_decider(session.serving.model)}")
             out.print(
                 f"try: curl {url}/v1/{name}/decide -d {shlex.quote(json.dumps(live.example_request(clock.now())))}"
             )

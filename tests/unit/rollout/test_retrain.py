@@ -17,7 +17,15 @@ def incident(level: str) -> Incident:
     return merge([], [finding], DAY)[1][0]
 
 
-def due(plan: Plan, day: int, *, last: int | None = None, rows: int = 5000, opened: tuple[Incident, ...] = ()) -> str:
+def due(
+    plan: Plan,
+    day: int,
+    *,
+    last: int | None = None,
+    rows: int = 5000,
+    opened: tuple[Incident, ...] = (),
+    deciding: bool = True,
+) -> str:
     """The kind of training due on a day of a system that started on day 0; "" for none."""
     found = training_due(
         plan,
@@ -26,6 +34,7 @@ def due(plan: Plan, day: int, *, last: int | None = None, rows: int = 5000, open
         last_training=None if last is None else last * DAY,
         incidents_opened=opened,
         matured_rows=rows,
+        deciding=deciding,
     )
     return "" if found is None else found.kind
 
@@ -71,3 +80,9 @@ def test_a_due_training_says_why(plan_of: Callable[..., Plan]) -> None:
     )
     assert found is not None
     assert found.to_dict() == {"kind": "scheduled", "reason": "30d since the last training; refresh is 30d"}
+
+
+def test_a_refused_first_model_is_tried_again_every_week(plan_of: Callable[..., Plan]) -> None:
+    """A gate that lacked evidence gets another week of labels, not another refresh."""
+    assert [due(plan_of(), day, last=30, deciding=False) for day in (31, 36, 37)] == ["", "", "again"]
+    assert due(plan_of(), 37, last=30, deciding=True) == ""

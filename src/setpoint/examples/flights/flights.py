@@ -75,7 +75,7 @@ system = sp.System(
         act=sp.act("warn", by="cost"),
         cost=sp.cost(false_positive=20, false_negative=arrivals.arr_delay),
         slices=["origin", "carrier"],
-        must=[sp.auc() >= 0.6, sp.ece() <= 0.1, sp.latency(p=99) <= "50ms", sp.size() <= 5],
+        must=[sp.auc() >= 0.6, sp.ece() <= 0.15, sp.latency(p=99) <= "50ms", sp.size() <= 5],
     ),
     release=sp.release(sp.shadow("7d"), fallback=sp.rule(sp.feature("left_late_2h") > 0.3), refresh="30d", margin=0.02),
 )
