@@ -73,8 +73,9 @@ def mean(sums: Array, counts: Array, decimals: int) -> Array:
     >>> mean(np.array([5, 0]), np.array([2, 0]), 0)
     array([2.5, nan])
     """
-    filled = np.where(counts == 0, np.nan, _float(counts))
-    return _float(sums) / filled / 10.0**decimals
+    some = _float(counts)
+    some[some == 0.0] = np.nan
+    return _float(sums) / some / 10.0**decimals
 
 
 def deviation(sums: Array, squares: Array, counts: Array, decimals: int) -> Array:
