@@ -514,7 +514,7 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
         return tried, [Act("postpone", plan.system.name, f"{due.reason}; but {error}")]
     model = step.output["model"]
     report = models.get(work.metadata, model)["report"]
-    acts = [Act("train", model, due.reason, {"decisions": int(examples.at.size), "step": step.key})]
+    acts = [Act("train", model, due.reason, {"decisions": int(examples.at.size)})]
     if not step.output["passed"]:
         return tried, [*acts, Act("refuse", model, "; ".join(report["reasons"]), report)]
     release, more = offer(tried.release, model, now=now, evidence=report)

@@ -28,8 +28,10 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def add(name: str, help: str, *, project: bool = True) -> argparse.ArgumentParser:
+    def add(name: str, help: str, *, project: bool = True, subject: str = "") -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help)
+        if subject:
+            command.add_argument("subject", help=subject)
         if project:
             command.add_argument(
                 "project", nargs="?", default=".", type=Path, help="the declaration, or its folder (default: here)"
@@ -68,8 +70,11 @@ def parser() -> argparse.ArgumentParser:
 
     add("status", "Show the whole loop on one screen.")
 
-    why = add("why", "Explain one decision, alarm or refusal.")
-    why.add_argument("subject", help="the id of a decision, model or incident, or a decision's key")
+    add(
+        "why",
+        "Explain one decision, alarm or refusal.",
+        subject="the id of a decision, model or incident (a beginning is enough), or a decision's key",
+    )
     return top
 
 
