@@ -29,19 +29,9 @@ from setpoint.labels.join import resolve
 from setpoint.labels.told import with_told
 from setpoint.learn.backtest import backtest
 from setpoint.learn.search import Recipe
-from setpoint.loop import (
-    Loop,
-    TickReport,
-    Workspace,
-    actions_of,
-    concat,
-    drain,
-    open_loop,
-    outcome_columns,
-    tick,
-    value_of_rows,
-)
+from setpoint.loop import Loop, TickReport, Workspace, drain, open_loop, tick
 from setpoint.registry import audit, models
+from setpoint.rollout.outcomes import actions_of, concat, outcome_columns, value_of_rows
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
 from setpoint.watch.results import calibration, maturity, months, outcomes_of, overall, period, slices, weeks

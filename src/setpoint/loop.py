@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.core.clock import cpu_seconds, peak_rss_mb
+from setpoint.core.clock import cpu_seconds
 from setpoint.core.digest import digest
 from setpoint.core.errors import NothingYet
 from setpoint.core.ports import Clock, Learner, Metadata, Tables
-from setpoint.core.records import FEATURE, FIELD, RULE
+from setpoint.core.records import RULE
 from setpoint.core.rng import seed_for
 from setpoint.core.times import DAY
 from setpoint.data.decisions import (
@@ -31,27 +31,26 @@ from setpoint.data.decisions import (
     score_column,
 )
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
-from setpoint.declare.expr import Column, Expr, Field
 from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.join import KNOWN
-from setpoint.labels.settle import OUTCOME, settle
+from setpoint.labels.settle import settle
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
-from setpoint.learn.sides import Examples
-from setpoint.learn.threshold import Costs, choose_threshold, costs_of
-from setpoint.learn.train import Candidate, train
-from setpoint.registry import audit, lineage, models, runs
+from setpoint.learn.train import train
+from setpoint.registry import audit, models
 from setpoint.registry.steps import run_step
 from setpoint.rollout.advance import Act, Look, ReleaseState, advance, offer, rollback_look, shadow_look
+from setpoint.rollout.outcomes import actions_of, concat, costs_of_rows, kept_columns, outcome_columns
+from setpoint.rollout.register import load_reference, register
 from setpoint.rollout.retrain import Due, training_due
 from setpoint.rollout.shadow import Evidence, Pair, compare_shadow
 from setpoint.serve.latency import measure_model
 from setpoint.watch.finding import Finding
 from setpoint.watch.incidents import Incident, merge
 from setpoint.watch.performance import QualityWindow, quality_window
-from setpoint.watch.reference import Reference, make_reference
+from setpoint.watch.reference import Reference
 from setpoint.watch.summarise import DaySummary, summarise
 from setpoint.watch.watch import watch
 
@@ -304,23 +303,6 @@ def drain(loop: Loop, now: int) -> TickReport:
     return TickReport(now, 0, 0 if matured is None else matured.num_rows, (), ())
 
 
-BASE = ("decision_id", "key", "at", "score", "acted", "threshold", "model", "degraded")
-"""Columns of the decision log that the loop keeps in memory; costs and slices add theirs."""
-
-
-def kept_columns(plan: Plan, log: pa.Table) -> list[str]:
-    """The columns of the decision log that outcomes are judged by: the base, and what costs and slices read."""
-    read = [*plan.system.goal.slices]
-    read += [part.name for part in costs_read(plan) if isinstance(part, Field)]
-    named = [prefix + name for name in dict.fromkeys(read) for prefix in (FIELD, FEATURE)]
-    return [name for name in (*BASE, *named) if name in log.column_names]
-
-
-def outcome_columns(plan: Plan) -> list[str]:
-    """The columns of the label's source that costs read."""
-    return list(dict.fromkeys(part.name for part in costs_read(plan) if isinstance(part, Column)))
-
-
 def score_others(loop: Loop, decided: pa.Table) -> pa.Table:
     """The decisions with the score of every model that decides, wants to, watches, or is kept for comparison."""
     release = loop.state.release
@@ -366,11 +348,6 @@ def count_quality(loop: Loop) -> None:
         columns = [newest[name].to_numpy() for name in ("value", "score", "at")]
         days = quality_window(*columns, model=newest["model"].to_pylist())
         loop.quality = days if loop.quality is None else loop.quality.with_days(days)
-
-
-def actions_of(plan: Plan, log: pa.Table) -> pa.Array:
-    """The action of each decision: the goal's, or none ("")."""
-    return pc.if_else(log["acted"].combine_chunks(), plan.system.goal.act.name, "")
 
 
 def look(loop: Loop, decided: pa.Table, now: int) -> tuple[DaySummary | None, list[Finding]]:
@@ -439,38 +416,6 @@ def thresholds(loop: Loop, model: str, rows: pa.Table) -> np.ndarray:
     return scorer.threshold.of(fields_of(rows), rows.num_rows)
 
 
-def costs_of_rows(plan: Plan, rows: pa.Table) -> Costs:
-    """What the two errors cost on each mature decision; the mean of the known ones where the outcome does not say."""
-    known = rows["state"].to_numpy() == KNOWN
-    everything = Examples(
-        features=features_of(rows),
-        fields=fields_of(rows),
-        y=np.where(known, rows["value"].to_numpy(zero_copy_only=False), 0.0),
-        at=rows["at"].to_numpy(),
-        outcome={name: rows[OUTCOME + name].to_numpy(zero_copy_only=False) for name in outcome_columns(plan)},
-    )
-    threshold = choose_threshold(plan.system.goal, everything.take(np.flatnonzero(known)))
-    return costs_of(plan.system.goal, everything, threshold)
-
-
-def value_of_rows(plan: Plan, rows: pa.Table) -> np.ndarray:
-    """What each mature decision gained over never acting, in the goal's business unit; 0 where there is no label."""
-    known = rows["state"].to_numpy() == KNOWN
-    y = np.where(known, rows["value"].to_numpy(zero_copy_only=False), 0.0)
-    acted = rows["acted"].to_numpy(zero_copy_only=False).astype(bool)
-    return np.where(known, costs_of_rows(plan, rows).value(acted, y), 0.0)
-
-
-def costs_read(plan: Plan) -> list[Expr]:
-    """The two costs of the goal."""
-    return [plan.system.goal.cost.false_positive, plan.system.goal.cost.false_negative]
-
-
-def concat(parts: Sequence[pa.Table]) -> pa.Table:
-    """The parts of a ledger as one table; a column that a part lacks is NULL there."""
-    return pa.concat_tables(parts, promote_options="default").combine_chunks()
-
-
 def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState, list[Act]]:
     """The state after a training: the stored recipe refitted (searched for, the first time), judged and offered."""
     work, plan, champion = loop.work, loop.plan, state.release.champion
@@ -496,7 +441,17 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
             measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
         )
-        register(loop, candidate, examples, now=now, spent=cpu_seconds() - before)
+        register(
+            work.metadata,
+            work.models,
+            plan,
+            candidate,
+            examples,
+            sources=loop.snapshot(now).digests,
+            edges_from=loop.reference,
+            now=now,
+            spent=cpu_seconds() - before,
+        )
         return {"model": candidate.digest, "passed": candidate.passed, "recipe": candidate.recipe.to_dict()}
 
     tried = replace(state, release=replace(state.release, last_training=now))
@@ -531,55 +486,6 @@ def train_once(loop: Loop, now: int, *, reason: str) -> str:
         raise NothingYet(acts[0].reason, hint="Wait for labels to mature, or train as of a later time.")
     commit(loop, follow(loop, state), now, Written(None, None, None, None, (), tuple(acts)))
     return acts[0].subject
-
-
-def register(loop: Loop, candidate: Candidate, examples: TrainingSet, *, now: int, spent: float) -> None:
-    """Store a candidate: its files, its document, its run, what it was made from, and its reference for monitors."""
-    work, plan, model = loop.work, loop.plan, candidate.digest
-    body = {**candidate.to_dict(), "system": plan.system.name, "trained_at": now}
-    models.put(work.models, work.metadata, model=model, save=candidate.scorer.save, body=body)
-    lineage.put_inputs(
-        work.metadata,
-        training_set=examples.digest,
-        snapshot=examples.snapshot_digest,
-        as_of=now,
-        sources=loop.snapshot(now).digests,
-        plan=plan.digest,
-        rows=int(examples.at.size),
-    )
-    usable = np.flatnonzero(examples.usable)
-    seen = examples.features.take(pa.array(usable))
-    reference = make_reference(seen, candidate.scorer.score(seen), examples.at[usable], edges_from=loop.reference)
-    work.metadata.put("reference", model, reference.to_dict())
-    runs.put(work.metadata, run_of(plan, candidate, examples, now=now, spent=spent))
-
-
-def run_of(plan: Plan, candidate: Candidate, examples: TrainingSet, *, now: int, spent: float) -> runs.Run:
-    """The run of a training, with what it cost."""
-    told = candidate.to_dict()
-    return runs.Run(
-        system=plan.system.name,
-        model=candidate.digest,
-        at=now,
-        seed=candidate.seed,
-        inputs={
-            "plan": plan.digest,
-            "snapshot": examples.snapshot_digest,
-            "training_set": examples.digest,
-            "recipe": candidate.recipe.digest,
-        },
-        parameters=told["settled"],
-        metrics=told["report"]["metrics"],
-        cpu_seconds=spent,
-        peak_mb=peak_rss_mb(),
-    )
-
-
-def load_reference(metadata: Metadata, model: str) -> Reference:
-    """What the monitors compare with while this model is the champion."""
-    found = metadata.get("reference", model)
-    assert found is not None, "a model is registered together with its reference"
-    return Reference.from_dict(found)
 
 
 def follow(loop: Loop, state: LoopState) -> LoopState:

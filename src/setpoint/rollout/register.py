@@ -1,0 +1,79 @@
+"""Registering a candidate: its files, its document, its run, what it was made from, and what monitors compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.core.clock import peak_rss_mb
+from setpoint.core.ports import Metadata
+from setpoint.declare.plan import Plan
+from setpoint.features.training_set import TrainingSet
+from setpoint.learn.train import Candidate
+from setpoint.registry import lineage, models, runs
+from setpoint.watch.reference import Reference, make_reference
+
+
+def register(
+    metadata: Metadata,
+    folder: Path,
+    plan: Plan,
+    candidate: Candidate,
+    examples: TrainingSet,
+    *,
+    sources: Mapping[str, str],
+    edges_from: Reference | None,
+    now: int,
+    spent: float,
+) -> None:
+    """Store a candidate. `sources` are the digests of the rows it learned from, `spent` the CPU seconds it took.
+
+    `edges_from` is the reference of the model before: its bins are kept, so that days before and after compare.
+    """
+    body = {**candidate.to_dict(), "system": plan.system.name, "trained_at": now}
+    models.put(folder, metadata, model=candidate.digest, save=candidate.scorer.save, body=body)
+    lineage.put_inputs(
+        metadata,
+        training_set=examples.digest,
+        snapshot=examples.snapshot_digest,
+        as_of=now,
+        sources=sources,
+        plan=plan.digest,
+        rows=int(examples.at.size),
+    )
+    usable = np.flatnonzero(examples.usable)
+    seen = examples.features.take(pa.array(usable))
+    reference = make_reference(seen, candidate.scorer.score(seen), examples.at[usable], edges_from=edges_from)
+    metadata.put("reference", candidate.digest, reference.to_dict())
+    runs.put(metadata, run_of(plan, candidate, examples, now=now, spent=spent))
+
+
+def run_of(plan: Plan, candidate: Candidate, examples: TrainingSet, *, now: int, spent: float) -> runs.Run:
+    """The run of a training, with what it cost."""
+    told = candidate.to_dict()
+    return runs.Run(
+        system=plan.system.name,
+        model=candidate.digest,
+        at=now,
+        seed=candidate.seed,
+        inputs={
+            "plan": plan.digest,
+            "snapshot": examples.snapshot_digest,
+            "training_set": examples.digest,
+            "recipe": candidate.recipe.digest,
+        },
+        parameters=told["settled"],
+        metrics=told["report"]["metrics"],
+        cpu_seconds=spent,
+        peak_mb=peak_rss_mb(),
+    )
+
+
+def load_reference(metadata: Metadata, model: str) -> Reference:
+    """What the monitors compare with while this model is the champion."""
+    found = metadata.get("reference", model)
+    assert found is not None, "a model is registered together with its reference"
+    return Reference.from_dict(found)
