@@ -6,10 +6,9 @@ shape     the squared Hellinger distance of today's histogram to the last four w
           weekday, whichever has foretold the past better. How large it usually is, is learnt from the same distance
           of each of the 28 days before, to what then lay before it: the over-dispersion of days, which a test that
           takes rows as independent ignores, is in there, and so is a steady change of season.
-location  (numbers only) the mean rank of a window that ends today, against a regression of the days before on
-          weekday and trend, with first-order autocorrelation. The window is 7 days for columns; for the score it is
-          1 and 7 days, and the regression is also on what the inputs did: a score that follows its inputs has not
-          drifted, one that leaves them has.
+location  (numbers that no single value rules) the mean of windows of 1 and 7 days that end today, against a regression
+          of the days before on weekday and trend, with first-order autocorrelation. For the score the regression is
+          also on what the inputs did: a score that follows its inputs has not drifted, one that leaves them has.
 
 An alarm needs both significance at its share of the budget and a minimum effect. Student's t with at most 14 degrees of
 freedom stands for the tails, which on real days are heavier than the normal ones.
@@ -27,7 +26,6 @@ from setpoint.core.times import DAY
 from setpoint.measure.distance import js
 from setpoint.watch.finding import DIGEST, FEATURE, PREDICTION, Finding
 from setpoint.watch.past import GAP, Numbers, Past
-from setpoint.watch.reference import NUMBER
 
 WINDOW = 28
 USUAL = 28
@@ -40,14 +38,14 @@ FREEDOM = 14.0
 SHAPE_EFFECT = 0.014
 """Squared Hellinger distance beyond the usual: about a Jensen-Shannon divergence of .02 bits, or a shift of .33 sd."""
 
-LOCATION_EFFECT = 0.025
-"""Shift of the mean rank (0 to 1): about .09 standard deviations."""
+LOCATION_EFFECT = 0.09
+"""Shift of the mean, in robust deviations of the training rows."""
 
 SHAPE_NOISE, SHAPE_SPREAD = 3e-3, 0.2
 """Added to distances before the logarithm, and to their spread after it: no column is steadier than this."""
 
-LOCATION_SPREAD = 0.005
-"""No column's mean rank is steadier from day to day than this."""
+LOCATION_SPREAD = 0.02
+"""No column's mean is steadier from day to day than this."""
 
 COMPONENTS = 10
 """The most principal components of the inputs that a score is explained by."""
@@ -70,13 +68,13 @@ def check_drift(past: Past, *, alpha_column: float, alpha_score: float) -> list[
     Columns with several statistics share the column's alpha equally among them (Bonferroni).
     """
     score = np.array([column.level == PREDICTION for column in past.reference.columns])
-    number = np.array([column.kind == NUMBER for column in past.reference.columns])
+    number = past.reference.has_mean
     findings: list[Finding] = []
     if (~score).any():
         columns = past.select(np.flatnonzero(~score))
         nobody = np.zeros_like(past.model)
-        shifts = [shape(columns, nobody), location(columns, nobody, days=7)]
-        tests = int((~score).sum() + (~score & number).sum())
+        shifts = [shape(columns, nobody), *(location(columns, nobody, days=days) for days in (1, 7))]
+        tests = int((~score).sum() + 2 * (~score & number).sum())
         findings += _found(columns, shifts, alpha=alpha_column / tests)
     if score.any():
         scores = past.select(np.flatnonzero(score))
@@ -125,10 +123,11 @@ def shape(past: Past, group: npt.NDArray[np.int64]) -> Shift:
 
 
 def location(past: Past, group: npt.NDArray[np.int64], *, days: int, inputs: Numbers | None = None) -> Shift:
-    """How unusual each number's mean rank has been over the last days, given weekday, trend, group and inputs.
+    """How unusual each number's mean has been over the last days, given weekday, trend, group and inputs.
 
     Ordinary least squares over the eight weeks before; the variance of the window's mean and of its forecast are
-    inflated for an autocorrelation of the first order estimated from the residuals.
+    inflated for an autocorrelation of the first order estimated from the residuals. With `inputs` to explain it the
+    mean is one of ranks: what is explained by ranks is bounded as they are.
     """
     width = len(past.reference.columns)
     nothing = Shift("location", days, np.full(width, np.nan), np.zeros(width), LOCATION_EFFECT)
@@ -138,7 +137,7 @@ def location(past: Past, group: npt.NDArray[np.int64], *, days: int, inputs: Num
     window = np.arange(past.days - days, past.days)
     if fit.size < LEAST_FIT or (group[window] != group[-1]).any() or (group[fit] == group[-1]).sum() < LEAST_DAYS:
         return nothing
-    means = _mean_ranks(past, first)
+    means = (past.means if inputs is None else past.ranks)[first:]
     known = ~np.isnan(means[fit - first]).any(axis=0)
     y = np.where(known, means[fit - first], 0.0)
     design = _design(past, group, np.arange(first, past.days))
@@ -161,8 +160,7 @@ def location(past: Past, group: npt.NDArray[np.int64], *, days: int, inputs: Num
     variance = squares / freedom * (_mean_variance(rho, days) + float(at @ inverse @ at) * inflation)
     t = np.abs(shift) / np.sqrt(variance + LOCATION_SPREAD**2)
     p_value = 2 * stdtr(np.clip(freedom / inflation, 1, FREEDOM), -t)
-    number = np.array([column.kind == NUMBER for column in past.reference.columns])
-    told = number & known & ~np.isnan(seen)
+    told = past.reference.has_mean & known & ~np.isnan(seen)
     return Shift("location", days, np.where(told, p_value, np.nan), np.abs(np.where(told, shift, 0)), LOCATION_EFFECT)
 
 
@@ -192,9 +190,9 @@ def explanations(past: Past, numbers: npt.NDArray[np.int64]) -> Numbers:
     promised = past.promised()[:, None]
     if not numbers.size:
         return promised
-    ranks = _mean_ranks(past.select(numbers), 0)
-    there = ~np.isnan(ranks)
-    filled = np.where(there, ranks, 0.0)
+    means = past.ranks[:, numbers]
+    there = ~np.isnan(means)
+    filled = np.where(there, means, 0.0)
     count = np.maximum(there.sum(axis=0), 1)
     centred = np.where(there, filled - filled.sum(axis=0) / count, 0.0)
     scaled = centred / np.maximum(np.sqrt((centred**2).sum(axis=0) / count), LOCATION_SPREAD)
@@ -220,18 +218,6 @@ def _moments(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
         mean = filled.sum(axis=1) / count
         squares = np.where(there, (filled - mean[:, None]) ** 2, 0.0).sum(axis=1)
         return mean, np.sqrt(squares / (count - 1)), count
-
-
-def _mean_ranks(past: Past, first: int) -> Numbers:
-    """The mean rank (0 to 1) of each column on each day, among all days from `first`; NaN on a day without rows."""
-    counts = past.counts[first:]
-    total = counts.sum(axis=0)
-    ends = np.cumsum(total)
-    begins = past.spread((ends - total)[past.starts])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rank = (ends - total / 2 - begins) / past.spread(past.by_column(total))
-        ranks = past.by_column(counts * np.nan_to_num(rank)) / past.by_column(counts)
-    return np.asarray(ranks)
 
 
 def _design(past: Past, group: npt.NDArray[np.int64], days: npt.NDArray[np.int64]) -> Numbers:

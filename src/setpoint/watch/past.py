@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,25 @@ class Past:
             strange=self.strange[:, places],
             single=self.single[:, places],
         )
+
+    @cached_property
+    def means(self) -> Numbers:
+        """The mean position of each column's values on each day; NaN on a day without any."""
+        return self._mean_of(self.reference.positions)
+
+    @cached_property
+    def ranks(self) -> Numbers:
+        """The mean rank of each column's values on each day among those of all days, in deviations of a rank."""
+        total = self.counts.sum(axis=0)
+        ends = np.cumsum(total)
+        begins = self.spread((ends - total)[self.starts])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rank = (ends - total / 2 - begins) / self.spread(self.by_column(total)) - 0.5
+        return self._mean_of(np.nan_to_num(rank) * np.sqrt(12.0))
+
+    def _mean_of(self, positions: Numbers) -> Numbers:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.by_column(self.counts * positions) / self.by_column(self.counts))
 
     def promised(self) -> Numbers:
         """The mean rank of the score on each day that the inputs' effects promise, up to a constant."""

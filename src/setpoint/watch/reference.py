@@ -24,14 +24,14 @@ Numbers = npt.NDArray[np.float64]
 
 NUMBER, TEXT = "number", "text"
 BINS = 32
-QUANTILES, TAILS = 24, 4
-"""Where values are many: bins of equal mass, and bins beyond either end for what a longer time brings."""
+QUANTILES, TAILS = 24, (0.0, 0.25, 0.5, 0.75, 1.0, 2.5)
+"""Where values are many: bins of equal mass, and edges beyond either end, in spreads, for what time may bring."""
 
 LEVELS = 200
 KNOWN_LEVELS = 20_000
 """A text column with more values than this is open-ended: an unseen one is nothing to remark."""
 
-SAMPLE = 50_000
+SAMPLE = 20_000
 """Rows that quantiles are read from; counts use all."""
 
 LEARNT_FROM = 20_000
@@ -117,6 +117,20 @@ class Reference:
     def offsets(self) -> npt.NDArray[np.int64]:
         """The place of each column's first bin in a flat row of counts; one more for the end."""
         return np.concatenate([[0], np.cumsum([c.bins for c in self.columns], dtype=np.int64)])
+
+    @cached_property
+    def has_mean(self) -> npt.NDArray[np.bool_]:
+        """For each column whether its daily mean is worth watching: a number without a value that most rows have."""
+        return np.array([_has_mean(column) for column in self.columns])
+
+    @cached_property
+    def positions(self) -> Numbers:
+        """Where each bin stands, for means of a day: its middle in deviations from the median of training, compressed.
+
+        The inverse hyperbolic sine is a straight line for usual values and a logarithm for far ones, so that a value
+        far outside is seen as far, and yet no single one rules a mean. Bins of texts stand at 0.
+        """
+        return np.concatenate([_positions(column) for column in self.columns])
 
     def to_dict(self) -> dict[str, Any]:
         """The reference as JSON-like data."""
@@ -226,9 +240,33 @@ def _edges(ascending: Numbers, spread: float) -> tuple[float, ...]:
         return tuple(distinct[1:].tolist())
     inner = np.quantile(ascending, np.arange(1, QUANTILES) / QUANTILES)
     first, last = float(ascending[0]), float(ascending[-1])
-    steps = np.arange(TAILS) * spread / TAILS
+    steps = np.array(TAILS) * spread
     beyond = np.concatenate([first - steps, inner, np.nextafter(last, np.inf) + steps])
     return tuple(np.unique(beyond).tolist())
+
+
+def _has_mean(column: ColumnReference) -> bool:
+    """Most hours have no rain: a mean of such a column is made by a few days, and has no usual deviation."""
+    return column.kind == NUMBER and 2 * max(column.counts) <= sum(column.counts)
+
+
+def _positions(column: ColumnReference) -> Numbers:
+    if column.kind != NUMBER or not column.edges:
+        return np.zeros(column.bins)
+    edges = np.array(column.edges)
+    steps = np.diff(edges) if edges.size > 1 else np.ones(1)
+    middles = np.concatenate(
+        [[edges[0] - steps[0] / 2], edges[:-1] + steps[: edges.size - 1] / 2, [edges[-1] + steps[-1] / 2]]
+    )
+    mass = np.array(column.counts, dtype=np.float64)
+    if not mass.sum():
+        return np.zeros(column.bins)
+    ends = np.cumsum(mass) / mass.sum()
+    low, median, high = (middles[np.searchsorted(ends, share)] for share in (0.25, 0.5, 0.75))
+    mean = float((mass * middles).sum() / mass.sum())
+    deviation = float(np.sqrt((mass * (middles - mean) ** 2).sum() / mass.sum()))
+    scale = (high - low) / 1.349 if high > low else deviation
+    return np.arcsinh((middles - median) / scale) if scale > 0 else np.zeros(column.bins)
 
 
 def _text(name: str, values: pa.ChunkedArray, before: ColumnReference | None) -> ColumnReference:

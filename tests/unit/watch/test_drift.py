@@ -83,7 +83,7 @@ def test_a_weekday_pattern_is_foretold_by_its_weekday(reference: Reference, days
 
 
 def test_a_slow_shift_is_seen_in_the_week(world: World, reference: Reference, days: list[DaySummary]) -> None:
-    """A sensor that reads a quarter of a deviation too high for a week moves its mean rank."""
+    """A sensor that reads a quarter of a deviation too high for a week moves its mean."""
 
     def high(columns: dict[str, np.ndarray], rng: np.random.Generator) -> None:
         columns["speed"] = columns["speed"] + 0.15
@@ -93,7 +93,7 @@ def test_a_slow_shift_is_seen_in_the_week(world: World, reference: Reference, da
     found = location(past, nobody(past), days=7)
     place = [column.name for column in reference.columns].index("speed")
     assert found.p_value[place] < 1e-4
-    assert found.effect[place] == pytest.approx(0.07, abs=0.02)
+    assert found.effect[place] == pytest.approx(0.25, abs=0.08)
 
 
 def test_a_new_model_is_not_compared_with_the_scores_of_the_old_one(
@@ -114,6 +114,25 @@ def test_a_new_model_is_not_compared_with_the_scores_of_the_old_one(
     late = stack(reference, squeezed[:88], squeezed[88])
     assert shape(late, late.model).p_value[score] > 0.001
     assert location(late, late.model, days=1).p_value[score] > 0.001
+
+
+def test_another_unit_is_seen_at_once(world: World, reference: Reference, days: list[DaySummary]) -> None:
+    """Every value is five times what it was: each is plausible, and the day's mean is not."""
+
+    def fivefold(columns: dict[str, np.ndarray], rng: np.random.Generator) -> None:
+        columns["history_1"] = columns["history_1"] * 5
+
+    today = world.summaries(reference, [80], fivefold)[0]
+    found = check_drift(stack(reference, days[:80], today), alpha_column=0.01, alpha_score=0.003)
+    assert [finding.subject for finding in found] == ["history_1"]
+
+
+def test_a_mostly_constant_column_has_no_mean_to_watch(reference: Reference, days: list[DaySummary]) -> None:
+    """A day of heavy rain is weather."""
+    place = [column.name for column in reference.columns].index("rain")
+    assert not reference.has_mean[place]
+    past = stack(reference, days[:80], days[80])
+    assert np.isnan(location(past, nobody(past), days=1).p_value[place])
 
 
 def test_a_score_that_follows_its_inputs_has_not_drifted(
