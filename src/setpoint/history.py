@@ -14,7 +14,7 @@ from setpoint.core.clock import SimulatedClock, peak_rss_mb
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Events
-from setpoint.core.times import iso
+from setpoint.core.times import HOUR, iso
 from setpoint.data.decisions import DECISIONS, features_of, fields_of, read_until
 from setpoint.data.evaluate import Inputs, evaluate, to_array
 from setpoint.data.rows import kinds
@@ -82,7 +82,7 @@ def requests_of(plan: Plan, rows: Mapping[str, pa.Table], *, start: int | None, 
 
 @dataclass
 class OnlineSample:
-    """A share of the decisions sent through the online path as well, and what did not agree.
+    """A share of the hours whose decisions are sent through the online path as well, and what did not agree.
 
     The online state is fed through the event port, in order of `known_at`, up to the time of each decision; it never
     reads the tables that batches read.
@@ -102,8 +102,8 @@ class OnlineSample:
         """Send the sampled ones of these decisions through the online path, and compare bit for bit."""
         chosen = [
             row
-            for row, key in enumerate(decided["key"].to_pylist())
-            if zlib.crc32(str(key).encode()) < self.share * 2**32
+            for row, at in enumerate(decided["at"].to_pylist())
+            if zlib.crc32((at // HOUR).to_bytes(8, "little", signed=True)) < self.share * 2**32
         ]
         if not chosen:
             return

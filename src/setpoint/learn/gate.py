@@ -27,6 +27,8 @@ from setpoint.measure.intervals import (
 from setpoint.measure.slices import Slice, by_group
 
 HOLDS, FAILS, UNKNOWN, REPORTED = "holds", "fails", "not enough evidence", "reported"
+SLICE_DRAWS = 100
+"""Draws behind the interval of each slice: they tell slices apart and decide nothing."""
 ALWAYS = ("auc", "average_precision", "log_loss", "brier", "ece", "accuracy", "precision", "recall", "business")
 """Metrics that every report states, whatever the goal."""
 TIMES = ("latency", "cpu_per_1000")
@@ -309,7 +311,7 @@ def _slices(goal: Goal, bench: Bench, ours: Scored, name: str) -> tuple[Slice, .
         groups_of(bench.rows, name),
         cluster=bench.rows.days,
         threshold=option,
-        draws=bench.draws,
+        draws=min(bench.draws, SLICE_DRAWS),
         seed=bench.seed,
     )
 

@@ -111,14 +111,15 @@ def train(
 ) -> Candidate:
     """Train one candidate and say whether it may go live.
 
-    With `recipe` nothing is searched. `held_out_from` is the time from which rows are held out, instead of the plan's
-    share. For the leak audit, `rows` are the sources' rows and `recompute` gives features anew from what was known at
-    a time. Raises NothingYet when there are too few mature rows to train on and to judge with.
+    With `recipe` nothing is searched, and the procedure, audited when it was found, is not audited again.
+    `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
+    are the sources' rows and `recompute` gives features anew from what was known at a time. Raises NothingYet when
+    there are too few mature rows to train on and to judge with.
     """
     goal = plan.system.goal
     sides = divide(plan, examples, held_out_from=held_out_from)
     matrices = encode(plan, sides)
-    probe = probe_of(plan, learners, recipe, seed=seed)
+    probe = probe_of(plan, learners, recipe, seed=seed) if recipe is None else None
     findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
     fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
     calibration = calibrate(sides.validation, fitted.validated)

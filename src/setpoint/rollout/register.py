@@ -16,6 +16,9 @@ from setpoint.learn.train import Candidate
 from setpoint.registry import lineage, models, runs
 from setpoint.watch.reference import Reference, make_reference
 
+REFERENCE_ROWS = 50_000
+"""About how many training rows, evenly over their time, monitors compare with: more tell no more of a distribution."""
+
 
 def register(
     metadata: Metadata,
@@ -45,6 +48,7 @@ def register(
         rows=int(examples.at.size),
     )
     usable = np.flatnonzero(examples.usable)
+    usable = usable[:: 1 + usable.size // REFERENCE_ROWS]
     seen = examples.features.take(pa.array(usable))
     reference = make_reference(seen, candidate.scorer.score(seen), examples.at[usable], edges_from=edges_from)
     metadata.put("reference", candidate.digest, reference.to_dict())
