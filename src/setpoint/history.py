@@ -34,7 +34,7 @@ from setpoint.registry import audit, models
 from setpoint.rollout.outcomes import actions_of, concat, outcome_columns, value_of_rows
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
-from setpoint.watch.results import calibration, maturity, months, outcomes_of, overall, period, slices, weeks
+from setpoint.watch.results import calibration, maturity, month_of, months, outcomes_of, overall, period, slices, weeks
 from setpoint.watch.told import count_acts, told_act, told_gate, told_incident, told_model
 
 
@@ -269,7 +269,8 @@ def results_of(found: Replay) -> dict[str, Any]:
     acts = [told_act(act) for act in audit.trail(metadata)]
     documents = models.all_models(metadata)
     with loop.meter("results"):
-        by_month = [{**month, **count_acts(acts, month["month"])} for month in months(outcomes, seed=seed)]
+        shown = months(outcomes, seed=seed)
+        by_month = [{**month, **count_acts(acts, month["month"], last=month is shown[-1])} for month in shown]
         split = _split_in_time(found, documents)
         last = outcomes.where(outcomes.at >= _last_quarter(found))
         total = overall(outcomes)
@@ -316,8 +317,8 @@ def results_of(found: Replay) -> dict[str, Any]:
 
 def _months(found: Replay) -> np.ndarray:
     """The first moments of the calendar months (UTC) that decisions fall into, and of the one after."""
-    first, last = (np.datetime64(int(moment), "us").astype("datetime64[M]") for moment in found.requests.at[[0, -1]])
-    return np.arange(first, last + 2).astype("datetime64[us]").astype(np.int64)
+    names = month_of(found.requests.at)
+    return np.arange(names.min(), names.max() + 2).astype("datetime64[us]").astype(np.int64)
 
 
 def _last_quarter(found: Replay) -> int:

@@ -73,9 +73,25 @@ def outcomes_of(matured: pa.Table, value: np.ndarray, *, frozen: str | None) -> 
     )
 
 
+def month_of(at: np.ndarray) -> np.ndarray:
+    """The calendar month (UTC) of each time; hours that reach into one more month count as the one before.
+
+    A year of local days ends some hours into January, and a month of a few hours would only mislead.
+
+    >>> month_of(np.array([0, 32 * DAY - 1]))
+    array(['1970-01', '1970-01'], dtype='datetime64[M]')
+    """
+    names = (at // DAY).astype("datetime64[D]").astype("datetime64[M]")
+    last = names.max()
+    begins = int(last.astype("datetime64[D]").astype(np.int64)) * DAY
+    if at.max() - begins < DAY and names.min() < last:
+        names = np.minimum(names, last - 1)
+    return names
+
+
 def months(outcomes: Outcomes, *, seed: int) -> list[dict[str, Any]]:
     """Quality by calendar month (UTC) of the decision."""
-    names = (outcomes.at // DAY).astype("datetime64[D]").astype("datetime64[M]")
+    names = month_of(outcomes.at)
     found = []
     for month in np.unique(names):
         part = outcomes.where(names == month)

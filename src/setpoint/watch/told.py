@@ -16,13 +16,13 @@ def told_act(act: Mapping[str, Any]) -> dict[str, Any]:
     return {"at": iso(act["at"]), "act": act["act"], "subject": act["subject"], "reason": act["reason"]}
 
 
-def count_acts(acts: Sequence[Mapping[str, Any]], prefix: str) -> dict[str, int]:
-    """How many alarms, retrainings, promotions and rollbacks there were in a time, such as "2013-07".
+def count_acts(acts: Sequence[Mapping[str, Any]], month: str, *, last: bool) -> dict[str, int]:
+    """How many alarms, retrainings, promotions and rollbacks there were in a month; the last one has all that follow.
 
-    >>> count_acts([{"at": "2013-07-02T00:00:00Z", "act": "train"}], "2013-07")["retrainings"]
+    >>> count_acts([{"at": "2013-08-02T00:00:00Z", "act": "train"}], "2013-07", last=True)["retrainings"]
     1
     """
-    kinds = [act["act"] for act in acts if act["at"].startswith(prefix)]
+    kinds = [act["act"] for act in acts if act["at"][:7] == month or (last and act["at"][:7] > month)]
     return {name: kinds.count(kind) for name, kind in COUNTED.items()}
 
 
