@@ -37,6 +37,8 @@ from setpoint.serve.snapshot import Serving
 from setpoint.watch.results import calibration, maturity, month_of, months, outcomes_of, overall, period, slices, weeks
 from setpoint.watch.told import count_acts, told_act, told_gate, told_incident, told_model
 
+SOURCES = "take in sources"
+
 
 @dataclass(frozen=True)
 class Requests:
@@ -182,10 +184,12 @@ def replay(
     batch: int,
     sample: OnlineSample,
     progress: Progress,
+    taken_in: float = 0.0,
 ) -> Replay:
     """Run history from `start` to `end`: decide in batches, tick, and go on until every label has matured.
 
-    Takes up where an earlier run of the same workspace was stopped. No result depends on `batch`.
+    Takes up where an earlier run of the same workspace was stopped. No result depends on `batch`. `taken_in` are the
+    CPU seconds that the sources took.
     """
     requests = requests_of(plan, rows, start=start, end=end)
     first = int(requests.at[0]) // plan.tick
@@ -201,6 +205,7 @@ def replay(
     earlier = read_until(work.tables, DECISIONS, loop.state.tick)
     if earlier is not None:
         log.append(earlier)
+    loop.meter.spent[SOURCES] = loop.meter.spent.get(SOURCES, 0.0) + taken_in
     sample.go_on(loop.state.kept)
     with loop.meter("prepare features"):
         reader = FeatureReader(plan, rows)

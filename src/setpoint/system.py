@@ -22,7 +22,7 @@ from setpoint.backends.parquet import ParquetTables
 from setpoint.backends.segments import FileSegments
 from setpoint.backends.sklearn import LogisticLearner
 from setpoint.backends.sqlite_state import SqliteState
-from setpoint.core.clock import SimulatedClock, SystemClock
+from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
 from setpoint.core.errors import Busy, NothingYet
 from setpoint.core.ports import Clock, Learner, Metadata, OnlineState, Tables
@@ -237,9 +237,11 @@ class Live:
         keeps its own folder; one that was stopped goes on where it was, unless `fresh`. Raises Busy when the same
         replay runs elsewhere.
         """
+        before = cpu_seconds()
         plan, snapshot = self.plan, take_snapshot(self.rows, 2**62)
         name = digest([self.declared.digest, snapshot.digest, start, end, batch, sample, self.settings.seed])[:12]
         folders = Folders(self.folders.home / "replay" / name)
+        taken_in = cpu_seconds() - before
         if fresh and folders.home.exists():
             shutil.rmtree(folders.home)
         with self._open(folders, SimulatedClock(0), what="replay") as (work, state):
@@ -254,6 +256,7 @@ class Live:
                 batch=batch,
                 sample=OnlineSample(plan, RowsFeed(self.rows), OnlineFeatures(plan, state), sample),
                 progress=progress or _silent,
+                taken_in=taken_in,
             )
             results = {**results_of(found), "folder": str(folders.home)}
         (folders.home / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
