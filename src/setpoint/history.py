@@ -298,6 +298,7 @@ def results_of(found: Replay) -> dict[str, Any]:
             "gates": [told_gate(each, metric=str(goal.metric), unit=goal.business) for each in documents],
             "time_split": split,
             "parity": found.sample.to_dict(),
+            "last_decision": {"key": matured["key"][-1].as_py(), "at": iso(int(outcomes.at[-1]))},
         }
     spent = dict(loop.meter.spent)
     results["steps"] = [{"step": name, "cpu_seconds": round(value, 2)} for name, value in spent.items()]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -46,12 +47,19 @@ from setpoint.loop import TickReport, Workspace, open_loop, train_once
 from setpoint.registry import audit, models, runs
 from setpoint.registry.card import make_card, to_markdown
 from setpoint.serve.batch import decide_many
-from setpoint.serve.outcomes import Outcomes
+from setpoint.serve.decide import Decision
+from setpoint.serve.outcomes import Outcome, Outcomes
 from setpoint.serve.snapshot import Serving
 from setpoint.session import LogBook, Session
 from setpoint.watch.status import loop_status
 from setpoint.watch.told import told_act, told_gate
 from setpoint.watch.why import explain
+
+REPLAY, LIVE = "replay", "live system"
+"""What a workspace is held for."""
+
+REFRESH_SECONDS = 1.0
+"""How often a live system takes in what became known, and looks whether a tick is due."""
 
 RESULTS = "results.json"
 """What a finished replay leaves in its folder."""
@@ -100,6 +108,8 @@ class Live:
         home = Path(settings.home)
         self.folders = Folders(home if home.is_absolute() else root / home)
         self.folders.home.mkdir(parents=True, exist_ok=True)
+        self._opened, self._opening = ExitStack(), threading.Lock()
+        self._session: Session | None = None
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -244,7 +254,7 @@ class Live:
         taken_in = cpu_seconds() - before
         if fresh and folders.home.exists():
             shutil.rmtree(folders.home)
-        with self._open(folders, SimulatedClock(0), what="replay") as (work, state):
+        with self._open(folders, SimulatedClock(0), what=REPLAY) as (work, state):
             assert isinstance(work.clock, SimulatedClock)
             found = replay(
                 plan,
@@ -276,7 +286,7 @@ class Live:
         def examples(moment: int) -> TrainingSet:
             return examples_of(plan, log, take_snapshot(self.rows, moment, contents=contents))
 
-        with self._open(self.live_folders, SimulatedClock(now), what="live system") as (work, _):
+        with self._open(self.live_folders, SimulatedClock(now), what=LIVE) as (work, _):
             loop = open_loop(plan, work, self.rows, examples, started=now)
             model = train_once(loop, now, reason="asked for")
             document = models.get(work.metadata, model)
@@ -295,21 +305,48 @@ class Live:
 
     def status(self) -> dict[str, Any]:
         """The whole loop on one screen: of the live system, or of the newest replay where nothing is live."""
-        folders, where = self._shown()
-        metadata = folders.open_metadata(self.settings)
-        try:
-            return loop_status(self.plan, metadata, folders.open_tables(), where=where)
-        finally:
-            metadata.close()
+        with self._recorded() as (metadata, tables, where):
+            return loop_status(self.plan, metadata, tables, where=where)
 
     def why(self, subject: str) -> dict[str, Any]:
         """One decision, model or incident explained from what was recorded; raises NothingYet when there is none."""
-        folders, _ = self._shown()
-        metadata = folders.open_metadata(self.settings)
-        try:
-            return explain(self.plan, metadata, folders.open_tables(), subject)
-        finally:
-            metadata.close()
+        with self._recorded() as (metadata, tables, _):
+            return explain(self.plan, metadata, tables, subject)
+
+    def decide(self, request: Mapping[str, Any]) -> Decision:
+        """The decision on a request, in the log before it is given: the product's own code, in process.
+
+        The first call opens a session, which brings features, labels and model up to date in a thread of its own until
+        `close`. Raises RequestInvalid, LogUnavailable, or Busy when another process is this live system.
+        """
+        return self._desk().decide(request)
+
+    def outcome(self, decision: str, value: float, *, at: str | datetime | None = None) -> Outcome:
+        """The truth of a decision that no source brings, as recorded; telling it again changes nothing.
+
+        `at` is when it happened, now when it is not given. Raises RequestInvalid for an outcome that means nothing.
+        """
+        told = {"decision": decision, "value": value} | ({} if at is None else {"at": at})
+        return self._desk().outcome(told)[0]
+
+    def close(self) -> None:
+        """End the session that `decide` opened; nothing happens when there is none."""
+        self._opened.close()
+        self._session = None
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _desk(self) -> Session:
+        with self._opening:
+            if self._session is None:
+                session = self._opened.enter_context(self.session())
+                self._opened.enter_context(session.refreshing(REFRESH_SECONDS))
+                self._session = session
+            return self._session
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -319,7 +356,7 @@ class Live:
         """
         adopted = self._adopt()
         plan, folders = self.plan, self.live_folders
-        with self._open(folders, self.clock, what="live system") as (work, state):
+        with self._open(folders, self.clock, what=LIVE) as (work, state):
             if adopted is not None:
                 now = self.clock.now()
                 reason = f"the live system goes on from the replay {adopted}"
@@ -364,17 +401,25 @@ class Live:
         found = sorted((self.folders.home / "replay").glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
         return [path.parent for path in found if json.loads(path.read_text())["system"] == self.declared.name]
 
-    def _shown(self) -> tuple[Folders, str]:
-        if self.live_folders.home.exists():
-            return self.live_folders, f"live ({self.live_folders.home})"
+    @contextmanager
+    def _recorded(self) -> Iterator[tuple[Metadata, Tables, str]]:
+        """What the live system has recorded, or the newest replay where nothing is live; and which of them it is."""
         finished = self._finished()
-        if finished:
-            return Folders(finished[-1]), f"replay ({finished[-1]})"
-        raise NothingYet(
-            f"The system {self.declared.name!r} has not run yet.",
-            expected="a replay, a training or a service",
-            hint="Run `setpoint replay`, `setpoint train` or `setpoint serve` first.",
-        )
+        if self.live_folders.home.exists():
+            folders, settings, where = self.live_folders, self.settings, LIVE
+        elif finished:
+            folders, settings, where = Folders(finished[-1]), Settings(), REPLAY
+        else:
+            raise NothingYet(
+                f"The system {self.declared.name!r} has not run yet.",
+                expected="a replay, a training or a service",
+                hint="Run `setpoint replay`, `setpoint train` or `setpoint serve` first.",
+            )
+        metadata = folders.open_metadata(settings)
+        try:
+            yield metadata, folders.open_tables(), f"{where} ({folders.home})"
+        finally:
+            metadata.close()
 
     def _adopt(self) -> str | None:
         """Let a system that never was live go on from its newest finished replay; gives that replay's name."""
@@ -392,7 +437,9 @@ class Live:
         """A workspace, held against other processes; what was opened is closed in the end."""
         folders.home.mkdir(parents=True, exist_ok=True)
         with _only_one(folders.home, what):
-            metadata, state = folders.open_metadata(self.settings), folders.open_state(self.settings)
+            # A replay never writes where the live system does, whatever URLs the settings name.
+            settings = Settings() if what == REPLAY else self.settings
+            metadata, state = folders.open_metadata(settings), folders.open_state(settings)
             work = Workspace(
                 metadata=metadata,
                 tables=folders.open_tables(),
@@ -401,7 +448,7 @@ class Live:
                 clock=clock,
                 seed=self.settings.seed,
                 owner=folders.home.name,
-                judge_measured=what != "replay",
+                judge_measured=what != REPLAY,
             )
             try:
                 yield work, state

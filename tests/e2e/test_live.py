@@ -88,3 +88,12 @@ def test_training_before_any_label_is_mature_says_so(tmp_path: Path) -> None:
     """Too little to learn from is an answer, not a crash."""
     with pytest.raises(NothingYet, match="mature"):
         flights.open_live(tmp_path).train(as_of=times.time("2013-01-03"))
+
+
+def test_the_products_own_code_needs_two_calls(trained: Path) -> None:
+    """`decide` and `outcome` in process; nothing else is opened or closed by hand but the system itself."""
+    with at_noon(trained) as live:
+        decision = live.decide({**REQUEST, "flight_id": "two-calls"})
+        told = live.outcome(decision.id, 1)
+    assert told.decision == decision.id
+    assert decision.action in ("warn", "none")

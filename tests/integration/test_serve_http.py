@@ -163,9 +163,10 @@ def test_clients_at_the_same_time_get_their_own_answers(server: Server) -> None:
 
 
 def test_a_port_that_is_taken_is_named(server: Server) -> None:
-    """Two servers cannot share one; the message says what would do."""
+    """Two servers cannot share one; the message says what would do, and Ctrl-C means what it meant before."""
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(SettingInvalid, match=f"port {server.port}"):
         serve_http(App({}), host="127.0.0.1", port=server.port, announce=print)
     with pytest.raises(SettingInvalid, match="port 99999"):
         serve_http(App({}), host="127.0.0.1", port=99999, announce=print)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before

@@ -22,10 +22,7 @@ from setpoint.core.errors import DeclarationError, NameUnknown
 from setpoint.core.records import RULE
 from setpoint.examples import EXAMPLES, example_folder
 from setpoint.loop import TickReport
-from setpoint.system import Live, open_system
-
-REFRESH_SECONDS = 1.0
-"""How often a service takes in what became known, and looks whether a tick is due."""
+from setpoint.system import REFRESH_SECONDS, Live, open_system
 
 
 def new(words: Namespace) -> int:
@@ -190,9 +187,10 @@ def _print_replay(results: dict[str, Any], report: Path, project: Path) -> None:
         + f"); peak {summary['peak_rss_mb']:.0f} MB; digest {summary['digest'][:12]}"
     )
     out.print(f"\nreport: [bold]{report}[/]")
+    last = results["last_decision"]
     out.print(
-        f"try: [bold]setpoint status {project}[/] · [bold]setpoint why EWR... {project}[/] · "
-        f"[bold]setpoint serve {project} --clock {results['end'][:10]}[/]"
+        f"try: [bold]setpoint status {project}[/] · [bold]setpoint why {last['key']} {project}[/] · "
+        f"[bold]setpoint serve {project} --clock {last['at'][:10]}[/]"
     )
 
 
