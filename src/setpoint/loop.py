@@ -310,8 +310,11 @@ def score_others(loop: Loop, decided: pa.Table) -> pa.Table:
     features = features_of(decided)
     for model in dict.fromkeys((release.champion, release.challenger, release.previous, loop.state.frozen)):
         scorer = loop.scorer(model)
-        if scorer is not None and model is not None:
-            scored = scored.append_column(score_column(model), pa.array(scorer.score(features), pa.float64()))
+        if scorer is None or model is None:
+            continue
+        decides = model == release.champion and pc.all(pc.equal(decided["model"], model)).as_py()
+        scores = decided["score"] if decides else pa.array(scorer.score(features), pa.float64())
+        scored = scored.append_column(score_column(model), scores)
     return scored
 
 

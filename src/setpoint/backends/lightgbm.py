@@ -40,8 +40,8 @@ DEFAULTS: dict[str, float | int] = {
 """What a recipe may say, and what holds where it does not."""
 
 _PORTFOLIO: tuple[dict[str, float | int], ...] = (
-    {"learning_rate": 0.15, "lambda_l2": 5.0, "feature_fraction": 0.35},
-    {"learning_rate": 0.12, "lambda_l2": 5.0, "feature_fraction": 0.35, "num_leaves": 15},
+    {"learning_rate": 0.15, "lambda_l2": 5.0, "feature_fraction": 0.3, "num_leaves": 15},
+    {"learning_rate": 0.15, "lambda_l2": 5.0, "feature_fraction": 0.3},
     {"learning_rate": 0.05, "lambda_l2": 10.0, "feature_fraction": 0.4, "path_smooth": 1.0},
     {"learning_rate": 0.12, "lambda_l2": 20.0, "feature_fraction": 0.5, "num_leaves": 63, "min_data_in_leaf": 200},
     {"learning_rate": 0.2, "feature_fraction": 0.8, "num_leaves": 7},

@@ -38,7 +38,7 @@ class ParquetTables:
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{file}.{ids.new('draft')}"
         try:
-            pq.write_table(rows.combine_chunks(), draft, compression="zstd")
+            pq.write_table(rows.combine_chunks(), draft, compression="zstd", use_dictionary=False)
             found = digest_file(draft)
             _force(draft)
             draft.replace(folder / file)

@@ -112,8 +112,8 @@ def _card(gate: Row, *, opened: bool) -> Markup:
     left = table(("Guardrail", "Verdict", "Value", "Bound"), rails, caption="Guardrails", words=2)
     right: Markup = el("p", "No baseline was judged.", class_="how")
     if baselines:
-        rows = [(each["name"], number(each["auc"])) for each in baselines]
-        right = table(("Baseline, on the same rows", "AUC"), rows, caption="Baselines")
+        rows = [(each["name"], number(each["value"])) for each in baselines]
+        right = table(("Baseline, on the same rows", gate.get("metric") or "metric"), rows, caption="Baselines")
     below = None
     if worth["per_1000"] is not None:
         words = f"Worth {amount(worth['per_1000'])} {worth['unit'] or ''} per 1,000 decisions"

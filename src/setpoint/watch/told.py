@@ -91,9 +91,7 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
             {"name": each["guardrail"], "value": each["estimate"], "bound": each["bound"], "verdict": each["verdict"]}
             for each in report["guardrails"]
         ],
-        "baselines": [
-            {"name": each["against"], "value": each["theirs"], "auc": each["theirs"]} for each in report["baselines"]
-        ],
+        "baselines": [{"name": each["against"], "value": each["theirs"]} for each in report["baselines"]],
         "findings": list(report["findings"]),
         "business": {
             "unit": unit,

@@ -281,8 +281,8 @@ def _gates(rng: np.random.Generator, trained: list[int], models: list[str]) -> l
                     {"name": "size() <= 5", "value": 1.2, "bound": 1.2, "verdict": "holds"},
                 ],
                 "baselines": [
-                    {"name": "prior", "auc": 0.5}, {"name": "best feature: left_late_origin_2h", "auc": 0.631},
-                    *([] if index == 0 else [{"name": "champion", "auc": auc - 0.004}]),
+                    {"name": "prior", "value": 0.5}, {"name": "best feature: left_late_origin_2h", "value": 0.631},
+                    *([] if index == 0 else [{"name": "champion", "value": auc - 0.004}]),
                 ],
                 "business": {
                     "unit": UNIT, "per_1000": 1_700 + 40 * index, "difference": None if index == 0 else gain,
