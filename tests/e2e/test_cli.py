@@ -112,7 +112,7 @@ def test_serve_goes_on_from_the_replay_and_decides_over_http(project: str, repla
         try:
             assert server.stdout is not None
             said = server.stdout.readline() + server.stdout.readline()
-            found = re.search(r"(http://[\d.:]+/v1/flights/decide).*-d '(.*)'", said, re.DOTALL)
+            found = re.search(r"(http://[\d.:]+/v1/flights/decide).*--json '(.*)'", said, re.DOTALL)
             assert found, said
             request = urllib.request.Request(
                 found[1], data=found[2].encode(), headers={"content-type": "application/json"}

@@ -155,7 +155,8 @@ def replay(words: Namespace) -> int:
     report = words.report or folder / "report.html"
     write_report(results, report)
     if words.json:
-        print_json({**results, "report": str(report)})
+        summary = results.pop("summary")
+        print_json({**results, "report": str(report), "summary": summary})
         return 0
     _print_replay(results, report, words.project)
     return 0
@@ -234,9 +235,8 @@ def serve(words: Namespace) -> int:
 
         def announce(url: str) -> None:
             out.print(f"[bold]{name}[/] decides at {url}/v1/{name}/decide by {_decider(session.serving.model)}")
-            out.print(
-                f"try: curl {url}/v1/{name}/decide -d {shlex.quote(json.dumps(live.example_request(clock.now())))}"
-            )
+            request = shlex.quote(json.dumps(live.example_request(clock.now())))
+            out.print(f"try: curl {url}/v1/{name}/decide --json {request}")
 
         with session.refreshing(REFRESH_SECONDS):
             serve_http(App({name: session}), host=settings.host, port=settings.port, announce=announce)
