@@ -43,12 +43,13 @@ def replayed(project: str) -> dict[str, Any]:
     return told("replay", project, "--end", "2013-02-18", "--sample", "0.002")
 
 
-def test_new_writes_one_file_that_a_person_would_show(project: str) -> None:
-    """One declaration of some eighty lines, and its data."""
-    text = (Path(project) / "flights.py").read_text()
-    assert len(text.splitlines()) < 90
-    assert sorted(path.name for path in Path(project).iterdir()) == ["data", "flights.py"]
-    run("new", "flights", project, expect=2)
+def test_new_writes_one_file_that_a_person_would_show(tmp_path: Path) -> None:
+    """One declaration of some eighty lines, and its data; a folder that is in use is left alone."""
+    folder = tmp_path / "flights"
+    run("new", "flights", str(folder))
+    assert len((folder / "flights.py").read_text().splitlines()) < 90
+    assert sorted(path.name for path in folder.iterdir()) == ["data", "flights.py"]
+    run("new", "flights", str(folder), expect=2)
 
 
 def test_check_names_what_it_set_aside(project: str) -> None:
