@@ -96,6 +96,11 @@ def test_status_and_why_explain_a_replay(project: str, replayed: dict[str, Any])
     assert shown["kind"] == "model"
     assert any(link["what"] == "source" for link in shown["tables"]["Made from"])
     assert "passed the gate" in run("why", model[:10], project)
+    saw = {
+        row["feature"]: row["value"]
+        for row in told("why", replayed["last_decision"]["key"], project)["tables"]["What it saw"]
+    }
+    assert saw["carrier"] in replayed["last_decision"]["key"]
     run("why", "nothing-is-called-so", project, expect=2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pyarrow as pa
@@ -89,7 +90,9 @@ def _told(plan: Plan, metadata: Metadata, tables: Tables, row: dict[str, Any]) -
     action = plan.system.goal.act.name if row["acted"] else f"not {plan.system.goal.act.name}"
     by = "the fallback rule" if row["model"] == RULE else f"model {row['model'][:12]}"
     shares = {} if row["model"] == RULE else dict(models.get(metadata, row["model"])["importances"])
-    values = [{"feature": name, "value": row[FEATURE + name], "importance": shares.get(name)} for name in plan.features]
+    values = [
+        {"feature": name, "value": _null(row[FEATURE + name]), "importance": shares.get(name)} for name in plan.features
+    ]
     ranked = sorted(values, key=lambda each: -(each["importance"] or 0.0))
     return {
         "subject": row["decision_id"],
@@ -106,6 +109,11 @@ def _told(plan: Plan, metadata: Metadata, tables: Tables, row: dict[str, Any]) -
             "Made from": [link.to_dict() for link in lineage.trace_decision(metadata, row)],
         },
     }
+
+
+def _null(value: Any) -> Any:
+    """A value as JSON has it: NULL where a number is NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _truth(tables: Tables, row: dict[str, Any]) -> str:
