@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from setpoint.core.errors import SetpointError
 from setpoint.core.ports import Clock, Events, Segments
 from setpoint.data.decisions import DECISIONS
 from setpoint.data.snapshot import ContentDigests, take_snapshot
@@ -99,9 +98,9 @@ class Session(Desk):
             while not stop.wait(every):
                 try:
                     self.refresh()
-                except SetpointError as error:
+                except Exception as error:
                     _logger.exception("The loop could not go on.")
-                    self._stuck = str(error)
+                    self._stuck = f"{type(error).__name__}: {error}"
                 else:
                     self._stuck = ""
 

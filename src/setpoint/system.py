@@ -117,11 +117,6 @@ class Live:
         return self.folders.open_metadata(self.settings)
 
     @cached_property
-    def tables(self) -> Tables:
-        """Tables on disk."""
-        return self.folders.open_tables()
-
-    @cached_property
     def raw(self) -> dict[str, pa.Table]:
         """The sources' rows as they were found."""
         return {name: read_source(info(source), self.root) for name, source in self.declared.sources.items()}
@@ -243,7 +238,7 @@ class Live:
     ) -> dict[str, Any]:
         """Run history as if live, from `start` to before `end` (default: all of it), and say what it amounted to.
 
-        A share `sample` of the decisions also goes through the online path and is compared bit for bit. The replay
+        A share `sample` of the hours also goes through the online path and is compared bit for bit. The replay
         keeps its own folder; one that was stopped goes on where it was, unless `fresh`. Raises Busy when the same
         replay runs elsewhere.
         """

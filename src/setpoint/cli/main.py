@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("--end", help="end of decision times (default: after the last day of the data)")
     replay.add_argument("--batch", default="1d", help="decide in batches of this length (no result depends on it)")
     replay.add_argument(
-        "--sample", type=float, default=0.01, help="share of decisions also sent through the online path"
+        "--sample", type=float, default=0.01, help="share of hours whose decisions also go through the online path"
     )
     replay.add_argument("--fresh", action="store_true", help="forget an earlier run of the same replay and start over")
     replay.add_argument("--report", type=Path, help="where to write the report (default: in the replay's folder)")
