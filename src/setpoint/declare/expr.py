@@ -188,10 +188,13 @@ class Call(Expr):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Aggregate(Expr):
-    """A fold over the rows of an event source that one key had in a window before the decision.
+    """A fold over the rows of a source that one key had in a window before the decision.
 
-    `by` pairs request fields with columns of the source; `last` and `hop` are microseconds (`last` 0: all time).
-    `decimals` is the scale of exact sums.
+    `by` pairs names with columns of the source: the name is a request field's, unless `keys` gives the expression of
+    that part of the key. `last` and `hop` are microseconds (`last` 0: all time); with a calendar `unit` ("day", "week",
+    "month") of a `zone`, `last` counts units, the running one included. `decimals` is the scale of exact sums,
+    `parameter` the one number of a kind (the q of a quantile, the rank of a top), `cap` how many different values a
+    kind tells apart exactly.
     """
 
     kind: str
@@ -202,6 +205,11 @@ class Aggregate(Expr):
     hop: int
     where: Expr | None = None
     decimals: int = 6
+    unit: str = ""
+    zone: str = ""
+    parameter: float = 0.0
+    cap: int = 0
+    keys: tuple[Expr, ...] = ()
 
 
 Node: TypeAlias = Expr
@@ -235,7 +243,7 @@ def children(expr: Expr) -> tuple[Expr, ...]:
     if isinstance(expr, Call):
         return expr.arguments
     if isinstance(expr, Aggregate):
-        return tuple(part for part in (expr.column, expr.where) if part is not None)
+        return tuple(part for part in (expr.column, expr.where, *expr.keys) if part is not None)
     return ()
 
 
@@ -310,6 +318,11 @@ def to_dict(expr: Expr) -> dict[str, Any]:
             "hop": expr.hop,
             "where": None if expr.where is None else to_dict(expr.where),
             "decimals": expr.decimals,
+            "unit": expr.unit,
+            "zone": expr.zone,
+            "parameter": expr.parameter,
+            "cap": expr.cap,
+            "keys": [to_dict(key) for key in expr.keys],
         }
     raise WrongType(f"{type(expr).__name__} is not an expression.")
 

@@ -30,7 +30,9 @@ class SourceInfo:
     `at` and `known_at` are column names; `delay` is microseconds between them when there is no `known_at` column,
     None when nothing was declared. `null_at` says what a row without `at` is: "quarantine" (a fault) or "skip"
     (it has not happened). `columns` are the only ones that the source has, None: all of the file's.
-    `expect` gives columns a range or the values they may have.
+    `expect` gives columns a range or the values they may have. `ttl` is how many microseconds a table's row is
+    believed, None: until the next. `version` names the column by which a later row corrects an earlier one of the same
+    id, `retracted` the column that is true where a row takes one back.
     """
 
     name: str
@@ -44,6 +46,9 @@ class SourceInfo:
     null_at: str
     columns: tuple[str, ...] | None = None
     expect: tuple[tuple[str, tuple[float, float] | tuple[str, ...]], ...] = ()
+    ttl: int | None = None
+    version: str | None = None
+    retracted: str | None = None
 
     @property
     def knowable(self) -> bool:

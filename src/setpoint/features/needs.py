@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from setpoint.data.evaluate import aggregate_key
-from setpoint.declare.expr import Aggregate, Column, Expr, spell, walk
+from setpoint.declare.expr import Aggregate, Column, Expr, Field, spell, walk
 from setpoint.declare.kinds import BOOL, NUMBER, Scope, column_kind, kind_of
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 
 
+class Window(NamedTuple):
+    """A stretch of time before a decision, in microseconds; `last` 0 is all time.
+
+    With a calendar `unit` of a `zone`, `last` counts units, the running one included.
+    """
+
+    last: int
+    hop: int
+    unit: str = ""
+    zone: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One aggregate, with the kind of the values it folds and the decimals of its sums."""
+    """One aggregate, with the kind of the values it folds and the decimals of its sums.
+
+    `reads` is the column of a table that a "latest" stands for; None for an aggregate that is declared as one.
+    """
 
     node: Aggregate
     kind: str
     decimals: int
+    reads: tuple[str, str] | None = None
 
     @cached_property
     def key(self) -> str:
@@ -34,6 +51,16 @@ class Fold:
     def window(self) -> tuple[int, int]:
         """The length and hop of its window."""
         return (self.node.last, self.node.hop)
+
+    @property
+    def stretch(self) -> Window:
+        """Its window, of whatever kind."""
+        return Window(self.node.last, self.node.hop, self.node.unit, self.node.zone)
+
+    @property
+    def keys(self) -> tuple[Expr, ...]:
+        """What gives each part of the key at request time."""
+        return self.node.keys or tuple(Field(name) for name, _ in self.node.by)
 
     @property
     def column(self) -> Expr:
@@ -87,6 +114,16 @@ def looks(plan: Plan) -> tuple[Look, ...]:
                 look = Look(node, column_kind(node, scope, where="A feature"))
                 found.setdefault(look.name, look)
     return tuple(found.values())
+
+
+def everything(plan: Plan) -> tuple[Fold, ...]:
+    """Every fold of a plan: its aggregates, then each column of a table as the "latest" of its key."""
+    found = list(folds(plan))
+    for look in looks(plan):
+        declared = info(look.node.source)
+        latest = Aggregate("latest", look.node.source, look.node, look.by, declared.ttl or 0, 1)
+        found.append(Fold(latest, look.kind, 0, reads=look.name))
+    return tuple(found)
 
 
 def columns_of(*exprs: Expr | None) -> tuple[str, ...]:
