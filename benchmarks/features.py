@@ -19,7 +19,7 @@ import pyarrow as pa
 from common import Row, main
 
 import setpoint as sp
-from setpoint.backends.sqlite_state import SqliteState
+from setpoint.backends.sqlite_tiles import SqliteState
 from setpoint.core.times import DAY, HOUR, MINUTE
 from setpoint.data.arrays import UTC_MICROSECONDS
 from setpoint.data.rows import ALWAYS, AT, ID, KNOWN_AT, POSITION, known_rows, schemas

@@ -23,7 +23,7 @@ from setpoint.api.server import serve_http
 from setpoint.backends.lightgbm import LightGBMLearner
 from setpoint.backends.metadata import SqlMetadata
 from setpoint.backends.segments import FileSegments
-from setpoint.backends.sqlite_state import SqliteState
+from setpoint.backends.sqlite_tiles import SqliteState
 from setpoint.cli.project import load_declaration
 from setpoint.core import times
 from setpoint.core.clock import SystemClock

@@ -22,11 +22,11 @@ from setpoint.backends.metadata import SqlMetadata
 from setpoint.backends.parquet import ParquetTables
 from setpoint.backends.segments import FileSegments
 from setpoint.backends.sklearn import LogisticLearner
-from setpoint.backends.sqlite_state import SqliteState
+from setpoint.backends.sqlite_tiles import SqliteState
 from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
 from setpoint.core.errors import Busy, NothingYet
-from setpoint.core.ports import Clock, Learner, Metadata, OnlineState, Tables
+from setpoint.core.ports import Clock, Learner, Metadata, Tables, TileState
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
 from setpoint.data.contract import Contract, infer_contract
@@ -89,7 +89,7 @@ class Folders:
         """Parquet files in the folder."""
         return ParquetTables(self.home / "tables")
 
-    def open_state(self, settings: Settings) -> OnlineState:
+    def open_state(self, settings: Settings) -> TileState:
         """The online state: the one the settings name, or SQLite in the folder."""
         return SqliteState(settings.online or f"sqlite:///{self.home / 'state.db'}")
 
@@ -428,7 +428,7 @@ class Live:
         return finished[-1].name
 
     @contextmanager
-    def _open(self, folders: Folders, clock: Clock, *, what: str) -> Iterator[tuple[Workspace, OnlineState]]:
+    def _open(self, folders: Folders, clock: Clock, *, what: str) -> Iterator[tuple[Workspace, TileState]]:
         """A workspace, held against other processes; what was opened is closed in the end."""
         folders.home.mkdir(parents=True, exist_ok=True)
         with _only_one(folders.home, what):

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from setpoint.backends.sqlite_state import SqliteState
+from setpoint.backends.sqlite_tiles import SqliteState
 from setpoint.conformance.oracle import Oracle
-from setpoint.conformance.state import MemoryState
-from setpoint.core.ports import OnlineState
+from setpoint.conformance.tiles import MemoryState
+from setpoint.core.ports import TileState
 from setpoint.data.arrays import Array, Mask
 from setpoint.features.folding import View
 from setpoint.features.online import TILE, OnlineFeatures
@@ -24,7 +24,7 @@ from setpoint.features.reader import FeatureReader
 from tests.properties.worlds import World, big_world, worlds
 
 
-def fed(world: World, state: OnlineState, *, kind: type[OnlineFeatures] = OnlineFeatures) -> OnlineFeatures:
+def fed(world: World, state: TileState, *, kind: type[OnlineFeatures] = OnlineFeatures) -> OnlineFeatures:
     """Online features that took in every source in one batch."""
     online = kind(world.plan, state)
     for source, rows in world.rows.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -94,7 +94,7 @@ class Tables(Protocol):
         ...
 
 
-class OnlineState(Protocol):
+class TileState(Protocol):
     """Rows of recent events by group, key and tile: what features are folded from at request time.
 
     Laws: `apply` adds packed rows to tiles and moves each source's position in one transaction, also after kill -9;
@@ -116,6 +116,51 @@ class OnlineState(Protocol):
 
     def forget(self, group: str, before: int) -> int:
         """Drop a group's tiles before this one; gives how many went."""
+        ...
+
+    def close(self) -> None:
+        """Let go of every resource."""
+        ...
+
+
+class Mark(NamedTuple):
+    """How far a log was taken in: the position of its last row, and when that row became known, in microseconds."""
+
+    position: int
+    known_at: int
+
+
+class OnlineState(Protocol):
+    """What features are folded from at request time: a blob of bytes for each group and key, a mark for each group.
+
+    Laws: `apply` writes blobs and moves marks together or not at all, also after kill -9 of the process; it changes
+    nothing and gives False when one of the groups is not at the mark it is said to be at (None: it has none), so that
+    of two writers one wins and delivering again is harmless; a blob written again replaces, an empty one removes;
+    `read` gives marks and blobs of one moment, in the order asked for, None for what is not there; `forget` drops
+    every blob of a group and its mark; groups, keys and blobs hold any text and bytes; safe to share between threads
+    and processes.
+    """
+
+    def apply(self, moves: Mapping[str, tuple[Mark | None, Mark]], blobs: Sequence[tuple[str, str, bytes]]) -> bool:
+        """Write blobs (group, key, bytes) and move groups from one mark to another; False when one has moved."""
+        ...
+
+    def read(
+        self, groups: Sequence[str], keys: Sequence[tuple[str, str]]
+    ) -> tuple[list[Mark | None], list[bytes | None]]:
+        """The marks of groups, and the blobs of (group, key) pairs."""
+        ...
+
+    def marks(self) -> dict[str, Mark]:
+        """The mark of every group."""
+        ...
+
+    def keys(self, group: str) -> Iterator[str]:
+        """The keys of a group, in any order."""
+        ...
+
+    def forget(self, group: str) -> int:
+        """Drop a group; gives how many blobs went."""
         ...
 
     def close(self) -> None:

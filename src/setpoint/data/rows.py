@@ -25,6 +25,15 @@ POSITION = "__position"
 
 SYSTEM_COLUMNS = (AT, KNOWN_AT, ID, POSITION)
 
+SIGN = "__sign"
+"""1 for a row, -1 for one that takes an earlier row back; a source without retractions does not have this column."""
+
+ENDS = "__ends"
+"""The position of the row that takes this one back, NEVER when none does; there where `__sign` is."""
+
+NEVER = 2**62
+"""The `__ends` of a row that is never taken back."""
+
 ALWAYS = -(2**62)
 """The `__at` and `__known_at` of a row that holds, and is known, at all times."""
 

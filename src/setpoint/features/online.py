@@ -20,7 +20,7 @@ import pyarrow as pa
 from setpoint.core import times
 from setpoint.core.digest import canonical, digest
 from setpoint.core.errors import NameUnknown, RequestInvalid
-from setpoint.core.ports import OnlineState
+from setpoint.core.ports import TileState
 from setpoint.core.times import DAY
 from setpoint.data.arrays import Array, to_array
 from setpoint.data.evaluate import Inputs, evaluate
@@ -60,7 +60,7 @@ class OnlineFeatures:
     definitions: when one of a source's changes, that source is fed again from its beginning.
     """
 
-    def __init__(self, plan: Plan, state: OnlineState) -> None:
+    def __init__(self, plan: Plan, state: TileState) -> None:
         self._plan, self._state = plan, state
         self._sources = {source.name: source for source in _sources(plan)}
 
@@ -206,7 +206,7 @@ class _Group:
             return _FIRST_TILE
         return min(start_of(at, *window) for window in self.shape.windows) // TILE
 
-    def rows(self, state: OnlineState, given: Mapping[str, Any], at: int) -> Unpacked:
+    def rows(self, state: TileState, given: Mapping[str, Any], at: int) -> Unpacked:
         """The rows of a decision's key in the tiles that it needs."""
         key = spelled(*[given[name] for name, _ in self.shape.by])
         content = b""

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 import setpoint as sp
-from setpoint.backends.sqlite_state import SqliteState
-from setpoint.conformance.state import MemoryState
+from setpoint.backends.sqlite_tiles import SqliteState
+from setpoint.conformance.tiles import MemoryState
 from setpoint.core.errors import NameUnknown, RequestInvalid
 from setpoint.core.times import DAY
 from setpoint.features.online import OnlineFeatures, spelled

@@ -48,7 +48,7 @@ _REMEMBERED = 1 << 20
 
 
 class SqliteState:
-    """The OnlineState port on a SQLite database named by a URL: `sqlite:///path/to/file.db`, or `sqlite://` in memory.
+    """The TileState port on a SQLite database named by a URL: `sqlite:///path/to/file.db`, or `sqlite://` in memory.
 
     What was applied survives kill -9 of the process; a power cut can undo the newest calls but not tear one. Rows are
     stored in order of tile, then key: what is applied together stands together, and a key is read by one seek a tile.

@@ -1,4 +1,4 @@
-"""The laws of the OnlineState port, as tests to inherit, and a state in memory that keeps them."""
+"""The laws of the TileState port, as tests to inherit, and a state in memory that keeps them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from setpoint.conformance.child import child
-from setpoint.core.ports import OnlineState
+from setpoint.core.ports import TileState
 
 _APPLIES = """
 state = opened(sys.argv[1])
@@ -23,7 +23,7 @@ for position in range(int(sys.argv[2]), 1_000_000):
 
 
 class MemoryState:
-    """The OnlineState port in memory, for tests and notebooks: gone when the process is.
+    """The TileState port in memory, for tests and notebooks: gone when the process is.
 
     >>> state = MemoryState()
     >>> state.apply("buys", 3, [("n", "u1", 0, b"one"), ("n", "u1", 1, b"two")])
@@ -74,11 +74,11 @@ class MemoryState:
             self._tiles.clear()
 
 
-class OnlineStateLaws:
+class TileStateLaws:
     """Inherit, say how to open a state in a folder, and pytest runs every law against it."""
 
     @abstractmethod
-    def opened(self, folder: Path) -> OnlineState:
+    def opened(self, folder: Path) -> TileState:
         """A state that may live in this folder."""
 
     @pytest.fixture
@@ -88,20 +88,20 @@ class OnlineStateLaws:
         yield opened
         opened.close()
 
-    def test_what_is_applied_is_read_in_order(self, state: OnlineState) -> None:
+    def test_what_is_applied_is_read_in_order(self, state: TileState) -> None:
         """Bytes of one tile follow each other as they were applied, within a call and from call to call."""
         state.apply("log", 1, [("g", "k", 5, b"a"), ("g", "k", 5, b"b")])
         state.apply("log", 2, [("g", "k", 5, b"c")])
         assert state.read("g", "k", 5, 5) == b"abc"
 
-    def test_bytes_come_back_whatever_they_are(self, state: OnlineState) -> None:
+    def test_bytes_come_back_whatever_they_are(self, state: TileState) -> None:
         """Zero bytes, bytes that are no text, empty and long contents are kept as they are."""
         parts = [bytes(range(256)), b"", b"\x00" * 9, b"\xff\xfe\x80", bytes(range(255, -1, -1)) * 400]
         for position, part in enumerate(parts):
             state.apply("log", position, [("g", "k", 0, part)])
         assert state.read("g", "k", 0, 0) == b"".join(parts)
 
-    def test_tiles_are_read_from_first_to_last(self, state: OnlineState) -> None:
+    def test_tiles_are_read_from_first_to_last(self, state: TileState) -> None:
         """Tiles come in order of their number, before the epoch too, and both ends are included."""
         state.apply("log", 0, [("g", "k", tile, b"%d," % tile) for tile in (3, -2, 0, 10, -1)])
         assert state.read("g", "k", -1, 3) == b"-1,0,3,"
@@ -109,13 +109,13 @@ class OnlineStateLaws:
         assert state.read("g", "k", 4, 9) == b""
 
     @pytest.mark.parametrize("key", ["", "k", '["é\\u0000","a b"]', "k' OR 1=1 --", "K", "x" * 5000])
-    def test_groups_and_keys_stay_apart(self, state: OnlineState, key: str) -> None:
+    def test_groups_and_keys_stay_apart(self, state: TileState, key: str) -> None:
         """A key is any text, and what belongs to another group or key is never read."""
         state.apply("log", 0, [("g", key, 0, b"mine"), ("g", key + "x", 0, b"other"), ("h", key, 0, b"theirs")])
         assert (state.read("g", key, 0, 0), state.read("h", key, 0, 0)) == (b"mine", b"theirs")
         assert state.read("i", key, 0, 0) == b""
 
-    def test_delivering_again_changes_nothing(self, state: OnlineState) -> None:
+    def test_delivering_again_changes_nothing(self, state: TileState) -> None:
         """A call at or before the stored position is refused whole; positions of sources are independent."""
         assert state.apply("log", 7, [("g", "k", 0, b"a")])
         assert not state.apply("log", 7, [("g", "k", 0, b"a")])
@@ -123,13 +123,13 @@ class OnlineStateLaws:
         assert state.apply("other", 0, [("g", "k", 0, b"b")])
         assert (state.read("g", "k", 0, 0), state.positions()) == (b"ab", {"log": 7, "other": 0})
 
-    def test_a_position_moves_without_rows(self, state: OnlineState) -> None:
+    def test_a_position_moves_without_rows(self, state: TileState) -> None:
         """A batch that holds nothing for any group is still a batch that was seen."""
         assert state.positions() == {}
         assert state.apply("log", 4, [])
         assert state.positions() == {"log": 4}
 
-    def test_forgetting_drops_the_tiles_before_one(self, state: OnlineState) -> None:
+    def test_forgetting_drops_the_tiles_before_one(self, state: TileState) -> None:
         """Only the group's own tiles before that number go, of every key; positions stay."""
         state.apply("log", 0, [(group, key, tile, b"x") for group in "gh" for key in "kl" for tile in range(4)])
         assert state.forget("g", 2) == 4
@@ -137,7 +137,7 @@ class OnlineStateLaws:
         assert [state.read(group, "k", 0, 9) for group in "gh"] == [b"xx", b"xxxx"]
         assert state.positions() == {"log": 0}
 
-    def test_threads_share_one_state(self, state: OnlineState) -> None:
+    def test_threads_share_one_state(self, state: TileState) -> None:
         """While one thread applies, others read; nobody ever sees half a call."""
         torn: list[bytes] = []
         done = threading.Event()
@@ -160,7 +160,7 @@ class OnlineStateLaws:
         assert len(state.read("g", "k", 0, 1)) == 200 * 20
 
 
-class DurableStateLaws(OnlineStateLaws):
+class DurableTileStateLaws(TileStateLaws):
     """The laws of a state that outlives its process.
 
     `code` defines the function `opened(folder: str)` for the processes that are killed.

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from setpoint.backends.sqlite_state import MOST_TILE, SqliteState
-from setpoint.conformance.state import DurableStateLaws, MemoryState, OnlineStateLaws
+from setpoint.backends.sqlite_tiles import MOST_TILE, SqliteState
+from setpoint.conformance.tiles import DurableTileStateLaws, MemoryState, TileStateLaws
 from setpoint.core.errors import SettingInvalid, WrongType
 
 
-class TestMemoryState(OnlineStateLaws):
+class TestMemoryState(TileStateLaws):
     def opened(self, folder: Path) -> MemoryState:
         return MemoryState()
 
 
-class TestSqliteState(DurableStateLaws):
+class TestSqliteState(DurableTileStateLaws):
     code = """
-from setpoint.backends.sqlite_state import SqliteState
+from setpoint.backends.sqlite_tiles import SqliteState
 opened = lambda folder: SqliteState(f"sqlite:///{folder}/online.db")
 """
 
@@ -28,7 +28,7 @@ opened = lambda folder: SqliteState(f"sqlite:///{folder}/online.db")
         return SqliteState(f"sqlite:///{folder}/online.db")
 
 
-class TestSqliteStateInMemory(OnlineStateLaws):
+class TestSqliteStateInMemory(TileStateLaws):
     def opened(self, folder: Path) -> SqliteState:
         return SqliteState("sqlite://")
 

@@ -1,0 +1,62 @@
+"""Functions over arrays of numbers, compiled when the first of them is called: importing one costs nothing.
+
+Numba is imported and its cache on disk is read at that call. A compiled function may call others by their global
+names, wherever they were imported to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_waiting: list[_Waiting] = []
+
+
+def compiled(function: F) -> F:
+    """The function, compiled by numba when it or another compiled one is first called.
+
+    It releases the interpreter's lock, and its machine code is kept on disk for later processes. Integers overflow
+    silently, and arrays are not checked at their bounds: arguments must have been checked.
+
+    >>> @compiled
+    ... def double(number):
+    ...     return number + number
+    >>> double.python(4)
+    8
+    """
+    found: Any = _Waiting(function)
+    return found  # type: ignore[no-any-return]
+
+
+class _Waiting:
+    """A function that is not compiled yet: `python` is the function as it was written."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self.python = function
+        self.dispatcher: Callable[..., Any] | None = None
+        _waiting.append(self)
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.dispatcher is None:
+            _compile_all()
+        assert self.dispatcher is not None
+        return self.dispatcher(*arguments)
+
+
+def _compile_all() -> None:
+    """Give every waiting function to numba, and put the results where the functions stood in their modules."""
+    import numba  # noqa: PLC0415 (half a second, spent only where features are folded)
+
+    found = list(_waiting)
+    for waiting in found:
+        waiting.dispatcher = numba.njit(nogil=True, cache=True)(waiting.python)
+    for waiting in found:
+        names = waiting.python.__globals__
+        for name, value in list(names.items()):
+            if isinstance(value, _Waiting) and value.dispatcher is not None:
+                names[name] = value.dispatcher
+    del _waiting[: len(found)]
