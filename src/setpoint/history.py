@@ -15,7 +15,14 @@ from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Events
 from setpoint.core.times import HOUR, iso
-from setpoint.data.decisions import DECISIONS, features_of, fields_of, read_until
+from setpoint.data.decisions import (
+    DECISIONS,
+    features_of,
+    fields_of,
+    plan_sources,
+    positions_known,
+    read_until,
+)
 from setpoint.data.evaluate import Inputs, evaluate, to_array
 from setpoint.data.rows import kinds
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
@@ -245,7 +252,8 @@ def _decide(loop: Loop, reader: FeatureReader, span: Requests) -> pa.Table:
             scorer=loop.scorer(loop.state.release.champion),
             epoch=loop.state.tick,
         )
-        return decide_many(span.table, span.at, features, serving)
+        positions = positions_known(loop.rows, plan_sources(loop.plan), span.at)
+        return decide_many(span.table, span.at, features, serving, positions=positions)
 
 
 def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot, *, told: pa.Table | None = None) -> TrainingSet:

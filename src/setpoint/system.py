@@ -30,6 +30,7 @@ from setpoint.core.ports import Clock, Learner, Metadata, Tables, TileState
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
 from setpoint.data.contract import Contract, infer_contract
+from setpoint.data.decisions import plan_sources, positions_known
 from setpoint.data.feed import RowsFeed
 from setpoint.data.ingest import Ingested, ingest, read_source
 from setpoint.data.rows import AT, KNOWN_AT, kinds
@@ -276,7 +277,8 @@ class Live:
         plan, contents = self.plan, ContentDigests()
         requests = requests_of(plan, self.rows, start=None, end=now)
         features = FeatureReader(plan, self.rows).read(requests.table, requests.at)
-        log = decide_many(requests.table, requests.at, features, Serving(plan))
+        positions = positions_known(self.rows, plan_sources(plan), requests.at)
+        log = decide_many(requests.table, requests.at, features, Serving(plan), positions=positions)
 
         def examples(moment: int) -> TrainingSet:
             return examples_of(plan, log, take_snapshot(self.rows, moment, contents=contents))

@@ -8,7 +8,8 @@ from typing import Any
 
 FIELD = "field."
 FEATURE = "feature."
-"""Prefixes of request fields and feature values in the columns of the decision log."""
+POSITION = "position."
+"""Prefixes in the columns of the decision log: of request fields, feature values, and positions of sources."""
 
 LOG_COLUMNS = (
     "decision_id",
@@ -21,8 +22,9 @@ LOG_COLUMNS = (
     "arm",
     "propensity",
     "degraded",
+    "definitions",
 )
-"""The columns of the decision log that every system has; its fields and features follow, with their prefixes."""
+"""The columns of the decision log that every system has; then fields, features and positions, with their prefixes."""
 
 RULE = "rule"
 """The name of the model when the fallback rule decided."""
@@ -34,7 +36,8 @@ class DecisionRecord:
 
     `at` is its time in microseconds; `model` the digest of the model, or "rule"; `propensity` the probability with
     which this arm was taken; `degraded` says why the model did not decide ("" when it did); `positions` the position
-    of each source's log that the features had seen.
+    of each source's log that the features had seen; `definitions` names the versions of the features it was taken with
+    ("" in a record from before there were any).
     """
 
     decision_id: str
@@ -53,3 +56,4 @@ class DecisionRecord:
     degraded: str
     positions: Mapping[str, int]
     latency_us: int
+    definitions: str = ""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 
+import numpy as np
 import pyarrow as pa
 
+from setpoint.core.digest import digest
 from setpoint.core.ports import Tables
-from setpoint.core.records import FEATURE, FIELD
+from setpoint.core.records import FEATURE, FIELD, POSITION
+from setpoint.data.arrays import Array
+from setpoint.data.rows import KNOWN_AT, times_of
+from setpoint.declare.declaration import Feature, System
+from setpoint.declare.expr import Aggregate, Column, Expr, to_dict, walk
+from setpoint.declare.plan import Plan
+from setpoint.declare.source import Source, info
 
 DECISIONS, SCORES, OUTCOMES = "decisions", "scores", "outcomes"
 """The sets of tables: what was decided and seen, what other models would have said, what came of it."""
@@ -52,6 +62,11 @@ def fields_of(log: pa.Table) -> pa.Table:
     return _under(log, FIELD)
 
 
+def positions_of(log: pa.Table) -> pa.Table:
+    """The positions of the sources that the decisions of a log had seen, under the sources' names."""
+    return _under(log, POSITION)
+
+
 def score_column(model: str) -> str:
     """The column with a model's scores.
 
@@ -59,6 +74,62 @@ def score_column(model: str) -> str:
     'score.0123456789ab'
     """
     return SCORE + model[:12]
+
+
+def sources_read(exprs: Iterable[Expr]) -> tuple[str, ...]:
+    """The names of the sources whose rows expressions read, in order of first use.
+
+    >>> from setpoint.declare.feature import count
+    >>> from setpoint.declare.source import events
+    >>> sources_read([count(events("sales", "sales.parquet", at="at", delay="0s"), by=[], last="1d")])
+    ('sales',)
+    """
+    return tuple(_sources(exprs))
+
+
+def plan_sources(plan: Plan) -> tuple[str, ...]:
+    """The names of the sources that the features of a plan read: those whose positions the log has."""
+    return _system_sources(plan.system)
+
+
+def version_of(feature: Feature) -> str:
+    """The version of a feature: of its expression and of the sources it reads, wherever their files are."""
+    declared = {name: {**info(source).to_dict(), "path": ""} for name, source in _sources([feature.expr]).items()}
+    return digest([to_dict(feature.expr), declared])
+
+
+def versions_of(plan: Plan) -> Mapping[str, str]:
+    """The version of each feature of a plan."""
+    return _system_versions(plan.system)
+
+
+def definitions_of(plan: Plan) -> str:
+    """What the log calls the versions of all features of a plan, taken together: 12 hex digits."""
+    return digest(dict(versions_of(plan)))[:12]
+
+
+def positions_known(rows: Mapping[str, pa.Table], sources: Iterable[str], at: Array) -> dict[str, Array]:
+    """The position of the last row of each source that was known at each time; -1 before the first.
+
+    >>> positions_known({"sales": pa.table({KNOWN_AT: [10, 20]})}, ["sales"], np.array([5, 20]))["sales"].tolist()
+    [-1, 1]
+    """
+    return {name: np.searchsorted(times_of(rows[name], KNOWN_AT), at, side="right") - 1 for name in sources}
+
+
+@lru_cache(maxsize=64)
+def _system_versions(system: System) -> Mapping[str, str]:
+    return MappingProxyType({feature.name: version_of(feature) for feature in system.features})
+
+
+@lru_cache(maxsize=64)
+def _system_sources(system: System) -> tuple[str, ...]:
+    return sources_read(feature.expr for feature in system.features)
+
+
+def _sources(exprs: Iterable[Expr]) -> dict[str, Source]:
+    nodes = [node for expr in exprs for node in walk(expr) if isinstance(node, (Column, Aggregate))]
+    return {info(node.source).name: node.source for node in nodes}
 
 
 def _under(log: pa.Table, prefix: str) -> pa.Table:

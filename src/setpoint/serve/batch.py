@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.core.records import FEATURE, FIELD, RULE
+from setpoint.core.records import FEATURE, FIELD, POSITION, RULE
 from setpoint.data.arrays import Array, Mask
+from setpoint.data.decisions import plan_sources
 from setpoint.serve.fallback import MODEL_FAILED, NO_MODEL, RULE_THRESHOLD, rules_act
 from setpoint.serve.route import choose_route
 from setpoint.serve.snapshot import Scorer, Serving
@@ -20,11 +22,19 @@ _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)
 _logger = logging.getLogger("setpoint.serve")
 
 
-def decide_many(requests: pa.Table, at: Array, features: pa.Table, serving: Serving) -> pa.Table:
+def decide_many(
+    requests: pa.Table,
+    at: Array,
+    features: pa.Table,
+    serving: Serving,
+    *,
+    positions: Mapping[str, Array] | None = None,
+) -> pa.Table:
     """The decision log's rows for many requests, each taken at its own time with its own row of features.
 
     Score, threshold, action, model and reason of each row are those that `decide` gives for it alone. The identity of
-    a decision is derived from its system and key, so that deciding again gives the same.
+    a decision is derived from its system and key, so that deciding again gives the same. `positions` are those of the
+    sources that the features had seen; NULL where they are not given.
     """
     route = choose_route(serving)
     fields = requests.select(list(serving.plan.fields))
@@ -50,9 +60,11 @@ def decide_many(requests: pa.Table, at: Array, features: pa.Table, serving: Serv
         "arm": _either(failed, route.arm, route.arm),
         "propensity": pa.array(np.full(len(at), route.propensity)),
         "degraded": _either(failed, reason, ""),
+        "definitions": pa.repeat(pa.scalar(serving.definitions), len(at)),
     }
     columns |= {FIELD + name: fields[name] for name in serving.plan.fields}
     columns |= {FEATURE + name: features[name] for name in serving.plan.features}
+    columns |= {POSITION + name: _known(positions, name, len(at)) for name in plan_sources(serving.plan)}
     return pa.table(columns)
 
 
@@ -90,6 +102,10 @@ def _score(scorer: Scorer, row: dict[str, object]) -> float:
     except Exception:  # foreign code, as above
         _logger.debug("The model %s failed on a row.", scorer.digest, exc_info=True)
         return math.nan
+
+
+def _known(positions: Mapping[str, Array] | None, name: str, rows: int) -> pa.Array:
+    return pa.nulls(rows, pa.int64()) if positions is None else pa.array(positions[name], pa.int64())
 
 
 def _either(failed: Mask, where: str, otherwise: str) -> pa.Array:

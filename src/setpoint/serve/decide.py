@@ -100,6 +100,7 @@ def decide(
         degraded=verdict.degraded,
         positions=seen.positions,
         latency_us=(stopwatch() - began) // 1000,
+        definitions=serving.definitions,
     )
     log.append(encode_record(record))
     return Decision(

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Segments, Tables
-from setpoint.core.records import FEATURE, FIELD, DecisionRecord
+from setpoint.core.records import FEATURE, FIELD, POSITION, DecisionRecord
 from setpoint.data.arrays import UTC_MICROSECONDS
-from setpoint.data.decisions import DECISIONS
+from setpoint.data.decisions import DECISIONS, plan_sources
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
 
@@ -42,8 +42,8 @@ def decode_record(data: bytes) -> DecisionRecord:
 def log_table(records: Sequence[DecisionRecord], plan: Plan) -> pa.Table:
     """The records as rows of the decision log, with the columns that `decide_many` gives.
 
-    A field or feature that a record does not have, because its plan was another, is NULL. Numbers of a field are
-    int64 when all of them are whole, else float64.
+    A field, feature or position that a record does not have, because its plan was another, is NULL. Numbers of a
+    field are int64 when all of them are whole, else float64.
     """
     columns: dict[str, pa.Array] = {
         "decision_id": pa.array([record.decision_id for record in records], pa.string()),
@@ -56,11 +56,14 @@ def log_table(records: Sequence[DecisionRecord], plan: Plan) -> pa.Table:
         "arm": pa.array([record.arm for record in records], pa.string()),
         "propensity": pa.array([record.propensity for record in records], pa.float64()),
         "degraded": pa.array([record.degraded for record in records], pa.string()),
+        "definitions": pa.array([record.definitions for record in records], pa.string()),
     }
     for name, kind in plan.fields.items():
         columns[FIELD + name] = _field_column([record.fields.get(name) for record in records], kind)
     for name, kind in plan.features.items():
         columns[FEATURE + name] = _feature_column([record.features.get(name) for record in records], kind)
+    for name in plan_sources(plan):
+        columns[POSITION + name] = pa.array([record.positions.get(name) for record in records], pa.int64())
     return pa.table(columns)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.records import RULE
+from setpoint.data.decisions import definitions_of
 from setpoint.declare.plan import Plan
 from setpoint.declare.release import Rule
 from setpoint.features.online import Seen
@@ -83,6 +84,11 @@ class Serving:
     def model(self) -> str:
         """The digest of the model, or "rule"."""
         return RULE if self.scorer is None else self.scorer.digest
+
+    @cached_property
+    def definitions(self) -> str:
+        """What the log calls the versions of the features."""
+        return definitions_of(self.plan)
 
     @cached_property
     def threshold(self) -> float | None:

@@ -26,14 +26,15 @@ from tests.unit.serve.shop import NOON, FixedThreshold, Formula, ReadFeatures, r
 PLAN = shop()
 RULE = shop(fallback=sp.rule((sp.feature("returned") > 1) & (sp.feature("country") == "NZ") | sp.field("member")))
 FEATURES = ReadFeatures(PLAN)
-SAME = ("key", "at", "score", "acted", "threshold", "model", "arm", "propensity", "degraded")
+SAME = ("key", "at", "score", "acted", "threshold", "model", "arm", "propensity", "degraded", "definitions")
 
 
 def batch(bodies: list[dict[str, Any]], serving: Serving) -> pa.Table:
     """The log rows of these requests, decided together."""
     fields = requests(PLAN, [read_request(body, PLAN) for body in bodies])
     at = NOON + np.arange(len(bodies), dtype=np.int64)
-    return decide_many(fields, at, FEATURES.reader.read(fields, at), serving)
+    positions = {"returns": np.full(len(at), 2), "users": np.full(len(at), 1)}
+    return decide_many(fields, at, FEATURES.reader.read(fields, at), serving, positions=positions)
 
 
 def one_by_one(bodies: list[dict[str, Any]], serving: Serving, folder: Path) -> pa.Table:
@@ -96,6 +97,8 @@ def test_the_columns_are_those_of_the_log() -> None:
         *LOG_COLUMNS,
         *[f"field.{name}" for name in PLAN.fields],
         *[f"feature.{name}" for name in PLAN.features],
+        "position.users",
+        "position.returns",
     ]
     full, empty = batch([request()], Serving(PLAN, Formula())), batch([], Serving(PLAN, Formula()))
     assert full.column_names == empty.column_names == columns

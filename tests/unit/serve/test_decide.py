@@ -13,6 +13,7 @@ from setpoint.backends.segments import FileSegments
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.errors import LogUnavailable, RequestInvalid
 from setpoint.core.records import DecisionRecord
+from setpoint.data.decisions import definitions_of
 from setpoint.serve.decide import Decision, decide
 from setpoint.serve.log import decode_record
 from setpoint.serve.runner import PROBATION, Runner
@@ -82,8 +83,9 @@ def test_a_decision_leaves_a_record_of_what_it_saw(desk: Desk) -> None:
         arm="champion",
         propensity=1.0,
         degraded="",
-        positions={"returns": 2},
+        positions={"returns": 2, "users": 1},
         latency_us=0,
+        definitions=definitions_of(desk.plan),
     )
     assert 0 < record.latency_us < 1_000_000
 

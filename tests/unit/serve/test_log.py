@@ -123,3 +123,23 @@ def test_a_tick_takes_the_decisions_up_to_its_time(log: FileSegments) -> None:
     log.append(encode_record(record(9)))
     taken = take_records(log, PLAN, after=-1, until=NOON + 5)
     assert (taken.rows["decision_id"].to_pylist(), taken.position) == (["d_0", "d_2"], 2)
+
+
+def test_a_row_has_the_positions_that_its_features_had_seen() -> None:
+    """A column for each source that features read; NULL where a record is older than its source, or than positions."""
+    records = [record(1, definitions="0123456789ab"), record(2, positions={"returns": 9, "users": 1})]
+    rows = log_table(records, PLAN)
+    assert rows["position.returns"].to_pylist() == [7, 9]
+    assert rows["position.users"].to_pylist() == [None, 1]
+    assert rows["definitions"].to_pylist() == ["0123456789ab", ""]
+
+
+def test_parts_from_before_there_were_positions_are_read_with_newer_ones(tmp_path: Path) -> None:
+    """What an old part does not have is NULL in its rows."""
+    tables = ParquetTables(tmp_path / "tables")
+    new = log_table([record(2)], PLAN)
+    old = log_table([record(1)], PLAN).drop_columns(["position.users", "position.returns", "definitions"])
+    tables.write(DECISIONS, "0", old)
+    tables.write(DECISIONS, "1", new)
+    assert tables.read(DECISIONS)["position.returns"].to_pylist() == [None, 7]
+    assert tables.read(DECISIONS)["definitions"].to_pylist() == [None, ""]
