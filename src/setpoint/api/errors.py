@@ -15,6 +15,7 @@ from setpoint.core.errors import (
     OutcomeConflict,
     RequestInvalid,
     SetpointError,
+    StateUnavailable,
     did_you_mean,
 )
 
@@ -26,6 +27,7 @@ _STATUS: tuple[tuple[type[SetpointError], int], ...] = (
     (OutcomeConflict, 409),
     (RequestInvalid, 422),
     (LogUnavailable, 503),
+    (StateUnavailable, 503),
     (NothingYet, 503),
     (Busy, 503),
 )

@@ -15,6 +15,7 @@ SetpointError
     ModelCorrupt                a model file that is not what was registered
     GateRefused                 a model that may not be promoted
     LogUnavailable              the decision log cannot be written (also OSError)
+    StateUnavailable            the online state cannot be read or written now (also OSError)
     NothingYet                  asked for something that has not happened yet
     SettingInvalid              a setting with a value it cannot have (also ValueError)
     MissingExtra                an optional package that is not installed (also ImportError)
@@ -158,6 +159,12 @@ class LogUnavailable(SetpointError, OSError):
     """The decision log cannot be written, so no decision is acknowledged."""
 
     code = "log-unavailable"
+
+
+class StateUnavailable(SetpointError, OSError):
+    """The online state cannot be read or written now: its server does not answer, or its disk is full."""
+
+    code = "state-unavailable"
 
 
 class NothingYet(SetpointError):
