@@ -7,7 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.declaration import System, decide
 from setpoint.declare.expr import Expr, action, feature, field, now
-from setpoint.declare.feature import absolute, count, distinct, last, log1p, max, mean, min, std, sum
+from setpoint.declare.feature import (
+    absolute,
+    count,
+    distinct,
+    first,
+    last,
+    latest,
+    log1p,
+    max,
+    mean,
+    min,
+    neighbours,
+    quantile,
+    rate,
+    since,
+    std,
+    sum,
+    top,
+    var,
+)
 from setpoint.declare.goal import (
     accuracy,
     act,
@@ -29,6 +48,7 @@ from setpoint.declare.goal import (
 from setpoint.declare.label import label
 from setpoint.declare.release import release, rule, shadow
 from setpoint.declare.source import always, events, table
+from setpoint.declare.window import calendar
 
 if TYPE_CHECKING:
     from setpoint.system import Live, open_system
@@ -46,6 +66,7 @@ __all__ = [
     "average_precision",
     "brier",
     "business",
+    "calendar",
     "cost",
     "count",
     "cpu_per_1000",
@@ -55,27 +76,35 @@ __all__ = [
     "events",
     "feature",
     "field",
+    "first",
     "gap",
     "goal",
     "label",
     "last",
+    "latest",
     "latency",
     "log1p",
     "log_loss",
     "max",
     "mean",
     "min",
+    "neighbours",
     "now",
     "open_system",
     "precision",
+    "quantile",
+    "rate",
     "recall",
     "release",
     "rule",
     "shadow",
+    "since",
     "size",
     "std",
     "sum",
     "table",
+    "top",
+    "var",
 ]
 
 _OPENED = ("Live", "open_system")

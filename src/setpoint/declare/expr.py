@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from setpoint.core import times
-from setpoint.core.errors import WrongType
+from setpoint.core.errors import NameUnknown, WrongType
+from setpoint.declare.window import Window
+from setpoint.declare.window import spell as spell_window
 
 if TYPE_CHECKING:
     from setpoint.declare.source import Source
@@ -192,9 +194,9 @@ class Aggregate(Expr):
 
     `by` pairs names with columns of the source: the name is a request field's, unless `keys` gives the expression of
     that part of the key. `last` and `hop` are microseconds (`last` 0: all time); with a calendar `unit` ("day", "week",
-    "month") of a `zone`, `last` counts units, the running one included. `decimals` is the scale of exact sums,
-    `parameter` the one number of a kind (the q of a quantile, the rank of a top), `cap` how many different values a
-    kind tells apart exactly.
+    "month") of a `zone`, `last` counts units, the running one included. `decimals` is the scale of exact sums, None
+    where the plan chooses it, `parameter` the one number of a kind (the q of a quantile, the rank of a top), `cap` how
+    many different values a kind tells apart exactly.
     """
 
     kind: str
@@ -204,12 +206,63 @@ class Aggregate(Expr):
     last: int
     hop: int
     where: Expr | None = None
-    decimals: int = 6
+    decimals: int | None = None
     unit: str = ""
     zone: str = ""
     parameter: float = 0.0
     cap: int = 0
     keys: tuple[Expr, ...] = ()
+
+    @property
+    def window(self) -> Window:
+        """The stretch of time it folds."""
+        return Window(self.last, self.hop, self.unit, self.zone)
+
+    @property
+    def parts(self) -> tuple[Expr, ...]:
+        """What gives each part of the key when deciding."""
+        return self.keys or tuple(Field(name) for name, _ in self.by)
+
+    def __getitem__(self, last: str) -> Aggregate:
+        """Itself: an aggregate of one window is a family of one, so that code need not know how many there are."""
+        return self
+
+
+DEFAULT_CAPS = {"distinct": 4096, "top": 1024, "neighbours": 1000}
+"""How many different values a fold tells apart unless it is declared."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Neighbours(Expr):
+    """A fold of `of`, an aggregate by one key, over the different keys that the rows of a window name.
+
+    `edges` says which: its `column` names a neighbour in each row that its window, key and `where` select; its kind is
+    "neighbours" and its `cap` says how many are looked at, the newest by (at, known_at, id) first.
+    """
+
+    edges: Aggregate
+    fold: str
+    of: Aggregate
+    decimals: int = 6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Family(Expr):
+    """Several expressions, one for each of several windows; a feature declared as one becomes so many features."""
+
+    members: tuple[tuple[str, Expr], ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the windows."""
+        return tuple(label for label, _ in self.members)
+
+    def __getitem__(self, last: str) -> Expr:
+        """The member of one window, by the name it was declared with."""
+        for label, member in self.members:
+            if label == "".join(str(last).split()):
+                return member
+        raise NameUnknown("window", str(last), self.labels, where=f"The family {self}")
 
 
 Node: TypeAlias = Expr
@@ -244,13 +297,17 @@ def children(expr: Expr) -> tuple[Expr, ...]:
         return expr.arguments
     if isinstance(expr, Aggregate):
         return tuple(part for part in (expr.column, expr.where, *expr.keys) if part is not None)
+    if isinstance(expr, Neighbours):
+        return (expr.edges, expr.of)
+    if isinstance(expr, Family):
+        return tuple(member for _, member in expr.members)
     return ()
 
 
 def walk(expr: Expr, *, into_aggregates: bool = True) -> Iterator[Expr]:
     """The expression and all its parts, outermost first."""
     yield expr
-    if isinstance(expr, Aggregate) and not into_aggregates:
+    if isinstance(expr, (Aggregate, Neighbours)) and not into_aggregates:
         return
     for part in children(expr):
         yield from walk(part, into_aggregates=into_aggregates)
@@ -278,12 +335,26 @@ def spell(expr: Expr) -> str:
         inner = ", ".join([spell(part) for part in expr.arguments] + ([repr(expr.option)] if expr.option else []))
         return f"{expr.function}({inner})"
     if isinstance(expr, Aggregate):
-        what = spell(expr.column) if expr.column is not None else source_name(expr.source)
-        by = ", ".join(name if name == column else f"{name}={column}" for name, column in expr.by)
-        where = f", where={spell(expr.where)}" if expr.where is not None else ""
-        last = f", last={times.spell(expr.last)!r}" if expr.last else ""
-        return f"{expr.kind}({what}, by=[{by}]{last}{where})"
+        return f"{expr.kind}({_spell_fold(expr)})"
+    if isinstance(expr, Neighbours):
+        return f"neighbours({_spell_fold(expr.edges)}, fold={expr.fold!r}, of={spell(expr.of)})"
+    if isinstance(expr, Family):
+        inner = ", ".join(f"{label}={spell(member)}" for label, member in expr.members)
+        return f"family({inner})"
     raise WrongType(f"{type(expr).__name__} is not an expression.")
+
+
+def _spell_fold(expr: Aggregate) -> str:
+    """The arguments of an aggregate."""
+    what = spell(expr.column) if expr.column is not None else source_name(expr.source)
+    by = ", ".join(name if name == column else f"{name}={column}" for name, column in expr.by)
+    parameter = {"quantile": f", q={expr.parameter:g}", "top": f", rank={expr.parameter:g}"}.get(expr.kind, "")
+    cap = f", cap={expr.cap}" if expr.cap != DEFAULT_CAPS.get(expr.kind, 0) else ""
+    where = f", where={spell(expr.where)}" if expr.where is not None else ""
+    last = spell_window(expr.window)
+    if expr.kind == "latest":
+        last = f", ttl={times.spell(expr.last)!r}" if expr.last else ""
+    return f"{what}{parameter}, by=[{by}]{last}{where}{cap}"
 
 
 def to_dict(expr: Expr) -> dict[str, Any]:
@@ -324,6 +395,15 @@ def to_dict(expr: Expr) -> dict[str, Any]:
             "cap": expr.cap,
             "keys": [to_dict(key) for key in expr.keys],
         }
+    if isinstance(expr, Neighbours):
+        return {
+            "neighbours": to_dict(expr.edges),
+            "fold": expr.fold,
+            "of": to_dict(expr.of),
+            "decimals": expr.decimals,
+        }
+    if isinstance(expr, Family):
+        return {"family": {label: to_dict(member) for label, member in expr.members}}
     raise WrongType(f"{type(expr).__name__} is not an expression.")
 
 

@@ -15,9 +15,11 @@ from setpoint.declare.expr import (
     Call,
     Column,
     Expr,
+    Family,
     FeatureRef,
     Field,
     Literal,
+    Neighbours,
     Now,
 )
 from setpoint.declare.source import info
@@ -63,6 +65,14 @@ def kind_of(expr: Expr, scope: Scope, *, where: str) -> str:
         return TEXT
     if isinstance(expr, Aggregate):
         return _aggregate(expr, scope, where)
+    if isinstance(expr, Neighbours):
+        return _neighbours(expr, scope, where)
+    if isinstance(expr, Family):
+        raise DeclarationError(
+            f"{where}: {expr} is a family of {len(expr.members)} windows.",
+            expected="one of them",
+            hint=f"Write family[{expr.labels[0]!r}].",
+        )
     if isinstance(expr, Binary):
         left, right = kind_of(expr.left, scope, where=where), kind_of(expr.right, scope, where=where)
         return _binary(expr, left, right, where)
@@ -86,30 +96,56 @@ def _known(what: str, name: str, known: Mapping[str, str], where: str) -> str:
 
 
 def _aggregate(expr: Aggregate, scope: Scope, where: str) -> str:
-    schema = scope.schemas.get(info(expr.source).name, {})
-    for field, column in expr.by:
-        theirs = _known("column", column, schema, f"{where}: source {info(expr.source).name!r}")
-        ours = _known("request field", field, scope.fields, where)
-        if theirs != ours:
-            raise WrongType(
-                f"{where}: by pairs the request field {field!r} ({ours}) with the column {column!r} ({theirs}).",
-                expected="the same kind on both sides",
-            )
-        if ours == TIME:
-            raise WrongType(f"{where}: by={field!r} groups by a time.", expected="a text or a number")
+    _check_key(expr, scope, where)
     if expr.where is not None:
         condition = kind_of(expr.where, scope, where=where)
         if condition != BOOL:
             raise WrongType(f"{where}: where={expr.where} is a {condition}.", expected="a condition")
     if expr.column is None:
         return NUMBER
-    kind = kind_of(expr.column, scope, where=where)
-    if expr.kind in ("sum", "mean", "std") and kind not in (NUMBER, BOOL):
+    return _folded(expr, kind_of(expr.column, scope, where=where), where)
+
+
+def _check_key(expr: Aggregate, scope: Scope, where: str) -> None:
+    """The parts of a key are of the kinds of the source's columns, and of kinds that can be a key."""
+    schema = scope.schemas.get(info(expr.source).name, {})
+    for part, (field, column) in zip(expr.parts, expr.by, strict=True):
+        theirs = _known("column", column, schema, f"{where}: source {info(expr.source).name!r}")
+        ours = kind_of(part, scope, where=where)
+        if theirs != ours:
+            what = f"request field {field!r}" if isinstance(part, Field) else f"key {part}"
+            raise WrongType(
+                f"{where}: by pairs the {what} ({ours}) with the column {column!r} ({theirs}).",
+                expected="the same kind on both sides",
+            )
+        if ours in (TIME, DURATION):
+            raise WrongType(f"{where}: by={field!r} groups by a time.", expected="a text, a number or a truth value")
+
+
+def _folded(expr: Aggregate, kind: str, where: str) -> str:
+    """The kind of an aggregate's value, by that of what it folds."""
+    if expr.kind in ("sum", "mean", "var", "std", "quantile") and kind not in (NUMBER, BOOL):
         raise WrongType(f"{where}: {expr.kind}({expr.column}) folds a {kind}.", expected="numbers")
-    if expr.kind in ("min", "max") and kind == TEXT:
-        raise WrongType(f"{where}: {expr.kind}({expr.column}) folds texts.", expected="numbers or times")
-    if expr.kind in ("min", "max", "last"):
+    if expr.kind in ("min", "max") and kind not in (NUMBER, BOOL, TIME):
+        raise WrongType(f"{where}: {expr.kind}({expr.column}) folds a {kind}.", expected="numbers or times")
+    if kind == DURATION:
+        raise WrongType(f"{where}: {expr.kind}({expr.column}) folds a duration.", expected="numbers, texts or times")
+    if expr.kind == "latest":
+        return kind
+    if expr.kind in ("min", "max", "first", "last", "top"):
         return NUMBER if kind == BOOL else kind
+    return NUMBER
+
+
+def _neighbours(expr: Neighbours, scope: Scope, where: str) -> str:
+    edges, of = expr.edges, expr.of
+    _aggregate(edges, scope, where)
+    assert edges.column is not None, "neighbours are named by a column"
+    named = kind_of(edges.column, scope, where=where)
+    field = of.by[0][0]
+    value = kind_of(of, Scope(scope.schemas, {field: named}, {}), where=where)
+    if value != NUMBER:
+        raise WrongType(f"{where}: {expr} folds a {value} of each neighbour.", expected="a number")
     return NUMBER
 
 

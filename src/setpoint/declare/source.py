@@ -32,7 +32,8 @@ class SourceInfo:
     (it has not happened). `columns` are the only ones that the source has, None: all of the file's.
     `expect` gives columns a range or the values they may have. `ttl` is how many microseconds a table's row is
     believed, None: until the next. `version` names the column by which a later row corrects an earlier one of the same
-    id, `retracted` the column that is true where a row takes one back.
+    id, `retracted` the column that is true where a row takes one back. `retention` is how many microseconds rows are
+    kept after they happened, None: for ever. `keys` are all columns of a table's key, `key` its only one.
     """
 
     name: str
@@ -49,6 +50,8 @@ class SourceInfo:
     ttl: int | None = None
     version: str | None = None
     retracted: str | None = None
+    retention: int | None = None
+    keys: tuple[str, ...] = ()
 
     @property
     def knowable(self) -> bool:
@@ -58,15 +61,19 @@ class SourceInfo:
     def to_dict(self) -> dict[str, Any]:
         """The source as JSON-like data."""
         found = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        columns = None if self.columns is None else list(self.columns)
-        return {**found, "columns": columns, "expect": [[name, list(values)] for name, values in self.expect]}
+        return {
+            **found,
+            "columns": None if self.columns is None else list(self.columns),
+            "expect": [[name, list(values)] for name, values in self.expect],
+            "keys": list(self.keys),
+        }
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> SourceInfo:
         """The source that `to_dict` described."""
         columns = None if data["columns"] is None else tuple(data["columns"])
         expect = tuple((name, tuple(values)) for name, values in data["expect"])
-        return SourceInfo(**{**data, "columns": columns, "expect": expect})
+        return SourceInfo(**{**data, "columns": columns, "expect": expect, "keys": tuple(data.get("keys", ()))})
 
 
 class Source:
@@ -159,6 +166,9 @@ def events(
     null_at: str = "quarantine",
     columns: Sequence[str] | None = None,
     expect: Mapping[str, Sequence[Any]] | None = None,
+    version: str | None = None,
+    retracted: str | None = None,
+    retention: str | timedelta | None = None,
 ) -> Source:
     """A source of things that happened: each row has the time `at` and can be known from `known_at`.
 
@@ -169,6 +179,10 @@ def events(
     is quarantined. `columns` names the only columns that are known then: where a file is filled in over time, the
     others cannot be read through this source. `expect` states what a column holds, a range such as (0, 120) or the
     texts it may have; a row that breaks it is quarantined.
+
+    A row corrects the earlier one of its `id` when its `version`, a number or a time, is higher, and takes it back when
+    `retracted` is true; both say when they became known like any other row. `retention` is how long rows are kept after
+    they happened: no window may look further back.
 
     >>> arrivals = events("arrivals", "flights.parquet", id="flight_id", at="landed_at", delay="0s")
     >>> arrivals.arr_delay > 15
@@ -187,6 +201,13 @@ def events(
             f"Source {name!r} has the delay {delay!r}.",
             expected="zero or more: nothing is known before it happens",
         )
+    for role, column in (("version", version), ("retracted", retracted)):
+        if column is not None and (id is None or (known_at is None and delay is None)):
+            raise DeclarationError(
+                f"Source {name!r} declares {role}={column!r} but not "
+                + ("which row is corrected." if id is None else "when a correction is known."),
+                expected="id= and known_at= or delay= beside it",
+            )
     return Source(
         SourceInfo(
             name=_text("The name of a source", name, required=True) or "",
@@ -198,40 +219,74 @@ def events(
             known_at=_text(f"known_at of source {name!r}", known_at, required=False),
             delay=length,
             null_at=null_at,
-            columns=_columns(name, columns, (key, id, at, known_at)),
+            columns=_columns(name, columns, (key, id, at, known_at, version, retracted)),
             expect=_expected(name, expect),
+            version=_text(f"version of source {name!r}", version, required=False),
+            retracted=_text(f"retracted of source {name!r}", retracted, required=False),
+            retention=_positive(f"Source {name!r} has the retention", retention),
+            keys=() if key is None else (key,),
         )
     )
+
+
+def _positive(what: str, value: str | timedelta | None) -> int | None:
+    if value is None:
+        return None
+    length = times.duration(value)
+    if length <= 0:
+        raise DeclarationError(f"{what} {value!r}.", expected="a positive duration")
+    return length
 
 
 def table(
     name: str,
     path: str,
     *,
-    key: str,
+    key: str | Sequence[str],
     valid_from: str | Always,
+    ttl: str | timedelta | None = None,
     expect: Mapping[str, Sequence[Any]] | None = None,
 ) -> Source:
     """A source of facts about an entity: a row holds from `valid_from` until the next one of the same key.
 
-    `valid_from=always` says that the rows were true and known at all times.
+    `key` is a column or several that are the key together. `valid_from=always` says that the rows were true and known
+    at all times. A row older than `ttl` is believed no longer, and its columns are NULL.
 
     >>> planes = table("planes", "planes.parquet", key="tailnum", valid_from=always)
     >>> planes.seats
     planes.seats
+    >>> info(table("lanes", "lanes.parquet", key=["origin", "dest"], valid_from="day", ttl="30d")).keys
+    ('origin', 'dest')
     """
+    keys = _keys(name, key)
+    if ttl is not None and isinstance(valid_from, Always):
+        raise DeclarationError(
+            f"Table {name!r} declares ttl={ttl!r} of rows that are true at all times.",
+            expected="valid_from= a column that says from when a row holds",
+        )
     at = None if isinstance(valid_from, Always) else _text(f"valid_from of table {name!r}", valid_from, required=True)
     return Source(
         SourceInfo(
             name=_text("The name of a source", name, required=True) or "",
             kind=TABLE,
             path=_text(f"The path of table {name!r}", path, required=True) or "",
-            key=_text(f"key of table {name!r}", key, required=True),
+            key=keys[0] if len(keys) == 1 else None,
             id=None,
             at=at,
             known_at=None,
             delay=0,
             null_at="quarantine",
             expect=_expected(name, expect),
+            ttl=_positive(f"Table {name!r} has the ttl", ttl),
+            keys=keys,
         )
     )
+
+
+def _keys(name: str, key: str | Sequence[str]) -> tuple[str, ...]:
+    given = (key,) if isinstance(key, str) else tuple(key) if isinstance(key, Sequence) else ()
+    if not given or not all(isinstance(column, str) and column for column in given) or len(set(given)) != len(given):
+        raise WrongType(
+            f"Table {name!r} has key={key!r}.", expected='a column such as "user_id", or several as ["origin", "dest"]'
+        )
+    return given

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 from setpoint.data.evaluate import aggregate_key
-from setpoint.declare.expr import Aggregate, Column, Expr, Field, spell, walk
+from setpoint.declare.expr import Aggregate, Column, Expr, spell, walk
 from setpoint.declare.kinds import BOOL, NUMBER, Scope, column_kind, kind_of
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
+from setpoint.declare.window import Window
 
+__all__ = ["Fold", "Look", "Window", "columns_of", "everything", "folds", "looks"]
 
-class Window(NamedTuple):
-    """A stretch of time before a decision, in microseconds; `last` 0 is all time.
-
-    With a calendar `unit` of a `zone`, `last` counts units, the running one included.
-    """
-
-    last: int
-    hop: int
-    unit: str = ""
-    zone: str = ""
+USUAL = 6
+"""The decimals of a sum whose scale nobody has fixed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +48,12 @@ class Fold:
     @property
     def stretch(self) -> Window:
         """Its window, of whatever kind."""
-        return Window(self.node.last, self.node.hop, self.node.unit, self.node.zone)
+        return self.node.window
 
     @property
     def keys(self) -> tuple[Expr, ...]:
         """What gives each part of the key at request time."""
-        return self.node.keys or tuple(Field(name) for name, _ in self.node.by)
+        return self.node.parts
 
     @property
     def column(self) -> Expr:
@@ -94,8 +87,7 @@ class Look:
     @property
     def by(self) -> tuple[tuple[str, str], ...]:
         """The request field that names the row, and the table's key."""
-        key = info(self.node.source).key or ""
-        return ((key, key),)
+        return tuple((key, key) for key in info(self.node.source).keys)
 
 
 def folds(plan: Plan) -> tuple[Fold, ...]:
@@ -136,4 +128,4 @@ def _fold(node: Aggregate, scope: Scope) -> Fold:
     if node.column is None:
         return Fold(node, NUMBER, 0)
     kind = kind_of(node.column, scope, where="A feature")
-    return Fold(node, kind, 0 if kind == BOOL else node.decimals)
+    return Fold(node, kind, 0 if kind == BOOL else USUAL if node.decimals is None else node.decimals)
