@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from setpoint.core.errors import DataError
-from setpoint.data.arrays import NULL_TIME, Array
-
-FAR_PAST = -(2**63) + 1
-"""The start of a window that has none: before every time a row can have."""
+from setpoint.data.arrays import EXACT, NULL_TIME, Array
+from setpoint.features import windows
+from setpoint.features.compiled import compiled
+from setpoint.features.needs import Window
+from setpoint.features.wide import Int, spread, to_float
 
 
 def window_start(at: Array, last: int, hop: int) -> Array:
@@ -21,9 +22,7 @@ def window_start(at: Array, last: int, hop: int) -> Array:
     >>> window_start(np.array([105, -1]), 10, 4)
     array([ 92, -12])
     """
-    if not last:
-        return np.full(at.shape, FAR_PAST, dtype=np.int64)
-    return (at - last) // hop * hop
+    return windows.window_start(at, Window(last, hop))
 
 
 def start_of(at: int, last: int, hop: int) -> int:
@@ -32,24 +31,24 @@ def start_of(at: int, last: int, hop: int) -> int:
     >>> start_of(105, 10, 4)
     92
     """
-    return (at - last) // hop * hop if last else FAR_PAST
+    return windows.start_of(at, Window(last, hop))
 
 
 def to_scaled(values: Array, decimals: int, *, column: str) -> Array:
     """Numbers as whole multiples of `10**-decimals`, ties to even; NULL as NULL_TIME.
 
-    Raises DataError when one does not fit in 64 bits.
+    Raises DataError when one is 2**53 or more in size.
 
     >>> to_scaled(np.array([1.25, np.nan]), 1, column="price")
     array([                  12, -9223372036854775808])
     """
     wide = np.rint(values * 10.0**decimals)
     null = np.isnan(wide)
-    if np.any(np.abs(wide) >= 2.0**63):
+    if np.any(np.abs(wide) >= EXACT):
         worst = float(values[np.nanargmax(np.abs(wide))])
         raise DataError(
-            f"The column {column} holds {worst!r}, which at {decimals} decimals does not fit in 64 bits.",
-            expected=f"numbers below {2.0**63 / 10.0**decimals:.3g}",
+            f"The column {column} holds {worst!r}, which at {decimals} decimals does not fit an exact sum.",
+            expected=f"numbers below {EXACT / 10.0**decimals:.3g}",
             hint="Give the sum, mean or std fewer decimals=, or put a range on the column in its contract.",
         )
     wide[null] = 0.0
@@ -87,12 +86,48 @@ def deviation(sums: Array, squares: Array, counts: Array, decimals: int) -> Arra
     >>> deviation(np.array([6, 5]), np.array([20, 25]), np.array([2, 1]), 0)
     array([1.41421356,        nan])
     """
-    n, first, second = counts.astype(object), sums.astype(object), squares.astype(object)
-    spread = _float(n * second - first * first)
-    pairs = np.where(counts < 2, np.nan, _float(n * (n - 1)))
-    return np.sqrt(spread / pairs) / 10.0**decimals
+    return np.sqrt(_ratios(sums, squares, counts)) / 10.0**decimals
+
+
+def variance(sums: Array, squares: Array, counts: Array, decimals: int) -> Array:
+    """The sample variance of each window, NaN where it holds fewer than two values.
+
+    >>> variance(np.array([6, 5]), np.array([20, 25]), np.array([2, 1]), 0)
+    array([ 2., nan])
+    """
+    return _ratios(sums, squares, counts) / 10.0**decimals / 10.0**decimals
 
 
 def _float(integers: Array) -> Array:
     """Integers of any width as float64, each correctly rounded."""
     return integers.astype(np.float64)
+
+
+def _ratios(sums: Array, squares: Array, counts: Array) -> Array:
+    n, first, second = counts.astype(object), sums.astype(object), squares.astype(object)
+    pairs = np.where(counts < 2, np.nan, _float(n * (n - 1)))
+    return _float(n * second - first * first) / pairs
+
+
+@compiled
+def total_of(s_high: Int, s_low: Int, scale: float) -> float:
+    """`total` of one window, of a wide sum; `scale` is 10.0**decimals."""
+    return to_float(s_high, s_low) / scale
+
+
+@compiled
+def mean_of(n: Int, s_high: Int, s_low: Int, scale: float) -> float:
+    """`mean` of one window."""
+    return to_float(s_high, s_low) / float(n) / scale if n > 0 else np.nan
+
+
+@compiled
+def var_of(n: Int, s_high: Int, s_low: Int, q_high: Int, q_low: Int, scale: float) -> float:
+    """`variance` of one window."""
+    return spread(n, s_high, s_low, q_high, q_low) / float(n * (n - 1)) / scale / scale if n > 1 else np.nan
+
+
+@compiled
+def std_of(n: Int, s_high: Int, s_low: Int, q_high: Int, q_low: Int, scale: float) -> float:
+    """`deviation` of one window."""
+    return np.sqrt(spread(n, s_high, s_low, q_high, q_low) / float(n * (n - 1))) / scale if n > 1 else np.nan

@@ -7,11 +7,26 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from setpoint.core.errors import DataError
 from setpoint.core.times import DAY, HOUR
 from setpoint.data.arrays import NULL_TIME
-from setpoint.features.finalise import deviation, mean, start_of, to_scaled, total, window_start
+from setpoint.features.finalise import (
+    deviation,
+    mean,
+    mean_of,
+    start_of,
+    std_of,
+    to_scaled,
+    total,
+    total_of,
+    var_of,
+    variance,
+    window_start,
+)
+from setpoint.features.wide import halves
 
 
 @pytest.mark.parametrize(
@@ -44,7 +59,7 @@ def test_a_window_without_length_has_no_start() -> None:
         (0.0000005, 6, 0),
         (0.0000015, 6, 2),
         (-7.5, 0, -8),
-        (2.0**62, 0, 2**62),
+        (2.0**53 - 1, 0, 2**53 - 1),
         (-0.0, 6, 0),
     ],
 )
@@ -58,7 +73,7 @@ def test_null_stays_null() -> None:
     assert to_scaled(np.array([math.nan]), 3, column="price").tolist() == [NULL_TIME]
 
 
-@pytest.mark.parametrize("value", [2.0**63, -(2.0**63), 1e13, 1e300])
+@pytest.mark.parametrize("value", [2.0**53, -(2.0**53), 9007199254.740992, 1e300, math.inf])
 def test_a_value_too_large_for_its_decimals_names_its_column(value: float) -> None:
     """An overflow is an error with the column, never a wrapped number."""
     with pytest.raises(DataError, match=r"buys\.price") as raised:
@@ -91,3 +106,24 @@ def test_a_deviation_needs_two_values() -> None:
     """None and one have no deviation; equal ones have zero."""
     sums, squares, counts = np.array([0, 5, 10]), np.array([0, 25, 50]), np.array([0, 1, 2])
     assert np.array_equal(deviation(sums, squares, counts, 0), [np.nan, np.nan, 0.0], equal_nan=True)
+
+
+@given(st.lists(st.integers(-(2**53) + 1, 2**53 - 1), max_size=8), st.integers(1, 2**20), st.integers(0, 9))
+def test_one_window_is_finished_as_many_are(values: list[int], times: int, decimals: int) -> None:
+    """The compiled formulas of one window give the bits of those over arrays of Python integers."""
+    n, s, q = times * len(values), times * sum(values), times * sum(value * value for value in values)
+    counts, sums, squares = np.array([n]), np.array([s], dtype=object), np.array([q], dtype=object)
+    wide_s, wide_q, scale = halves(s), halves(q), 10.0**decimals
+    found = [
+        total_of(*wide_s, scale),
+        mean_of(n, *wide_s, scale),
+        var_of(n, *wide_s, *wide_q, scale),
+        std_of(n, *wide_s, *wide_q, scale),
+    ]
+    expected = [
+        total(sums, decimals)[0],
+        mean(sums, counts, decimals)[0],
+        variance(sums, squares, counts, decimals)[0],
+        deviation(sums, squares, counts, decimals)[0],
+    ]
+    assert np.array_equal(found, expected, equal_nan=True)

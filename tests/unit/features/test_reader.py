@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from setpoint.declare.expr import Expr
 from setpoint.features.reader import FeatureReader
 from tests.properties.worlds import big_world, rows_table
 from tests.unit.features.small import BUYS, SCHEMAS, buy, buys, plan_of, users
+
+STEP = timedelta(microseconds=1)
 
 
 def read(expr: Expr, rows: list[dict[str, Any]], at: list[int], *, user: str | None = "u") -> list[Any]:
@@ -39,8 +42,8 @@ def test_a_row_is_seen_after_it_happened_and_once_it_is_known() -> None:
 def test_a_window_has_its_first_moment_and_not_its_last() -> None:
     """`last=10` at t holds `[t - 10, t)`, floored to the hop."""
     rows = [buy(100)]
-    assert read(sp.count(buys, by="user", last=10, hop="exact"), rows, [100, 101, 110, 111]) == [0.0, 1.0, 1.0, 0.0]
-    assert read(sp.count(buys, by="user", last=10, hop=4), rows, [111, 113, 114]) == [1.0, 1.0, 0.0]
+    assert read(sp.count(buys, by="user", last=10 * STEP, hop="exact"), rows, [100, 101, 110, 111]) == [0.0, 1.0, 1.0, 0.0]
+    assert read(sp.count(buys, by="user", last=10 * STEP, hop=4 * STEP), rows, [111, 113, 114]) == [1.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +75,7 @@ def test_an_empty_window_counts_nothing(
 
 def test_one_key_for_all_needs_no_rows() -> None:
     """`by=[]` over a source without rows is an empty window too."""
-    folds = [sp.count(buys, by=[], last=5), sp.distinct(buys.shop, by=[], last=5), sp.last(buys.price, by=[])]
+    folds = [sp.count(buys, by=[], last=5 * STEP), sp.distinct(buys.shop, by=[], last=5 * STEP), sp.last(buys.price, by=[])]
     assert [read(fold, [], [10]) for fold in folds] == [[0.0], [0.0], [None]]
 
 
@@ -119,15 +122,15 @@ def test_a_table_gives_its_newest_row_be_it_null_or_not() -> None:
 def test_sums_do_not_depend_on_the_order_of_rows() -> None:
     """A tenth added ten times is one, and ten and a tenth a million times is exact."""
     assert read(sp.sum(buys.price, by="user"), [buy(at, 0.1) for at in range(10)], [99]) == [1.0]
-    rows = [buy(at, price) for at, price in enumerate([1e12, 0.1, -1e12, 0.2])]
+    rows = [buy(at, price) for at, price in enumerate([8e9, 0.1, -8e9, 0.2])]
     assert read(sp.sum(buys.price, by="user"), rows, [99]) == [0.3]
 
 
 def test_sums_beyond_64_bits_are_exact() -> None:
-    """When sums could leave 64 bits they are carried as Python integers."""
-    rows = [buy(at, price) for at, price in enumerate([9e12, 9e12, 9e12, 0.5, -9e12, -9e12, -9e12])]
-    assert read(sp.sum(buys.price, by="user"), rows, [4, 99]) == [27e12 + 0.5, 0.5]
-    assert read(sp.std(buys.price, by="user"), rows[:3], [99]) == [0.0]
+    """Sums and sums of squares are carried in 128 bits."""
+    rows = [buy(at, price) for at, price in enumerate([9e9] * 1100 + [0.5] + [-9e9] * 1100)]
+    assert read(sp.sum(buys.price, by="user"), rows, [1101, 9999]) == [9.9e12 + 0.5, 0.5]
+    assert read(sp.std(buys.price, by="user"), rows[:1100], [9999]) == [0.0]
 
 
 def test_times_are_folded_as_times() -> None:
