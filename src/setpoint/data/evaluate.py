@@ -10,18 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from setpoint.core.digest import digest
-from setpoint.core.errors import DeclarationError, NameUnknown, WrongType, did_you_mean
-from setpoint.core.times import DAY, HOUR, MINUTE
+from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask, to_array, to_arrow
+from setpoint.data.functions import both, call, compared, either
+from setpoint.data.scalars import LAST_TIME, is_duration
 from setpoint.declare.expr import (
     Action,
     Aggregate,
@@ -38,12 +35,6 @@ from setpoint.declare.expr import (
 from setpoint.declare.source import info
 
 __all__ = ["NULL_TIME", "Inputs", "aggregate_key", "evaluate", "is_true", "null_mask", "to_array", "to_arrow"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_HOUR = (datetime(2, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(hours=1)
-_LAST_HOUR = (datetime(9998, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(hours=1)
-_DENSE = 1 << 21
-_ARROW_FROM = 64
 
 
 @dataclass(frozen=True)
@@ -159,13 +150,13 @@ def _binary(expr: Binary, inputs: Inputs) -> Array:
     left, right = _value(expr.left, inputs), _value(expr.right, inputs)
     operator = expr.op
     if operator == "&":
-        return _and(left, right)
+        return both(left, right)
     if operator == "|":
-        return _or(left, right)
+        return either(left, right)
     if operator in _COMPARE:
-        return _compared(_COMPARE[operator](left, right), null_mask(left) | null_mask(right))
+        return compared(_COMPARE[operator](left, right), null_mask(left) | null_mask(right))
     if left.dtype == np.int64:
-        if operator == "-" and not _is_duration(expr.right):
+        if operator == "-" and not is_duration(expr.right):
             return _seconds(left, right)
         return _shift(left, right if operator == "+" else -right)
     with np.errstate(all="ignore"):
@@ -178,21 +169,6 @@ def _finite(values: Array) -> Array:
     return values
 
 
-def _compared(truth: Array, null: Mask) -> Array:
-    found = truth.astype(np.float64)
-    found[null] = np.nan
-    return found
-
-
-def _and(left: Array, right: Array) -> Array:
-    return _compared((left == 1.0) & (right == 1.0), ~((left == 0.0) | (right == 0.0)) & (np.isnan(left + right)))
-
-
-def _or(left: Array, right: Array) -> Array:
-    true = (left == 1.0) | (right == 1.0)
-    return _compared(true, ~true & np.isnan(left + right))
-
-
 def _seconds(left: Array, right: Array) -> Array:
     found = np.asarray((left - right) / 1_000_000, dtype=np.float64)
     found[null_mask(left) | null_mask(right)] = np.nan
@@ -200,141 +176,14 @@ def _seconds(left: Array, right: Array) -> Array:
 
 
 def _shift(left: Array, right: Array) -> Array:
-    """Times moved by durations, in either order; a duration is never NULL_TIME."""
-    return np.where(null_mask(left) | null_mask(right), NULL_TIME, left + right)
-
-
-def _is_duration(expr: Expr) -> bool:
-    if isinstance(expr, Literal):
-        return expr.unit == "duration"
-    return isinstance(expr, Call) and expr.function == "fill" and _is_duration(expr.arguments[0])
+    """Times moved by durations, in either order; NULL where that leads out of 64 bits."""
+    moved = left + right
+    beyond = (moved < -LAST_TIME) | (moved > LAST_TIME)
+    return np.where(null_mask(left) | null_mask(right) | beyond, NULL_TIME, moved)
 
 
 def _call(expr: Call, inputs: Inputs) -> Array:
-    try:
-        rule = _FUNCTIONS[expr.function]
-    except KeyError:
-        raise DeclarationError(
-            f"There is no function {expr.function!r}.",
-            expected=f"one of {', '.join(sorted(_FUNCTIONS))}",
-            hint=did_you_mean(expr.function, _FUNCTIONS),
-        ) from None
-    return rule(expr, *[_value(part, inputs) for part in expr.arguments])
-
-
-def _is_null(_: Call, values: Array) -> Array:
-    return null_mask(values).astype(np.float64)
-
-
-def _not(_: Call, values: Array) -> Array:
-    return 1.0 - values
-
-
-def _isin(expr: Call, values: Array, *known: Array) -> Array:
-    """Whether a value equals one of these: the `|` of the comparisons."""
-    if all(isinstance(part, Literal) and part.value is not None for part in expr.arguments[1:]):
-        if values.size < _ARROW_FROM:
-            wanted = {one[0] for one in known}
-            return _compared(np.array([value in wanted for value in values.tolist()], dtype=bool), null_mask(values))
-        if values.dtype == object:
-            texts = pa.array([one[0] for one in known], pa.string())
-            truth = pc.is_in(pa.array(values, pa.string()), value_set=texts)
-            return _compared(truth.to_numpy(zero_copy_only=False), null_mask(values))
-    found = _compared(np.zeros(values.shape, dtype=bool), null_mask(values))
-    for one in known:
-        found = _or(found, _compared(np.equal(values, one), null_mask(values) | null_mask(one)))
-    return found
-
-
-def _fill(_: Call, values: Array, instead: Array) -> Array:
-    return np.where(null_mask(values), instead, values)
-
-
-def _absolute(_: Call, values: Array) -> Array:
-    return np.abs(values)
-
-
-def _log1p(_: Call, values: Array) -> Array:
-    """The C library's log1p for each value: vector versions differ in the last bit between machines."""
-    inside = np.where(values > -1.0, values, np.nan)
-    return np.fromiter(map(math.log1p, inside.tolist()), np.float64, count=inside.size)
-
-
-def _hour(expr: Call, values: Array) -> Array:
-    minutes = (values + _offsets(expr.option or "UTC", values)) % DAY // MINUTE
-    return _compared(minutes / 60.0, null_mask(values))
-
-
-def _weekday(expr: Call, values: Array) -> Array:
-    days = (values + _offsets(expr.option or "UTC", values)) // DAY
-    return _compared((days + 3) % 7, null_mask(values))
-
-
-def _offsets(zone: str, values: Array) -> Array | int:
-    """Microseconds to add to each time for the clocks of a zone; anything at all for a NULL."""
-    if zone == "UTC":
-        return 0
-    if values.size == 1:
-        return _offset(zone, int(values[0]))
-    hours = np.clip(values // HOUR, _FIRST_HOUR, _LAST_HOUR)
-    real = ~null_mask(values)
-    hours[~real] = hours[real][0] if real.any() else 0
-    first = int(hours.min(initial=_LAST_HOUR))
-    span = int(hours.max(initial=_FIRST_HOUR)) - first + 1
-    if 0 < span <= _DENSE:
-        index = hours - first
-        present = np.zeros(span, dtype=bool)
-        present[index] = True
-        distinct = np.flatnonzero(present) + first
-        table = np.zeros(span, dtype=np.int64)
-        slots = distinct - first
-    else:
-        distinct, index = np.unique(hours, return_inverse=True)
-        table = np.zeros(distinct.size, dtype=np.int64)
-        slots = np.arange(distinct.size)
-    constant = [_hour_offset(zone, hour) for hour in distinct.tolist()]
-    table[slots] = [_CHANGES if offset is None else offset for offset in constant]
-    found: Array = table[index]
-    for place in np.flatnonzero((found == _CHANGES) & real):
-        found[place] = _offset(zone, int(values[place]))
-    return found
-
-
-_CHANGES = 2**62
-
-
-@lru_cache(maxsize=1 << 12)
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise DeclarationError(
-            f"There is no time zone {name!r}.",
-            expected='a name such as "America/New_York"',
-            hint=did_you_mean(name, available_timezones()),
-        ) from None
-
-
-def _offset(zone: str, moment: int) -> int:
-    """Microseconds to add to one time for the clocks of a zone."""
-    hour = min(max(moment // HOUR, _FIRST_HOUR), _LAST_HOUR)
-    constant = _hour_offset(zone, hour)
-    if constant is not None:
-        return constant
-    return _shown(zone, timedelta(microseconds=moment))
-
-
-@lru_cache(maxsize=1 << 18)
-def _hour_offset(zone: str, hour: int) -> int | None:
-    """The offset of a whole hour UTC, or None when clocks change within it."""
-    first = _shown(zone, timedelta(hours=hour))
-    last = _shown(zone, timedelta(hours=hour + 1, microseconds=-1))
-    return first if first == last else None
-
-
-def _shown(zone: str, since_epoch: timedelta) -> int:
-    shown = (_EPOCH + since_epoch).astimezone(_zone(zone)).utcoffset() or timedelta()
-    return shown // timedelta(microseconds=1)
+    return call(expr, [_value(part, inputs) for part in expr.arguments])
 
 
 _ARITHMETIC: Mapping[str, Callable[[Array, Array], Array]] = {
@@ -350,16 +199,6 @@ _COMPARE: Mapping[str, Callable[[Array, Array], Array]] = {
     "<=": np.less_equal,
     ">": np.greater,
     ">=": np.greater_equal,
-}
-_FUNCTIONS: Mapping[str, Callable[..., Array]] = {
-    "is_null": _is_null,
-    "not": _not,
-    "isin": _isin,
-    "fill": _fill,
-    "abs": _absolute,
-    "log1p": _log1p,
-    "hour": _hour,
-    "weekday": _weekday,
 }
 _RULES: Mapping[type[Expr], Callable[..., Array]] = {
     Literal: _literal,
