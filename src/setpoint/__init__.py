@@ -46,6 +46,7 @@ from setpoint.declare.goal import (
     size,
 )
 from setpoint.declare.label import label
+from setpoint.declare.named import owned
 from setpoint.declare.release import release, rule, shadow
 from setpoint.declare.source import always, events, table
 from setpoint.declare.window import calendar
@@ -91,6 +92,7 @@ __all__ = [
     "neighbours",
     "now",
     "open_system",
+    "owned",
     "precision",
     "quantile",
     "rate",

@@ -9,22 +9,15 @@ from typing import Any
 
 from setpoint.core.digest import digest
 from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown, WrongType
-from setpoint.declare.expr import (
-    Action,
-    Aggregate,
-    Column,
-    Expr,
-    FeatureRef,
-    Field,
-    Now,
-    rewrite,
-    to_dict,
-    walk,
-)
+from setpoint.declare.expr import Action, Aggregate, Column, Expr, FeatureRef, Field, Now, to_dict, walk
 from setpoint.declare.goal import Goal, cost_source
 from setpoint.declare.label import Label
+from setpoint.declare.leaks import Known, check_reads, check_request
+from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
 from setpoint.declare.release import Release
-from setpoint.declare.source import EVENTS, TABLE, Source, info
+from setpoint.declare.source import EVENTS, Source, info
+
+__all__ = ["Decide", "Feature", "System", "decide"]
 
 
 @dataclass(frozen=True)
@@ -80,27 +73,15 @@ def decide(spine: Source, *, fields: Sequence[str], at: Expr | None = None) -> D
     return Decide(spine, tuple(name for name in fields if name != declared.key), moment)
 
 
-@dataclass(frozen=True)
-class Feature:
-    """A named value that a decision sees."""
-
-    name: str
-    expr: Expr
-
-    @property
-    def digest(self) -> str:
-        """The identity of the definition; another definition is another version."""
-        return digest(to_dict(self.expr))
-
-
 class System:
     """The declaration of one system; frozen, and checked for what needs no data.
 
     Raises NameUnknown for a field or feature that does not exist, LeakRefused for a feature that would read what
-    cannot be known when deciding, DeclarationError for anything else that cannot mean anything.
+    cannot be known when deciding, DeclarationError for anything else that cannot mean anything. `owner` answers for the
+    features that name no other; it is no part of what is declared, so that changing it changes nothing else.
     """
 
-    __slots__ = ("decide", "digest", "features", "goal", "label", "name", "release", "sources")
+    __slots__ = ("decide", "digest", "features", "goal", "label", "name", "owner", "release", "sources")
 
     name: str
     decide: Decide
@@ -109,6 +90,7 @@ class System:
     goal: Goal
     release: Release
     sources: Mapping[str, Source]
+    owner: str
     digest: str
 
     def __init__(
@@ -116,13 +98,16 @@ class System:
         name: str,
         *,
         decide: Decide,
-        features: Mapping[str, Expr],
+        features: Declared,
         label: Label,
         goal: Goal,
         release: Release,
+        owner: str = "",
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
-        resolved = _resolve(name, features)
+        if not isinstance(owner, str):
+            raise WrongType(f"owner= of the system {name!r} is {owner!r}.", expected="a text, such as a team's address")
+        resolved = name_features(name, features, owner=owner)
         sources = _collect(decide, resolved, label)
         put = object.__setattr__
         put(self, "name", name)
@@ -132,9 +117,12 @@ class System:
         put(self, "goal", goal)
         put(self, "release", release)
         put(self, "sources", sources)
+        put(self, "owner", owner)
         _check_label(self)
+        known = Known(info(decide.spine), decide.key, decide.fields, label)
+        check_request(known)
         for feature in resolved:
-            _check_feature(self, feature)
+            check_reads(f"Feature {feature.name!r}", feature.expr, known)
         _check_goal(self)
         put(self, "digest", digest(self.to_dict()))
 
@@ -142,6 +130,16 @@ class System:
         raise DeclarationError(
             f"The system {self.name!r} cannot be changed (setting {name!r}).", hint="Declare another."
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
+        return (_again, parts)
+
+    def __copy__(self) -> System:
+        return self
+
+    def __deepcopy__(self, memo: object) -> System:
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """The declaration as JSON-like data: equal content, equal digest."""
@@ -159,6 +157,14 @@ class System:
         return f"System({self.name!r}, {len(self.features)} features, digest {self.digest[:8]})"
 
 
+def _again(
+    name: str, decide: Decide, features: Sequence[Feature], label: Label, goal: Goal, release: Release, owner: str
+) -> System:
+    """The system of these parts, as unpickling makes it."""
+    declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
+    return System(name, decide=decide, features=declared, label=label, goal=goal, release=release, owner=owner)
+
+
 def _check_types(name: str, decide: object, features: object, label: object, goal: object, release: object) -> None:
     if not isinstance(name, str) or not name.replace("-", "_").isidentifier() or keyword.iskeyword(name):
         raise WrongType(f"A system is named {name!r}.", expected="letters, digits, - and _")
@@ -171,34 +177,7 @@ def _check_types(name: str, decide: object, features: object, label: object, goa
     for part, value, kind in wanted:
         if not isinstance(value, kind):
             raise WrongType(f"{part}= is {value!r}.", expected=f"sp.{part}(...)")
-    if not isinstance(features, Mapping) or not features:
-        raise WrongType(f"features= is {features!r}.", expected="a dict of name=expression with at least one feature")
-    for feature_name, expr in features.items():
-        if not isinstance(feature_name, str) or not feature_name.isidentifier():
-            raise WrongType(f"A feature is named {feature_name!r}.", expected="a Python name")
-        if not isinstance(expr, Expr):
-            hint = f"Write sp.events(...).{feature_name} or sp.field(...)." if isinstance(expr, (Source, str)) else None
-            raise WrongType(f"Feature {feature_name!r} is {expr!r}.", expected="an expression", hint=hint)
-
-
-def _resolve(system: str, features: Mapping[str, Expr]) -> tuple[Feature, ...]:
-    """The features with every reference to another replaced by its expression."""
-    done: dict[str, Expr] = {}
-
-    def visit(name: str, path: tuple[str, ...]) -> Expr:
-        if name in path:
-            raise DeclarationError(f"Feature {name!r} refers to itself: {' > '.join((*path, name))}.")
-        if name not in features:
-            raise NameUnknown("feature", name, features, where=f"System {system!r}")
-        if name not in done:
-
-            def follow(node: Expr) -> Expr:
-                return visit(node.name, (*path, name)) if isinstance(node, FeatureRef) else node
-
-            done[name] = rewrite(features[name], follow)
-        return done[name]
-
-    return tuple(Feature(name, visit(name, ())) for name in features)
+    check_features(features)
 
 
 def _collect(decide: Decide, features: Sequence[Feature], label: Label) -> dict[str, Source]:
@@ -227,54 +206,6 @@ def _check_label(system: System) -> None:
         )
     if label.on != system.decide.key:
         raise NameUnknown("key", label.on, [system.decide.key], where=f"The spine {spine.name!r}")
-
-
-def _check_feature(system: System, feature: Feature) -> None:
-    fields, key, spine = system.decide.fields, system.decide.key, info(system.decide.spine).name
-    where = f"Feature {feature.name!r}"
-
-    def must_be_field(name: str) -> None:
-        if name != key and name not in fields:
-            raise NameUnknown("request field", name, [*fields, key], where=f"{where}: the request")
-
-    for node in walk(feature.expr, into_aggregates=False):
-        if isinstance(node, Action):
-            raise LeakRefused(f"{where} reads the action, which is taken after it.", expected="what is known before")
-        if isinstance(node, Field):
-            must_be_field(node.name)
-        if isinstance(node, Column):
-            declared = info(node.source)
-            if declared.name == spine:
-                known = node.name in fields or node.name == key
-                raise LeakRefused(
-                    f"{where} reads {node}, a column of the spine."
-                    + ("" if known else " It is not among the request fields, so it cannot be known when deciding."),
-                    expected=f"sp.field({node.name!r})" if known else "a request field or an aggregate of events",
-                    hint=None
-                    if known
-                    else "Declare an event source over the same file with its own at= and known_at=.",
-                )
-            if declared.kind != TABLE:
-                raise DeclarationError(
-                    f"{where} reads {node} as it is, but {declared.name!r} has many rows for one key.",
-                    expected=f'an aggregate such as sp.last({node}, by="...")',
-                )
-            must_be_field(declared.key or "")
-        if isinstance(node, Aggregate):
-            declared = info(node.source)
-            if not declared.knowable:
-                raise LeakRefused(
-                    f"{where} folds {declared.name!r}, which does not declare when its rows can be known.",
-                    expected="known_at= or delay= on that source",
-                )
-            for name, _ in node.by:
-                must_be_field(name)
-            if declared.name == info(system.label.source).name and key in [name for name, _ in node.by]:
-                raise LeakRefused(
-                    f"{where} folds the label's source {declared.name!r} by the decision's own key {key!r}: "
-                    "that is the label.",
-                    expected="another key",
-                )
 
 
 def _check_goal(system: System) -> None:

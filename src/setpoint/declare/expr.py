@@ -7,7 +7,7 @@ data/evaluate.py. Expressions are hashed by identity; equality of content is equ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -115,6 +115,50 @@ class Expr:
         """The value, or this one where there is none."""
         return Call("fill", (self, as_expr(value)))
 
+    def lower(self) -> Expr:
+        """A text in lower case, character by character."""
+        return Call("lower", (self,))
+
+    def upper(self) -> Expr:
+        """A text in upper case, character by character."""
+        return Call("upper", (self,))
+
+    def strip(self) -> Expr:
+        """A text without the white space around it."""
+        return Call("strip", (self,))
+
+    def length(self) -> Expr:
+        """How many characters a text has."""
+        return Call("length", (self,))
+
+    def json(self, path: str, *, kind: str = "text", fold: str = "") -> Expr:
+        """What lies at a path of the JSON in a text or nested column, where it is of this kind; NULL where it is not.
+
+        A path names fields and places, such as "items[0].price"; `[*]` stands for every place of a list, whose values
+        `fold` brings together: "sum", "mean", "min", "max", "first", "last" or "count" of those that are there. The
+        fold "size" counts the entries of the list at a path.
+
+        >>> field("basket").json("items[*].price", kind="number", fold="sum")
+        json(field('basket'), 'items[*].price', 'number', 'sum')
+        """
+        return Call("json", (self, Literal(path), Literal(kind), Literal(fold)))
+
+    def year(self, *, zone: str = "UTC") -> Expr:
+        """The year of a time on the calendar of a zone."""
+        return Call("year", (self,), zone)
+
+    def month(self, *, zone: str = "UTC") -> Expr:
+        """The month 1 to 12 of a time on the calendar of a zone."""
+        return Call("month", (self,), zone)
+
+    def day(self, *, zone: str = "UTC") -> Expr:
+        """The day of the month 1 to 31 of a time on the calendar of a zone."""
+        return Call("day", (self,), zone)
+
+    def minute(self, *, zone: str = "UTC") -> Expr:
+        """The minute of the hour 0 to 59 of a time on the clocks of a zone."""
+        return Call("minute", (self,), zone)
+
     def hour(self, *, zone: str = "UTC") -> Expr:
         """The hour of the day 0 to 23 (with minutes as a fraction) of a time on the clocks of a zone."""
         return Call("hour", (self,), zone)
@@ -186,6 +230,17 @@ class Call(Expr):
     function: str
     arguments: tuple[Expr, ...]
     option: str = ""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PythonCall(Expr):
+    """A Python function of arrays, applied to expressions; `version` is the digest of its source text."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Expr, ...]
+    kind: str
+    version: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -293,7 +348,7 @@ def children(expr: Expr) -> tuple[Expr, ...]:
     """The direct parts of an expression."""
     if isinstance(expr, Binary):
         return (expr.left, expr.right)
-    if isinstance(expr, Call):
+    if isinstance(expr, (Call, PythonCall)):
         return expr.arguments
     if isinstance(expr, Aggregate):
         return tuple(part for part in (expr.column, expr.where, *expr.keys) if part is not None)
@@ -334,6 +389,8 @@ def spell(expr: Expr) -> str:
     if isinstance(expr, Call):
         inner = ", ".join([spell(part) for part in expr.arguments] + ([repr(expr.option)] if expr.option else []))
         return f"{expr.function}({inner})"
+    if isinstance(expr, PythonCall):
+        return f"{expr.name}({', '.join(spell(part) for part in expr.arguments)})"
     if isinstance(expr, Aggregate):
         return f"{expr.kind}({_spell_fold(expr)})"
     if isinstance(expr, Neighbours):
@@ -379,6 +436,13 @@ def to_dict(expr: Expr) -> dict[str, Any]:
             "arguments": [to_dict(part) for part in expr.arguments],
             "option": expr.option,
         }
+    if isinstance(expr, PythonCall):
+        return {
+            "python": expr.name,
+            "version": expr.version,
+            "kind": expr.kind,
+            "arguments": [to_dict(part) for part in expr.arguments],
+        }
     if isinstance(expr, Aggregate):
         return {
             "aggregate": expr.kind,
@@ -413,6 +477,8 @@ def rewrite(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
         return change(Binary(expr.op, rewrite(expr.left, change), rewrite(expr.right, change)))
     if isinstance(expr, Call):
         return change(Call(expr.function, tuple(rewrite(part, change) for part in expr.arguments), expr.option))
+    if isinstance(expr, PythonCall):
+        return change(replace(expr, arguments=tuple(rewrite(part, change) for part in expr.arguments)))
     return change(expr)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
+from setpoint.core.errors import DeclarationError, NameUnknown, WrongType, did_you_mean
 from setpoint.declare.expr import (
     ARITHMETIC,
     COMPARISONS,
@@ -21,6 +21,7 @@ from setpoint.declare.expr import (
     Literal,
     Neighbours,
     Now,
+    PythonCall,
 )
 from setpoint.declare.source import info
 
@@ -78,6 +79,11 @@ def kind_of(expr: Expr, scope: Scope, *, where: str) -> str:
         return _binary(expr, left, right, where)
     if isinstance(expr, Call):
         return _call(expr, [kind_of(part, scope, where=where) for part in expr.arguments], where)
+    if isinstance(expr, PythonCall):
+        for part in expr.arguments:
+            if kind_of(part, scope, where=where) == DURATION:
+                raise WrongType(f"{where}: {expr.name} is applied to the duration {part}.", expected="seconds")
+        return expr.kind
     raise WrongType(f"{where}: {expr!r} is not an expression.")
 
 
@@ -174,24 +180,54 @@ def _binary(expr: Binary, left: str, right: str, where: str) -> str:
 
 
 def _call(expr: Call, kinds: list[str], where: str) -> str:
-    first, rest = kinds[0], kinds[1:]
-    if expr.function == "is_null":
-        return BOOL
-    if expr.function == "isin":
-        if all(kind == first for kind in rest):
-            return BOOL
-    elif expr.function == "fill":
-        if rest == [first]:
-            return first
-    elif expr.function == "not":
-        if first == BOOL:
-            return BOOL
-    elif expr.function in ("hour", "weekday"):
-        if first == TIME:
-            return NUMBER
-    elif expr.function in ("log1p", "abs"):
-        if first in (NUMBER, BOOL):
-            return NUMBER
-    else:
-        raise DeclarationError(f"{where}: there is no function {expr.function!r}.")
-    raise WrongType(f"{where}: {expr} is applied to {' and '.join(f'a {kind}' for kind in kinds)}.")
+    found = _RESULT[expr.function](expr, kinds) if expr.function in _RESULT else _ALL_OF.get(expr.function)
+    if found is None:
+        raise DeclarationError(
+            f"{where}: there is no function {expr.function!r}.", hint=did_you_mean(expr.function, [*_RESULT, *_ALL_OF])
+        )
+    if isinstance(found, tuple):
+        needed, result = found
+        found = result if all(kind in needed for kind in kinds) else ""
+    if not found:
+        raise WrongType(f"{where}: {expr} is applied to {' and '.join(f'a {kind}' for kind in kinds)}.")
+    return found
+
+
+_NUMBERS, _VALUES = (NUMBER, BOOL), (NUMBER, BOOL, TEXT)
+
+_ALL_OF: Mapping[str, tuple[tuple[str, ...], str]] = {
+    **dict.fromkeys(("abs", "ceil", "cos", "exp", "floor", "log", "log1p"), (_NUMBERS, NUMBER)),
+    **dict.fromkeys(("power", "round", "sign", "sin", "sqrt", "bucket", "standardised"), (_NUMBERS, NUMBER)),
+    **dict.fromkeys(("lower", "upper", "strip", "joined"), ((TEXT,), TEXT)),
+    **dict.fromkeys(("year", "month", "day", "hour", "minute", "weekday"), ((TIME,), NUMBER)),
+    "length": ((TEXT,), NUMBER),
+    "not": ((BOOL,), BOOL),
+    "cross": (_VALUES, TEXT),
+    "hashed": (_VALUES, NUMBER),
+}
+"""Functions whose arguments are all of some kinds: these, and the kind of the result."""
+
+_RESULT: Mapping[str, Callable[[Call, list[str]], str]] = {
+    "is_null": lambda _, kinds: BOOL,
+    "isin": lambda _, kinds: BOOL if all(kind == kinds[0] for kind in kinds) else "",
+    "fill": lambda _, kinds: kinds[0] if kinds[1] == kinds[0] else "",
+    "minimum": lambda _, kinds: NUMBER if set(kinds) <= {*_NUMBERS} else TIME if set(kinds) == {TIME} else "",
+    "maximum": lambda _, kinds: NUMBER if set(kinds) <= {*_NUMBERS} else TIME if set(kinds) == {TIME} else "",
+    "if_else": lambda expr, kinds: _either(expr, kinds) if kinds[0] == BOOL else "",
+    "vocabulary": lambda _, kinds: TEXT if kinds[0] == TEXT else "",
+    "json": lambda expr, kinds: str(expr.arguments[2].value) if kinds[0] == TEXT else "",  # type: ignore[attr-defined]
+}
+"""Functions whose result depends on their arguments; an empty result says that these do not go together."""
+
+
+def _either(expr: Call, kinds: list[str]) -> str:
+    """The kind of one of two values, of which one may be the literal None: a NULL of whatever kind."""
+    then, otherwise = expr.arguments[1:]
+    left, right = kinds[1:]
+    if isinstance(otherwise, Literal) and otherwise.value is None:
+        right = left
+    elif isinstance(then, Literal) and then.value is None:
+        left = right
+    if DURATION in (left, right):
+        return ""
+    return left if left == right else NUMBER if {left, right} == {*_NUMBERS} else ""
