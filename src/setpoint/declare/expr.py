@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from setpoint.core import times
 from setpoint.core.errors import NameUnknown, WrongType
+from setpoint.declare.path import check as check_path
 from setpoint.declare.window import Window
 from setpoint.declare.window import spell as spell_window
 
@@ -134,13 +135,14 @@ class Expr:
     def json(self, path: str, *, kind: str = "text", fold: str = "") -> Expr:
         """What lies at a path of the JSON in a text or nested column, where it is of this kind; NULL where it is not.
 
-        A path names fields and places, such as "items[0].price"; `[*]` stands for every place of a list, whose values
-        `fold` brings together: "sum", "mean", "min", "max", "first", "last" or "count" of those that are there. The
-        fold "size" counts the entries of the list at a path.
+        A path names fields and places, such as "items[0].price"; `[*]` stands for every place of a list. What lies
+        there of this kind `fold` brings together: its "count", "first", "last", "min", "max", "sum" or "mean". The fold
+        "size" counts the entries of the list at a path, whatever they are.
 
         >>> field("basket").json("items[*].price", kind="number", fold="sum")
         json(field('basket'), 'items[*].price', 'number', 'sum')
         """
+        check_path(path, kind, fold)
         return Call("json", (self, Literal(path), Literal(kind), Literal(fold)))
 
     def year(self, *, zone: str = "UTC") -> Expr:

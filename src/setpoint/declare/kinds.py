@@ -208,16 +208,22 @@ _ALL_OF: Mapping[str, tuple[tuple[str, ...], str]] = {
 """Functions whose arguments are all of some kinds: these, and the kind of the result."""
 
 _RESULT: Mapping[str, Callable[[Call, list[str]], str]] = {
-    "is_null": lambda _, kinds: BOOL,
+    "is_null": lambda *_: BOOL,
     "isin": lambda _, kinds: BOOL if all(kind == kinds[0] for kind in kinds) else "",
     "fill": lambda _, kinds: kinds[0] if kinds[1] == kinds[0] else "",
     "minimum": lambda _, kinds: NUMBER if set(kinds) <= {*_NUMBERS} else TIME if set(kinds) == {TIME} else "",
     "maximum": lambda _, kinds: NUMBER if set(kinds) <= {*_NUMBERS} else TIME if set(kinds) == {TIME} else "",
     "if_else": lambda expr, kinds: _either(expr, kinds) if kinds[0] == BOOL else "",
     "vocabulary": lambda _, kinds: TEXT if kinds[0] == TEXT else "",
-    "json": lambda expr, kinds: str(expr.arguments[2].value) if kinds[0] == TEXT else "",  # type: ignore[attr-defined]
+    "json": lambda expr, kinds: _found(expr) if kinds[0] == TEXT else "",
 }
 """Functions whose result depends on their arguments; an empty result says that these do not go together."""
+
+
+def _found(expr: Call) -> str:
+    """The kind of what lies at a path."""
+    _, kind, fold = [str(part.value) for part in expr.arguments[1:] if isinstance(part, Literal)]
+    return NUMBER if fold in ("size", "count") else kind
 
 
 def _either(expr: Call, kinds: list[str]) -> str:
