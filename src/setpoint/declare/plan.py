@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from setpoint.core import times
 from setpoint.core.digest import digest
 from setpoint.core.errors import NameUnknown, WrongType
 from setpoint.declare.declaration import Feature, System
-from setpoint.declare.expr import Aggregate, Literal, to_dict, walk
+from setpoint.declare.expr import Aggregate, Column, Expr, Literal, Neighbours, to_dict, walk
 from setpoint.declare.goal import cost_source
 from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TIME, Schemas, Scope, kind_of
+from setpoint.declare.scales import Scale, choose_scales, with_scales
 from setpoint.declare.source import TABLE, info
+
+Node = TypeVar("Node", Aggregate, Neighbours)
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Profile:
-    """What is known about the data before planning: rows by source, and the spine's rows per day."""
+    """What is known about the data before planning: rows by source, the spine's rows per day, and scales.
+
+    `scales` are those of folded columns, by `scale_key`: what was found in the data when each was first folded.
+    """
 
     rows: Mapping[str, int]
     decisions_per_day: float
+    scales: Mapping[str, Scale] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,14 +49,15 @@ class Plan:
     """The plan of a system. Durations are microseconds.
 
     `fields` and `features` give each input's kind (number, text, bool; a field may also be a time). `inputs` are the
-    columns a model sees: every feature, in order. `embargo` separates training from held-out decisions.
-    `trials`, `rounds` bound the search at the first training.
+    columns a model sees: every feature, in order, the decimals of its sums fixed. `embargo` separates training from
+    held-out decisions. `trials`, `rounds` bound the search at the first training.
     """
 
     system: System
     schemas: Schemas
     fields: Mapping[str, str]
     features: Mapping[str, str]
+    inputs: tuple[Feature, ...]
     tick: int
     embargo: int
     held_out: float
@@ -63,19 +71,27 @@ class Plan:
     warnings: tuple[str, ...]
 
     @property
-    def inputs(self) -> tuple[Feature, ...]:
-        """The features, in the order a model sees them."""
-        return self.system.features
-
-    @property
     def aggregates(self) -> tuple[Aggregate, ...]:
         """Every distinct aggregate of the features, by digest, in order of first use."""
-        found: dict[str, Aggregate] = {}
-        for feature in self.system.features:
+        return tuple(self._distinct(Aggregate))
+
+    @property
+    def neighbours(self) -> tuple[Neighbours, ...]:
+        """Every distinct fold over neighbours of the features, by digest, in order of first use."""
+        return tuple(self._distinct(Neighbours))
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The version of each feature."""
+        return {feature.name: feature.version for feature in self.inputs}
+
+    def _distinct(self, kind: type[Node]) -> Iterable[Node]:
+        found: dict[str, Node] = {}
+        for feature in self.inputs:
             for node in walk(feature.expr, into_aggregates=False):
-                if isinstance(node, Aggregate):
+                if isinstance(node, kind):
                     found.setdefault(digest(to_dict(node)), node)
-        return tuple(found.values())
+        return found.values()
 
     @property
     def digest(self) -> str:
@@ -88,6 +104,7 @@ class Plan:
             "system": self.system.digest,
             "fields": dict(self.fields),
             "features": dict(self.features),
+            "versions": dict(self.versions),
             "choices": [choice.to_dict() for choice in self.choices],
         }
 
@@ -114,17 +131,32 @@ def make_plan(system: System, schemas: Schemas, profile: Profile) -> Plan:
                 hint="Subtract it from sp.now, or take its .hour(zone=...) or .weekday(zone=...).",
             )
         features[feature.name] = kind
+    _check_lookups(system, scope)
     _check_outcome(system, schemas, Scope(schemas, fields, features))
+    scales = choose_scales([feature.expr for feature in system.features], profile.scales, scope)
+    inputs = tuple(replace(one, expr=with_scales(one.expr, scales)) for one in system.features)
     choices, warnings, numbers = _derive(system, profile)
+    choices += [Choice(f"decimals of {one.column}", str(one.decimals), one.reason) for one in scales.values()]
     return Plan(
         system=system,
         schemas=schemas,
         fields=fields,
         features=features,
+        inputs=inputs,
         choices=tuple(choices),
         warnings=tuple(warnings),
         **numbers,
     )
+
+
+_ROLES = {
+    "id": ((), ""),
+    "at": ((TIME,), "a column of times with a zone"),
+    "known_at": ((TIME,), "a column of times with a zone"),
+    "version": ((NUMBER, TIME), "a column of numbers or times, the higher the newer"),
+    "retracted": ((BOOL,), "a column of truth values"),
+}
+"""The columns that a source declares by what they are for, with the kinds that each may have."""
 
 
 def _kind(schemas: Schemas, source: str, column: str) -> str:
@@ -138,16 +170,36 @@ def _check_source_columns(system: System, schemas: Schemas) -> None:
         declared = info(source)
         if name not in schemas:
             raise NameUnknown("source", name, schemas, where=f"System {system.name!r}")
-        for role in ("key", "id", "at", "known_at"):
+        for column in declared.keys:
+            _kind(schemas, name, column)
+        for role, (kinds, words) in _ROLES.items():
             column = getattr(declared, role)
             if column is None:
                 continue
             kind = _kind(schemas, name, column)
-            if role in ("at", "known_at") and kind != TIME:
+            if kinds and kind not in kinds:
+                written = "valid_from" if role == "at" and declared.kind == TABLE else role
+                raise WrongType(f"Source {name!r} declares {written}={column!r}, a {kind} column.", expected=words)
+
+
+def _check_lookups(system: System, scope: Scope) -> None:
+    """The request's fields are of the kinds of the tables' keys that they name."""
+    exprs = [part for feature in system.features for part in (feature.expr, *_key_parts(feature.expr))]
+    for node in [node for expr in exprs for node in walk(expr, into_aggregates=False)]:
+        if not isinstance(node, Column):
+            continue
+        for key in info(node.source).keys:
+            theirs, ours = scope.schemas[info(node.source).name][key], scope.fields[key]
+            if theirs != ours:
                 raise WrongType(
-                    f"Source {name!r} declares {role}={column!r}, a {kind} column.",
-                    expected="a column of times with a zone",
+                    f"{node} is read by {key!r}, a {theirs} column of the table and a {ours} field of the request.",
+                    expected="the same kind on both sides",
                 )
+
+
+def _key_parts(expr: Expr) -> Iterable[Expr]:
+    """The expressions of the keys of the aggregates in an expression."""
+    return [part for node in walk(expr) if isinstance(node, Aggregate) for part in node.keys]
 
 
 def _check_outcome(system: System, schemas: Schemas, scope: Scope) -> None:

@@ -14,9 +14,6 @@ from setpoint.declare.window import Window
 
 __all__ = ["Fold", "Look", "Window", "columns_of", "everything", "folds", "looks"]
 
-USUAL = 6
-"""The decimals of a sum whose scale nobody has fixed."""
-
 
 @dataclass(frozen=True, eq=False)
 class Fold:
@@ -128,4 +125,4 @@ def _fold(node: Aggregate, scope: Scope) -> Fold:
     if node.column is None:
         return Fold(node, NUMBER, 0)
     kind = kind_of(node.column, scope, where="A feature")
-    return Fold(node, kind, 0 if kind == BOOL else USUAL if node.decimals is None else node.decimals)
+    return Fold(node, kind, 0 if kind == BOOL else node.decimals or 0)

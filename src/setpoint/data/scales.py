@@ -1,0 +1,89 @@
+"""Scales found in data: the fewest decimals with which every value of a column is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.data.arrays import EXACT, Array, to_array
+from setpoint.data.evaluate import Inputs, evaluate
+from setpoint.data.rows import kinds
+from setpoint.declare.expr import Column, Expr, walk
+from setpoint.declare.scales import MOST, USUAL, Scale
+from setpoint.declare.source import info
+
+CHUNK = 1 << 20
+"""Rows looked at together, so that memory is bounded."""
+
+CLOSE = 1e-9
+"""How far from a whole multiple of its unit a value may be: what computing with decimals in binary leaves."""
+
+DUST = 1e-12
+"""Beside the greatest value, what is as small as this is a zero that arithmetic left."""
+
+
+def find_scale(chunks: Iterable[Array]) -> Scale | None:
+    """The fewest decimals from 0 to 9 with which every value is exact to float rounding; None where there is no value.
+
+    Where no number of decimals is exact, it is six, or fewer so that the greatest value stays below 2**53 units.
+
+    >>> find_scale([np.array([12.5, 3.25, np.nan])])
+    Scale(decimals=2, exact=True)
+    >>> find_scale([np.array([1 / 3])])
+    Scale(decimals=6, exact=False)
+    """
+    decimals, greatest = 0, -1.0
+    for values in chunks:
+        size = np.abs(values[np.isfinite(values)])
+        if size.size == 0:
+            continue
+        greatest = max(greatest, float(size.max()))
+        size = size[size > greatest * DUST]
+        while decimals <= MOST and not _is_exact(size, decimals):
+            decimals += 1
+    if greatest < 0:
+        return None
+    if decimals <= MOST:
+        return Scale(decimals, exact=True)
+    fitting = [one for one in range(USUAL + 1) if greatest * 10.0**one < EXACT]
+    return Scale(max(fitting, default=0), exact=False)
+
+
+def _is_exact(size: Array, decimals: int) -> bool:
+    """Whether sizes are whole multiples of a unit; a sample answers for most columns that are not."""
+    return _whole(size[:1000], decimals) and (size.size <= 1000 or _whole(size, decimals))
+
+
+def _whole(size: Array, decimals: int) -> bool:
+    scaled = size * 10.0**decimals
+    whole = np.rint(scaled)
+    near = np.abs(scaled - whole) <= np.maximum(CLOSE, 4 * np.finfo(np.float64).eps * scaled)
+    return bool(np.all(near & (whole > 0)))
+
+
+def scales_of(columns: Mapping[str, Expr], rows: Mapping[str, pa.Table]) -> dict[str, Scale]:
+    """The scale of each column that some row has a value of, by the same names; every row of its source is looked at.
+
+    >>> from setpoint.declare.source import events
+    >>> sales = events("sales", "sales.parquet", at="ts", delay="0s")
+    >>> scales_of({"paid": sales.price / 4}, {"sales": pa.table({"price": [1.0, 2.0]})})
+    {'paid': Scale(decimals=2, exact=True)}
+    """
+    found = {}
+    for key, column in columns.items():
+        read = [node for node in walk(column) if isinstance(node, Column)]
+        table = rows[info(read[0].source).name]
+        scale = find_scale(_values(column, [node.name for node in read], table, info(read[0].source).name))
+        if scale is not None:
+            found[key] = scale
+    return found
+
+
+def _values(column: Expr, names: list[str], table: pa.Table, source: str) -> Iterable[Array]:
+    known = kinds(table)
+    for start in range(0, table.num_rows, CHUNK):
+        part = table.slice(start, CHUNK)
+        columns = {(source, name): to_array(part[name], known[name]) for name in dict.fromkeys(names)}
+        yield evaluate(column, Inputs(part.num_rows, columns=columns))
