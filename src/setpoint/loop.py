@@ -229,6 +229,7 @@ def open_loop(
     if found is None:
         first = started // plan.tick
         state = LoopState(started=started, tick=first, chain="", release=ReleaseState())
+        metadata.put("loop", name, state.to_dict())  # or one that is restarted before every tick would never have one
     else:
         state = LoopState.from_dict(found)
     forget_after(tables, state.tick)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from setpoint.backends.duckdb_sql import Relation, ask
 from setpoint.backends.lightgbm import LightGBMLearner
 from setpoint.backends.metadata import SqlMetadata
 from setpoint.backends.parquet import ParquetTables
@@ -26,17 +28,19 @@ from setpoint.backends.sqlite_tiles import SqliteState
 from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
 from setpoint.core.errors import Busy, NothingYet
-from setpoint.core.ports import Clock, Learner, Metadata, Tables, TileState
+from setpoint.core.ports import Clock, Learner, Metadata, Segments, Tables, TileState
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
 from setpoint.data.contract import Contract, infer_contract
-from setpoint.data.decisions import plan_sources, positions_known
+from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_known
 from setpoint.data.feed import RowsFeed
 from setpoint.data.ingest import Ingested, ingest, read_source
 from setpoint.data.rows import AT, KNOWN_AT, kinds
+from setpoint.data.scales import scales_of, still_exact
 from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.declaration import System
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
+from setpoint.declare.scales import Scale, without_scale
 from setpoint.declare.source import info
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.reader import FeatureReader
@@ -47,6 +51,8 @@ from setpoint.learn.audit import check_outcomes
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
 from setpoint.registry import audit, models, runs
 from setpoint.registry.card import make_card, to_markdown
+from setpoint.rollout.outcomes import BASE
+from setpoint.serve.asked import labels_of, shown_rows, take_moment
 from setpoint.serve.batch import decide_many
 from setpoint.serve.decide import Decision
 from setpoint.serve.outcomes import Outcome, Outcomes
@@ -82,13 +88,23 @@ class Folders:
         """Segments of the decision log."""
         return self.home / "log"
 
+    @property
+    def outcomes(self) -> Path:
+        """Segments of the outcomes that were told."""
+        return self.home / "outcomes"
+
+    @property
+    def tables(self) -> Path:
+        """Parts of the sets of tables."""
+        return self.home / "tables"
+
     def open_metadata(self, settings: Settings) -> Metadata:
         """The metadata database: the one the settings name, or SQLite in the folder."""
         return SqlMetadata(settings.metadata or f"sqlite:///{self.home / 'metadata.db'}")
 
     def open_tables(self) -> Tables:
         """Parquet files in the folder."""
-        return ParquetTables(self.home / "tables")
+        return ParquetTables(self.tables)
 
     def open_state(self, settings: Settings) -> TileState:
         """The online state: the one the settings name, or SQLite in the folder."""
@@ -156,8 +172,23 @@ class Live:
         spine = self.rows[info(self.declared.decide.spine).name]
         known = spine[KNOWN_AT].to_numpy()
         days = max(1.0, (int(known.max()) - int(known.min())) / DAY) if known.size else 1.0
-        profile = Profile({name: table.num_rows for name, table in self.rows.items()}, spine.num_rows / days)
+        sizes = {name: table.num_rows for name, table in self.rows.items()}
+        profile = Profile(sizes, spine.num_rows / days, self._scales())
         return make_plan(self.declared, {name: kinds(table) for name, table in self.rows.items()}, profile)
+
+    def _scales(self) -> dict[str, Scale]:
+        """The scale of each column that is summed without one: found when it was first seen, and kept from then on."""
+        wanted = without_scale(feature.expr for feature in self.declared.features)
+        stated = {key: self.metadata.get("scale", key) for key in wanted}
+        fresh = {key: column for key, column in wanted.items() if stated[key] is None}
+        found = scales_of(fresh, self.rows)
+        for key, scale in found.items():
+            self.metadata.put("scale", key, scale.to_dict())
+        for key, body in stated.items():
+            if body is not None:
+                scale = Scale.from_dict(body)
+                found[key] = replace(scale, outgrown=not still_exact(scale, wanted[key], self.rows))
+        return found
 
     def check(self) -> dict[str, Any]:
         """Whether sources keep their contracts and decisions can meet their labels; nothing is trained."""
@@ -220,7 +251,14 @@ class Live:
             "digest": plan.digest,
             "choices": [choice.to_dict() for choice in plan.choices],
             "features": [
-                {"name": feature.name, "kind": plan.features[feature.name], "definition": str(feature.expr)}
+                {
+                    "name": feature.name,
+                    "kind": plan.features[feature.name],
+                    "definition": str(feature.expr),
+                    "version": feature.version,
+                    "owner": feature.owner,
+                    "note": feature.note,
+                }
                 for feature in plan.inputs
             ],
             "warnings": list(plan.warnings),
@@ -310,6 +348,34 @@ class Live:
         with self._recorded() as (metadata, tables, _):
             return explain(self.plan, metadata, tables, subject)
 
+    def sql(self, query: str) -> pa.Table:
+        """The answer to one SELECT over `decisions`, `outcomes`, `scores` and the sources by name, as of this moment.
+
+        Decisions that no tick has taken up yet are among them; `outcomes` are the decisions with what is known of
+        their labels. Nothing can be changed. Raises QueryInvalid, and MissingExtra without the extra `sql`.
+        """
+        plan, folders = self.plan, self._newest()[0]
+        with self._recorded() as (metadata, tables, _), ExitStack() as opened:
+            log, told = (_reading(opened, folder) for folder in (folders.log, folders.outcomes))
+            moment = take_moment(plan, metadata, tables, log)
+            files, times = ParquetTables(folders.tables), {"at": "decided_at"}
+            scores = [part for part in moment.parts if part in tables.parts(SCORES)]
+            relations = {
+                "decisions": Relation(files.files(DECISIONS, moment.parts), [moment.newer], times),
+                "scores": Relation(files.files(SCORES, scores), [moment.newer.select(BASE).slice(0, 0)], times),
+            }
+            views = {}
+            if re.search(r"\boutcomes\b", query, re.IGNORECASE):
+                outcomes = None if told is None else Outcomes(plan.system.name, told)
+                decided, now = moment.joined_by(tables), self.clock.now()
+                labels = labels_of(plan, decided, self.rows, told=outcomes, as_of=now)
+                relations["labels"] = Relation(rows=[labels], times={"settled_at": "settled_at"})
+                views["outcomes"] = "SELECT * FROM decisions JOIN labels USING (decision_id)"
+            for name, rows in self.rows.items():
+                free = name if name not in {*relations, *views} else f"source_{name}"
+                relations[free] = Relation(rows=[shown_rows(rows)], times={AT: AT, KNOWN_AT: KNOWN_AT})
+            return ask(query, relations, views=views, threads=self.settings.threads)
+
     def decide(self, request: Mapping[str, Any]) -> Decision:
         """The decision on a request, in the log before it is given: the product's own code, in process.
 
@@ -359,7 +425,7 @@ class Live:
                 reason = f"the live system goes on from the replay {adopted}"
                 audit.record(work.metadata, at=now, act="adopt", subject=plan.system.name, reason=reason)
             quota = self.settings.log_quota_mb * 1_000_000
-            log, told = FileSegments(folders.log, quota=quota), FileSegments(folders.home / "outcomes", quota=quota)
+            log, told = FileSegments(folders.log, quota=quota), FileSegments(folders.outcomes, quota=quota)
             outcomes = Outcomes(plan.system.name, told)
             book = LogBook(plan, work, self.rows, outcomes)
             loop = open_loop(plan, replace(work, told=book.told), self.rows, book.examples, started=self.clock.now())
@@ -398,20 +464,23 @@ class Live:
         found = sorted((self.folders.home / "replay").glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
         return [path.parent for path in found if json.loads(path.read_text())["system"] == self.declared.name]
 
-    @contextmanager
-    def _recorded(self) -> Iterator[tuple[Metadata, Tables, str]]:
-        """What the live system has recorded, or the newest replay where nothing is live; and which of them it is."""
+    def _newest(self) -> tuple[Folders, Settings, str]:
+        """Where the live system records, or the newest replay where nothing is live; and which of them it is."""
         finished = self._finished()
         if self.live_folders.home.exists():
-            folders, settings, where = self.live_folders, self.settings, LIVE
-        elif finished:
-            folders, settings, where = Folders(finished[-1]), Settings(), REPLAY
-        else:
-            raise NothingYet(
-                f"The system {self.declared.name!r} has not run yet.",
-                expected="a replay, a training or a service",
-                hint="Run `setpoint replay`, `setpoint train` or `setpoint serve` first.",
-            )
+            return self.live_folders, self.settings, LIVE
+        if finished:
+            return Folders(finished[-1]), Settings(), REPLAY
+        raise NothingYet(
+            f"The system {self.declared.name!r} has not run yet.",
+            expected="a replay, a training or a service",
+            hint="Run `setpoint replay`, `setpoint train` or `setpoint serve` first.",
+        )
+
+    @contextmanager
+    def _recorded(self) -> Iterator[tuple[Metadata, Tables, str]]:
+        """What the live system, or the newest replay, has recorded; and which of them it is."""
+        folders, settings, where = self._newest()
         metadata = folders.open_metadata(settings)
         try:
             yield metadata, folders.open_tables(), f"{where} ({folders.home})"
@@ -470,6 +539,15 @@ def open_system(
     folder = Path(root).resolve()
     found = load_settings(file=folder / "setpoint.toml", home=home, **settings)
     return Live(declared, root=folder, settings=found, clock=clock or SystemClock())
+
+
+def _reading(opened: ExitStack, folder: Path) -> Segments | None:
+    """A log to read while another process may write it; None where nothing was ever written."""
+    if not any(folder.glob("*.log")):
+        return None
+    log = FileSegments(folder, writer=False)
+    opened.callback(log.close)
+    return log
 
 
 def _silent(report: TickReport, *, done: int, of: int) -> None:

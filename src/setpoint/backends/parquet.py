@@ -72,6 +72,10 @@ class ParquetTables:
         files = [entry.name for entry in os.scandir(folder) if entry.is_file()]
         return sorted(file.removesuffix(_SUFFIX) for file in files if file.endswith(_SUFFIX) and file[0] != ".")
 
+    def files(self, name: str, parts: Sequence[str]) -> list[Path]:
+        """The files of these parts of a set, for an engine that reads them itself."""
+        return [self._folder(name) / (_checked(part) + _SUFFIX) for part in parts]
+
     def delete(self, name: str, part: str) -> None:
         """Remove one part; nothing happens when there is none."""
         folder = self._folder(name)

@@ -1,4 +1,4 @@
-"""`setpoint`: eight verbs over one declaration."""
+"""`setpoint`: verbs over one declaration."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def add(name: str, help: str, *, project: bool = True, subject: str = "") -> argparse.ArgumentParser:
+    def add(name: str, help: str, *, project: bool = True, **first: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help)
-        if subject:
-            command.add_argument("subject", help=subject)
+        for positional, words in first.items():
+            command.add_argument(positional, help=words)
         if project:
             command.add_argument(
                 "project", nargs="?", default=".", type=Path, help="the declaration, or its folder (default: here)"
@@ -75,6 +75,13 @@ def parser() -> argparse.ArgumentParser:
         "Explain one decision, alarm or refusal.",
         subject="the id of a decision, model or incident (a beginning is enough), or a decision's key",
     )
+
+    sql = add(
+        "sql",
+        "Answer one SELECT over decisions, their outcomes and the sources, while decisions are taken.",
+        query="such as: select model, avg(score) from decisions group by 1",
+    )
+    sql.add_argument("--csv", action="store_true", help="print comma-separated values")
     return top
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -33,6 +36,31 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     for row in rows:
         grid.add_row(*[escape(spell(value)) for value in row])
     return grid
+
+
+def plain(value: Any) -> Any:
+    """A value of a table as JSON has it: a time in ISO 8601, NULL for a number that is none.
+
+    >>> from datetime import UTC
+    >>> plain([float("nan"), {"at": datetime(2013, 1, 1, tzinfo=UTC)}])
+    [None, {'at': '2013-01-01T00:00:00Z'}]
+    """
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def print_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print comma-separated values on standard output; NULL is an empty field."""
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    lines.writerow(columns)
+    lines.writerows([json.dumps(value) if isinstance(value, (dict, list)) else value for value in row] for row in rows)
 
 
 def spell(value: object) -> str:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from setpoint.api.app import App
 from setpoint.api.server import serve_http
 from setpoint.cli.project import load_declaration
-from setpoint.cli.render import err, out, print_json, spell, table
+from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
 from setpoint.console.report import write_report
 from setpoint.core import times
 from setpoint.core.clock import SystemClock
@@ -219,6 +219,26 @@ def why(words: Namespace) -> int:
         out.print(f"  {line}")
     for title, rows in shown["tables"].items():
         out.print(table(f"\n{title}", tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
+    return 0
+
+
+SHOWN = 60
+"""Rows of an answer that people are shown; --json and --csv print all of them."""
+
+
+def sql(words: Namespace) -> int:
+    """One question about decisions, outcomes and sources."""
+    answer = _open(words).sql(words.query)
+    columns = answer.column_names
+    rows = [list(row) for row in zip(*[plain(column.to_pylist()) for column in answer.columns], strict=True)]
+    if words.json:
+        print_json({"columns": columns, "rows": rows})
+    elif words.csv:
+        print_csv(columns, rows)
+    else:
+        out.print(table("", columns, rows[:SHOWN]))
+        if len(rows) > SHOWN:
+            out.print(f"and {len(rows) - SHOWN:,} more; --csv and --json print all")
     return 0
 
 

@@ -12,6 +12,7 @@ SetpointError
         BatchRefused            a batch refused whole: too many of its rows break the contract
     RequestInvalid              a request that cannot be decided (also ValueError)
         OutcomeConflict         an outcome that contradicts the one already recorded
+    QueryInvalid                a query that cannot be answered (also ValueError)
     ModelCorrupt                a model file that is not what was registered
     GateRefused                 a model that may not be promoted
     LogUnavailable              the decision log cannot be written (also OSError)
@@ -141,6 +142,12 @@ class OutcomeConflict(RequestInvalid):
     """An outcome that contradicts the one already recorded."""
 
     code = "outcome-conflict"
+
+
+class QueryInvalid(SetpointError, ValueError):
+    """A query that cannot be answered: it is no question, or there is nothing of that name."""
+
+    code = "query-invalid"
 
 
 class ModelCorrupt(SetpointError):

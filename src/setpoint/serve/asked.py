@@ -1,0 +1,90 @@
+"""What is asked about: every decision up to this moment, and what is known of their labels by now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.ports import Metadata, Segments, Tables
+from setpoint.data.arrays import NULL_TIME
+from setpoint.data.decisions import DECISIONS, part_name
+from setpoint.data.rows import ALWAYS, AT, KNOWN_AT
+from setpoint.declare.plan import Plan
+from setpoint.labels.join import STATES, resolve
+from setpoint.labels.told import with_told
+from setpoint.serve.log import log_table, take_records
+from setpoint.serve.outcomes import Outcomes
+
+READ = ("decision_id", "key", "at", "acted")
+"""The columns of the decision log that labels are joined by."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """All decisions of a moment, each once: those in the parts of committed ticks, and the newer ones as rows."""
+
+    parts: tuple[str, ...]
+    newer: pa.Table
+
+    def joined_by(self, tables: Tables) -> pa.Table:
+        """The columns that labels are joined by, of every decision in order."""
+        newer = self.newer.select(READ)
+        if not self.parts:
+            return newer
+        stored = tables.read(DECISIONS, columns=READ, parts=self.parts)
+        return pa.concat_tables([stored, newer], promote_options="permissive")
+
+
+def take_moment(plan: Plan, metadata: Metadata, tables: Tables, log: Segments | None) -> Moment:
+    """The decisions up to now, while others are taken and ticks commit.
+
+    What a tick has committed names both the parts to read and the record after which the log goes on, so nothing is
+    missed and nothing is there twice. `log` is None where nothing decides online.
+    """
+    state = metadata.get("loop", plan.system.name)
+    tick, after = (-1, -1) if state is None else (state["tick"], state["shipped"])
+    parts = tuple(part for part in tables.parts(DECISIONS) if part <= part_name(tick)) if tick >= 0 else ()
+    newer = [log_table([], plan)]
+    while log is not None:
+        taken = take_records(log, plan, after=after)
+        if taken.position == after:
+            break
+        newer.append(taken.rows)
+        after = taken.position
+    return Moment(parts, pa.concat_tables(newer, promote_options="permissive").combine_chunks())
+
+
+def labels_of(
+    plan: Plan, decisions: pa.Table, rows: Mapping[str, pa.Table], *, told: Outcomes | None, as_of: int
+) -> pa.Table:
+    """What is known by a time of each decision's label: `state`, `value`, `settled_at`, and whether it is `mature`."""
+    label, keys, at = plan.system.label, decisions["key"].combine_chunks(), decisions["at"].to_numpy()
+    acted = decisions["acted"].combine_chunks()
+    actions = None if label.censored_when is None else pc.if_else(acted, plan.system.goal.act.name, "")
+    labels = resolve(label, keys, at, rows, as_of, actions=actions)
+    if told is not None:
+        labels = with_told(labels, keys, told.rows(decisions.select(["decision_id", "key"])), as_of=as_of)
+    settled = labels.settled_at
+    return pa.table(
+        {
+            "decision_id": decisions["decision_id"],
+            "state": pa.array(np.array(STATES)[labels.state], pa.string()),
+            "value": pa.array(labels.value),
+            "settled_at": pa.array(settled, pa.int64(), mask=settled == NULL_TIME),
+            "mature": pa.array(labels.mature),
+        }
+    )
+
+
+def shown_rows(rows: pa.Table) -> pa.Table:
+    """A source's rows with NULL for the times of what holds always."""
+    for name in (AT, KNOWN_AT):
+        times = rows[name]
+        if rows.num_rows and times[0].as_py() == ALWAYS:
+            place = rows.schema.get_field_index(name)
+            rows = rows.set_column(place, name, pc.if_else(pc.equal(times, ALWAYS), None, times))
+    return rows
