@@ -29,10 +29,10 @@ def find_scale(chunks: Iterable[Array]) -> Scale | None:
 
     Where no number of decimals is exact, it is six, or fewer so that the greatest value stays below 2**53 units.
 
-    >>> find_scale([np.array([12.5, 3.25, np.nan])])
-    Scale(decimals=2, exact=True)
-    >>> find_scale([np.array([1 / 3])])
-    Scale(decimals=6, exact=False)
+    >>> find_scale([np.array([12.5, 3.25, np.nan])]).decimals
+    2
+    >>> find_scale([np.array([1 / 3])]).to_dict()
+    {'decimals': 6, 'exact': False}
     """
     decimals, greatest = 0, -1.0
     for values in chunks:
@@ -68,8 +68,8 @@ def scales_of(columns: Mapping[str, Expr], rows: Mapping[str, pa.Table]) -> dict
 
     >>> from setpoint.declare.source import events
     >>> sales = events("sales", "sales.parquet", at="ts", delay="0s")
-    >>> scales_of({"paid": sales.price / 4}, {"sales": pa.table({"price": [1.0, 2.0]})})
-    {'paid': Scale(decimals=2, exact=True)}
+    >>> scales_of({"paid": sales.price / 4}, {"sales": pa.table({"price": [1.0, 2.0]})})["paid"].decimals
+    2
     """
     found = {}
     for key, column in columns.items():
@@ -79,6 +79,21 @@ def scales_of(columns: Mapping[str, Expr], rows: Mapping[str, pa.Table]) -> dict
         if scale is not None:
             found[key] = scale
     return found
+
+
+def still_exact(scale: Scale, column: Expr, rows: Mapping[str, pa.Table]) -> bool:
+    """Whether a scale that was exact when it was fixed is so for the newest rows of the column's source.
+
+    >>> from setpoint.declare.source import events
+    >>> sales = events("sales", "sales.parquet", at="ts", delay="0s")
+    >>> still_exact(Scale(1, exact=True), sales.price, {"sales": pa.table({"price": [1.5, 2.25]})})
+    False
+    """
+    source = next(info(node.source).name for node in walk(column) if isinstance(node, Column))
+    table = rows[source]
+    newest = table.slice(max(0, table.num_rows - CHUNK))
+    found = scales_of({"": column}, {source: newest}).get("", scale)
+    return not scale.exact or (found.exact and found.decimals <= scale.decimals)
 
 
 def _values(column: Expr, names: list[str], table: pa.Table, source: str) -> Iterable[Array]:

@@ -144,7 +144,7 @@ def make_plan(system: System, schemas: Schemas, profile: Profile) -> Plan:
         features=features,
         inputs=inputs,
         choices=tuple(choices),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *[one.warning for one in scales.values() if one.warning]),
         **numbers,
     )
 

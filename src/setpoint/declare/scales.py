@@ -23,13 +23,17 @@ MOST = 9
 
 @dataclass(frozen=True)
 class Scale:
-    """To how many decimals a column is summed, and whether every value seen is exact so."""
+    """To how many decimals a column is summed, and whether every value seen when it was fixed is exact so.
+
+    It is `outgrown` when values that came since have more decimals and are rounded.
+    """
 
     decimals: int
     exact: bool
+    outgrown: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """The scale as JSON-like data."""
+        """The scale as JSON-like data; what came since is no part of it."""
         return {"decimals": self.decimals, "exact": self.exact}
 
     @staticmethod
@@ -45,6 +49,7 @@ class Chosen:
     column: Expr
     decimals: int
     reason: str
+    warning: str = ""
 
 
 def scale_key(column: Expr) -> str:
@@ -73,6 +78,13 @@ def choose_scales(exprs: Iterable[Expr], found: Mapping[str, Scale], scope: Scop
             chosen[key] = Chosen(column, 0, "a condition counts 0 or 1")
         elif key not in found:
             chosen[key] = Chosen(column, USUAL, "usual: no value of it has been seen")
+        elif found[key].outgrown:
+            decimals = found[key].decimals
+            warning = (
+                f"Newer values of {column} have more than {decimals} decimals, to which its sums were fixed when it was "
+                "first seen, and are rounded. Declare decimals= to sum them exactly, as a new version."
+            )
+            chosen[key] = Chosen(column, decimals, "fixed when it was first seen; newer values are rounded", warning)
         elif found[key].exact:
             chosen[key] = Chosen(column, found[key].decimals, "the fewest with which every value seen is exact")
         else:
