@@ -26,6 +26,7 @@ from setpoint.data.decisions import (
 from setpoint.data.evaluate import Inputs, evaluate, to_array
 from setpoint.data.rows import kinds
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
+from setpoint.data.versions import decided_on
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.features.online import OnlineFeatures
@@ -63,7 +64,8 @@ class Requests:
 def requests_of(plan: Plan, rows: Mapping[str, pa.Table], *, start: int | None, end: int | None) -> Requests:
     """The requests of every row of the spine decided from `start` to before `end`.
 
-    Raises DataError when there is none.
+    Of a row that was corrected, the version that stood when the decision was taken is asked about. Raises DataError
+    when there is none.
     """
     decide = plan.system.decide
     spine = info(decide.spine).name
@@ -72,7 +74,7 @@ def requests_of(plan: Plan, rows: Mapping[str, pa.Table], *, start: int | None, 
         (spine, name): to_array(table[name], kind) for name, kind in kinds(table).items() if not name.startswith("__")
     }
     at = evaluate(decide.at, Inputs(table.num_rows, columns=columns))
-    wanted = np.ones(at.size, dtype=bool)
+    wanted = decided_on(table, at)
     if start is not None:
         wanted &= at >= start
     if end is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from setpoint.core.errors import BatchRefused, NaiveTime, did_you_mean
 from setpoint.core.times import iso
-from setpoint.data.arrays import Mask, null_mask, to_array
+from setpoint.data.arrays import NULL_TIME, UTC_MICROSECONDS, Mask, null_mask, to_array
 from setpoint.data.casting import Cast, cast, infinite
 from setpoint.data.contract import ColumnContract, Contract
 from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW
-from setpoint.data.identity import codes_of, find_repeats
+from setpoint.data.identity import codes_of, find_repeats, identified_by
 from setpoint.data.rows import ALWAYS
+from setpoint.data.versions import says_which, taken_back, versions_of, without
 from setpoint.declare.kinds import TIME
 from setpoint.declare.source import EVENTS, SourceInfo
 
@@ -54,6 +55,10 @@ class Fault:
     rule: str
     rows: Mask
     explain: Callable[[int], str]
+
+    def but(self, rows: Mask) -> Fault:
+        """The same fault without these rows."""
+        return replace(self, rows=self.rows & ~rows)
 
 
 @dataclass(frozen=True)
@@ -101,34 +106,39 @@ class Checked:
     violations: Violations
 
 
-def check(contract: Contract, raw: pa.Table) -> Checked:
+def check(contract: Contract, raw: pa.Table, *, received_at: int | None = None) -> Checked:
     """A batch held to its contract, row by row.
 
-    Raises BatchRefused when a column is missing and NaiveTime when a column holds times without a zone throughout.
+    Rows that were received just now were not known before, whatever they say of it: `received_at` is when. Of a row
+    that takes another back only what says which one, and since when, is held to the contract and kept. Raises
+    BatchRefused when a column is missing and NaiveTime when a column holds times without a zone throughout.
     """
     _refuse_missing(contract, raw)
     info, size = contract.info, raw.num_rows
     faults = _malformed(raw)
     columns: dict[str, pa.Array] = {}
+    found: dict[str, list[Fault]] = {}
     for name, column in contract.columns.items():
         done = cast(raw[name], column.kind)
         _refuse_naive(contract, raw, name, done)
         columns[name] = done.values
-        faults.extend(_column_faults(raw, name, column, done, required=name in contract.required))
-    at = to_array(columns[info.at], TIME) if info.at is not None else np.full(size, ALWAYS)
-    known_at = to_array(columns[info.known_at], TIME) if info.known_at is not None else at + (info.delay or 0)
+        found[name] = _column_faults(raw, name, column, done, required=name in contract.required)
+    back = taken_back(info, columns, size)
+    for name, theirs in found.items():
+        faults += theirs if name in says_which(info) else [fault.but(back) for fault in theirs]
     bad = np.zeros(size, dtype=bool)
     for fault in faults:
         bad |= fault.rows
-    skipped = null_mask(at) & ~bad if info.null_at == "skip" else np.zeros(size, dtype=bool)
-    for role, times in (("at", at), ("known_at", known_at)):
-        name = getattr(info, role)
-        if name is not None:
-            fault = Fault(
-                "no-time", null_mask(times) & ~skipped, _says(raw, f"{name} is empty, so the row has no time")
-            )
-            faults.append(fault)
-            bad |= fault.rows
+    at = to_array(columns[info.at], TIME) if info.at is not None else np.full(size, ALWAYS)
+    known_at = _known(info, columns, at, received_at)
+    skipped = null_mask(at) & ~(bad | back) if info.null_at == "skip" else np.zeros(size, dtype=bool)
+    for role, rows in ((info.at, null_mask(at) & ~back), (info.known_at or info.at, null_mask(known_at))):
+        if role is not None:
+            faults.append(Fault("no-time", rows & ~skipped, _says(raw, f"{role} is empty, so the row has no time")))
+            bad |= faults[-1].rows
+    if info.retracted is not None:
+        at = np.where(back, NULL_TIME, at)
+        columns = {name: each if name in says_which(info) else without(each, back) for name, each in columns.items()}
     clash, repeated = _repeats(info, raw, columns, at, known_at, np.flatnonzero(~(bad | skipped)))
     faults.extend(clash)
     faults = [fault for fault in faults if fault.rows.any()]
@@ -136,6 +146,18 @@ def check(contract: Contract, raw: pa.Table) -> Checked:
     for number, fault in enumerate(faults):
         first[fault.rows & (first < 0)] = number
     return Checked(columns, at, known_at, skipped, repeated, Violations(tuple(faults), first))
+
+
+def _known(info: SourceInfo, columns: dict[str, pa.Array], at: Ints, received_at: int | None) -> Ints:
+    """When each row became known, NULL_TIME where nobody says; a column that should say so is filled in."""
+    if received_at is not None:
+        if info.known_at is not None and info.known_at != info.at:
+            moment = pa.scalar(received_at, UTC_MICROSECONDS)
+            columns[info.known_at] = pc.fill_null(columns[info.known_at], moment)
+        return np.full(at.size, received_at)
+    if info.known_at is not None:
+        return to_array(columns[info.known_at], TIME)
+    return at if not info.delay else np.where(null_mask(at), NULL_TIME, at + info.delay)
 
 
 def _refuse_missing(contract: Contract, raw: pa.Table) -> None:
@@ -224,12 +246,17 @@ def _repeats(
 ) -> tuple[list[Fault], Mask]:
     """The faults of rows that contradict an earlier one of the same identity, and which rows repeat one."""
     repeated = np.zeros(at.size, dtype=bool)
-    name = info.id or info.key
-    if name is None:
+    names = identified_by(info)
+    if not names:
         return [], repeated
-    identity = columns[name] if rows.size == at.size else columns[name].take(pa.array(rows))
-    by_time = info.kind != EVENTS and info.at is not None
-    codes = codes_of(identity, at[rows]) if by_time else codes_of(identity)
+    chosen = [columns[name] if rows.size == at.size else columns[name].take(pa.array(rows)) for name in names]
+    more = [codes_of(column) for column in chosen[1:]]
+    if info.kind != EVENTS and info.at is not None:
+        more.append(at[rows])
+    version = versions_of(info, columns, at.size)
+    if version is not None:
+        more.append(version[rows])
+    codes = codes_of(chosen[0], *more)
     payload = {key: column for key, column in columns.items() if key != info.known_at or key == info.at}
     found = find_repeats(rows, codes, known_at, payload)
     repeated[found.same] = True
@@ -244,8 +271,9 @@ def _repeats(
 
     def explain(row: int) -> str:
         first, column = clashes[row]
+        shown = " and ".join(f"{name} {_show(raw, name, row)}" for name in (*names, info.version) if name is not None)
         return (
-            f"{name} {_show(raw, name, row)} is also in row {_number(raw, first)}, "
+            f"{shown} is also in row {_number(raw, first)}, "
             f"where {column} is {_show(raw, column, first)}; here it is {_show(raw, column, row)}"
         )
 

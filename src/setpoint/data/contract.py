@@ -14,7 +14,7 @@ from setpoint.core.errors import DataError, DeclarationError, NameUnknown
 from setpoint.data.casting import cast, guess_kind
 from setpoint.data.files import ANY_KIND, RAW_COLUMNS, WRITTEN
 from setpoint.data.rows import kind_of_type
-from setpoint.declare.kinds import NUMBER, TEXT, TIME
+from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.source import TABLE, SourceInfo
 
 FEW = 50
@@ -67,7 +67,8 @@ class Contract:
     @property
     def required(self) -> tuple[str, ...]:
         """The columns that no row may lack, since they say which row it is."""
-        return tuple(name for name in dict.fromkeys((self.info.id, self.info.key)) if name is not None)
+        named = (self.info.id, *self.info.keys, self.info.version)
+        return tuple(name for name in dict.fromkeys(named) if name is not None)
 
     @property
     def digest(self) -> str:
@@ -135,8 +136,8 @@ def infer_contract(info: SourceInfo, raw: pa.Table) -> Contract:
     the times of rows are something else.
     """
     names = [name for name in raw.column_names if name not in RAW_COLUMNS]
-    roles = {role: getattr(info, role) for role in ("key", "id", "at", "known_at")}
-    for name in (*roles.values(), *(info.columns or ())):
+    roles = {role: getattr(info, role) for role in ("id", "at", "known_at", "version", "retracted")}
+    for name in (*info.keys, *roles.values(), *(info.columns or ())):
         if name is not None and name not in names:
             raise NameUnknown("column", name, names, where=f"The file of source {info.name!r}")
     moments = {name: _role(info, role) for role, name in roles.items() if role in ("at", "known_at") and name}
@@ -149,11 +150,15 @@ def infer_contract(info: SourceInfo, raw: pa.Table) -> Contract:
         if kind is None:
             continue
         if name in moments:
-            _must_be_times(info, name, moments[name], column)
+            _must_be_times(info, moments[name], column)
             kind = TIME
         elif kind == TEXT:
             written = (raw.schema.field(name).metadata or {}).get(WRITTEN)
             kind = TEXT if written is None else guess_kind(column, time_only=written != ANY_KIND)
+        if name == info.version and kind not in (NUMBER, TIME):
+            raise _wrong_role(info, "version", column, "numbers or times, so that one is higher than another")
+        if name == info.retracted:
+            kind = _must_be_truths(info, column, kind)
         columns[name] = _facts(column, kind)
     contract = Contract(info, columns)
     for name, values in info.expect:
@@ -169,15 +174,29 @@ def _role(info: SourceInfo, role: str) -> str:
     return "valid_from" if role == "at" and info.kind == TABLE else role
 
 
-def _must_be_times(info: SourceInfo, name: str, role: str, column: pa.ChunkedArray) -> None:
+def _must_be_times(info: SourceInfo, role: str, column: pa.ChunkedArray) -> None:
     """Refuses a column of times that holds none; single bad rows are left to the check of the rows."""
     kind = kind_of_type(column.type)
     filled = column.drop_null()
     if kind not in (TIME, TEXT) and len(filled):
-        raise DataError(
-            f"Source {info.name!r} declares {role}={name!r}, which holds {filled[0].as_py()!r} ({column.type}).",
-            expected='times with a zone, such as "2013-07-01T06:00:00Z"',
-        )
+        raise _wrong_role(info, role, column, 'times with a zone, such as "2013-07-01T06:00:00Z"')
+
+
+def _must_be_truths(info: SourceInfo, column: pa.ChunkedArray, kind: str) -> str:
+    """The kind of the column that takes rows back: truth values, also written as texts, or nothing at all."""
+    read = cast(column, BOOL)
+    if kind != BOOL and read.wrong is not None and read.wrong.any():
+        raise _wrong_role(info, "retracted", column, "true or false")
+    return BOOL
+
+
+def _wrong_role(info: SourceInfo, role: str, column: pa.ChunkedArray, expected: str) -> DataError:
+    value = column.drop_null()[0].as_py()
+    return DataError(
+        f"Source {info.name!r} declares {role}={getattr(info, 'at' if role == 'valid_from' else role)!r}, "
+        f"which holds {value!r} ({column.type}).",
+        expected=expected,
+    )
 
 
 def _facts(column: pa.ChunkedArray, kind: str) -> ColumnContract:

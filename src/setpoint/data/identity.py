@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.data.arrays import EXACT
+from setpoint.declare.source import SourceInfo
 
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
@@ -19,15 +20,21 @@ _BLOCK = 1 << 16
 _HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 
+def identified_by(info: SourceInfo) -> tuple[str, ...]:
+    """The columns that say which row of a source a row is; none: only its content does."""
+    return info.keys if info.id is None else (info.id,)
+
+
 @dataclass(frozen=True)
 class Repeats:
     """What is wrong among rows that share an identity.
 
-    `same` are rows whose identity and content came before; `other` rows whose identity came before with another
-    content, in the column `column`, at the row `first`.
+    `same` are rows whose identity and content came before, at the rows `before`; `other` rows whose identity came
+    before with another content, in the column `column`, at the row `first`.
     """
 
     same: Ints
+    before: Ints
     other: Ints
     first: Ints
     column: Sequence[str]
@@ -46,7 +53,7 @@ def find_repeats(rows: Ints, codes: Ints, known_at: Ints, payload: Mapping[str, 
     nothing = np.zeros(0, dtype=np.int64)
     shared = np.flatnonzero(np.bincount(codes)[codes] > 1) if codes.size else nothing
     if shared.size == 0:
-        return Repeats(nothing, nothing, nothing, [])
+        return Repeats(nothing, nothing, nothing, nothing, [])
     shared = shared[np.lexsort((rows[shared], known_at[rows[shared]], codes[shared]))]
     rows, codes = rows[shared], codes[shared]
     starts = np.r_[True, codes[1:] != codes[:-1]]
@@ -58,11 +65,13 @@ def find_repeats(rows: Ints, codes: Ints, known_at: Ints, payload: Mapping[str, 
         both_null = pc.and_(pc.is_null(mine), pc.is_null(theirs))
         unequal = ~np.asarray(pc.or_(equal, both_null).to_numpy(zero_copy_only=False), dtype=bool)
         differs[unequal & (differs < 0)] = number
-    same = rows[~starts & (differs < 0)]
+    same = ~starts & (differs < 0)
     names = list(payload)
     clash = np.flatnonzero(differs >= 0)
     clash = clash[np.argsort(rows[clash])]
-    return Repeats(same, rows[clash], heads[clash], [names[number] for number in differs[clash].tolist()])
+    return Repeats(
+        rows[same], heads[same], rows[clash], heads[clash], [names[number] for number in differs[clash].tolist()]
+    )
 
 
 def codes_of(column: pa.Array, *more: Ints) -> Ints:
@@ -76,6 +85,19 @@ def codes_of(column: pa.Array, *more: Ints) -> Ints:
         distinct, numbers = np.unique(values, return_inverse=True)
         codes = np.unique(codes * distinct.size + numbers, return_inverse=True)[1].astype(np.int64)
     return codes
+
+
+def spelled_ids(columns: Sequence[pa.Array]) -> pa.Array:
+    """The identity of each row as a text, from the columns that identify it: different values, different texts.
+
+    >>> spelled_ids([pa.array(["a|b", "a"]), pa.array([1, 2])]).to_pylist()
+    ['a/|b|1', 'a|2']
+    """
+    texts = [column if pa.types.is_string(column.type) else column.cast(pa.string()) for column in columns]
+    if len(texts) == 1:
+        return texts[0]
+    plain = [pc.replace_substring(pc.replace_substring(text, "/", "//"), "|", "/|") for text in texts]
+    return pc.binary_join_element_wise(*plain, "|")
 
 
 def content_ids(columns: Mapping[str, pa.Array], known_at: Ints) -> pa.Array:

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.core.errors import BatchRefused, SourceEmpty
-from setpoint.data.check import Checked, Ints, Violations, check
+from setpoint.data.check import Checked, Violations, check
 from setpoint.data.contract import Contract
 from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW, read_source
-from setpoint.data.identity import content_ids
+from setpoint.data.identity import content_ids, identified_by, spelled_ids
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, kind_of_type
+from setpoint.data.versions import is_versioned, unfold
 from setpoint.declare.source import SourceInfo
 
 __all__ = ["REASON", "RULE", "Ingested", "ingest", "read_source"]
@@ -27,14 +28,18 @@ RULE, REASON = "__rule", "__reason"
 class Ingested:
     """The rows of a source that keep its contract, and those set aside.
 
-    `skipped` counts rows that have not happened yet, `repeated` rows that were there before. `left_out` names columns
-    that are no part of the rows, with the reason.
+    `delivered` are the good rows as they came, each once, with their times and identity: the rows themselves, but for a
+    source with corrections, where a row says what a delivery changed. `skipped` counts rows that have not happened yet,
+    `repeated` rows that were there before, `superseded` those that a higher version had already replaced. `left_out`
+    names columns that are no part of the rows, with the reason.
     """
 
     rows: pa.Table
     quarantined: pa.Table
+    delivered: pa.Table
     skipped: int = 0
     repeated: int = 0
+    superseded: int = 0
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,15 +59,21 @@ def ingest(info: SourceInfo, raw: pa.Table, contract: Contract, *, arrived_at: i
     """
     checked = check(contract, raw)
     _refuse_batch(info, raw, contract, checked)
-    known_at = checked.known_at if arrived_at is None else np.maximum(checked.known_at, arrived_at)
-    rows = _in_order(info, checked, known_at)
-    bad = np.flatnonzero(checked.violations.bad)
+    good = delivered(info, checked, arrived_at=arrived_at)
+    superseded = 0
+    if is_versioned(info):
+        unfolded = unfold(info, good)
+        rows, superseded = unfolded.rows, unfolded.superseded
+    else:
+        rows = good = in_order(good)
     return Ingested(
         rows=rows,
-        quarantined=_set_aside(raw, bad, checked.violations),
+        quarantined=set_aside(raw, checked.violations),
+        delivered=good,
         skipped=int(checked.skipped.sum()),
         repeated=int(checked.repeated.sum()),
-        left_out=_left_out(info, raw, contract),
+        superseded=superseded,
+        left_out=left_out(contract, raw.schema),
     )
 
 
@@ -85,31 +96,36 @@ def _refuse_batch(info: SourceInfo, raw: pa.Table, contract: Contract, checked: 
         raise SourceEmpty(f"Source {info.name!r} has no usable row{why}.", expected="at least one")
 
 
-def _in_order(info: SourceInfo, checked: Checked, known_at: Ints) -> pa.Table:
-    """The usable rows with their system columns, in the order (known_at, at, id)."""
+def delivered(info: SourceInfo, checked: Checked, *, arrived_at: int | None = None) -> pa.Table:
+    """The usable rows of a batch as they came, each once, with `__at`, `__known_at` and `__id`."""
+    known_at = checked.known_at if arrived_at is None else np.maximum(checked.known_at, arrived_at)
     keep = np.flatnonzero(~(checked.violations.bad | checked.skipped | checked.repeated))
-    everything = keep.size == known_at.size
-    name = info.id or info.key
-    if name is None:
-        content = {key: column for key, column in checked.columns.items() if key != info.known_at or key == info.at}
-        chosen = content if everything else {key: column.take(pa.array(keep)) for key, column in content.items()}
-        ids = content_ids(chosen, known_at[keep])
+    columns = dict(checked.columns)
+    if keep.size != known_at.size:
+        columns = {name: column.take(pa.array(keep)) for name, column in columns.items()}
+    names = identified_by(info)
+    if names:
+        ids = spelled_ids([columns[name] for name in names])
     else:
-        ids = checked.columns[name] if everything else checked.columns[name].take(pa.array(keep))
-        ids = ids if pa.types.is_string(ids.type) else ids.cast(pa.string())
-    system = pa.table({AT: checked.at[keep], KNOWN_AT: known_at[keep], ID: ids})
-    order = pc.sort_indices(system, sort_keys=[(KNOWN_AT, "ascending"), (AT, "ascending"), (ID, "ascending")])
-    order, position = order.to_numpy(), np.arange(keep.size)
-    table = pa.table(dict(checked.columns))
-    if not everything or not np.array_equal(order, position):
-        table, system = table.take(pa.array(keep[order])), system.take(pa.array(order))
-    for column in system.column_names:
-        table = table.append_column(column, system[column])
-    return table.append_column(POSITION, pa.array(position)).combine_chunks()
+        content = {name: column for name, column in columns.items() if name != info.known_at or name == info.at}
+        ids = content_ids(content, known_at[keep])
+    return pa.table({**columns, AT: checked.at[keep], KNOWN_AT: known_at[keep], ID: ids})
 
 
-def _set_aside(raw: pa.Table, bad: Ints, violations: Violations) -> pa.Table:
+def in_order(rows: pa.Table, *, start: int = 0) -> pa.Table:
+    """Deliveries of a source without corrections as its rows: in the order (known_at, at, id), from a position on."""
+    order = pc.sort_indices(
+        rows.select([KNOWN_AT, AT, ID]), sort_keys=[(name, "ascending") for name in (KNOWN_AT, AT, ID)]
+    ).to_numpy()
+    position = np.arange(start, start + order.size)
+    if not np.array_equal(order, position - start):
+        rows = rows.take(pa.array(order))
+    return rows.append_column(POSITION, pa.array(position)).combine_chunks()
+
+
+def set_aside(raw: pa.Table, violations: Violations) -> pa.Table:
     """The bad rows as they came, with the rule, the reason and the row number."""
+    bad = np.flatnonzero(violations.bad)
     kept = [name for name in raw.column_names if name not in (BAD_RULE, BAD_REASON)]
     table = raw.select(kept).take(pa.array(bad, pa.int64()))
     if ROW not in kept:
@@ -118,12 +134,13 @@ def _set_aside(raw: pa.Table, bad: Ints, violations: Violations) -> pa.Table:
     return table.append_column(REASON, pa.array([violations.reason(int(row)) for row in bad], pa.string()))
 
 
-def _left_out(info: SourceInfo, raw: pa.Table, contract: Contract) -> dict[str, str]:
+def left_out(contract: Contract, schema: pa.Schema) -> dict[str, str]:
+    """The columns that a contract has no place for, each with the reason."""
     found = {}
-    for column in raw.schema:
+    for column in schema:
         if column.name in contract.columns or column.name in RAW_COLUMNS:
             continue
-        if info.columns is not None:
+        if contract.info.columns is not None:
             found[column.name] = "not among the columns that the source declares"
         elif kind_of_type(column.type) is None:
             found[column.name] = f"holds {column.type}, which no expression can read"

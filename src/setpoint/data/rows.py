@@ -1,4 +1,4 @@
-"""Rows of a source: its own columns in canonical types, and four that every source has."""
+"""Rows of a source: its own columns in canonical types, four that every source has, two more where rows may change."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ID = "__id"
 POSITION = "__position"
 """The number of a row in the order (known_at, at, id), from 0."""
 
-SYSTEM_COLUMNS = (AT, KNOWN_AT, ID, POSITION)
-
 SIGN = "__sign"
 """1 for a row, -1 for one that takes an earlier row back; a source without retractions does not have this column."""
 
 ENDS = "__ends"
 """The position of the row that takes this one back, NEVER when none does; there where `__sign` is."""
+
+SYSTEM_COLUMNS = (AT, KNOWN_AT, ID, POSITION, SIGN, ENDS)
 
 NEVER = 2**62
 """The `__ends` of a row that is never taken back."""
@@ -83,14 +83,39 @@ def schemas(rows: Mapping[str, pa.Table]) -> dict[str, dict[str, str]]:
 
 
 def times_of(rows: pa.Table, column: str) -> npt.NDArray[np.int64]:
-    """A column of microseconds (`__at`, `__known_at`, `__position`) as a numpy array, without a copy if possible."""
+    """A system column of whole numbers (`__at`, `__known_at`, ...) as a numpy array, without a copy if possible."""
     return np.asarray(rows[column].to_numpy(), dtype=np.int64)
 
 
-def known_rows(rows: pa.Table, as_of: int) -> pa.Table:
-    """The rows that could be known at a time: a slice from the start, since rows are in the order of known_at.
+def known_prefix(rows: pa.Table, as_of: int) -> pa.Table:
+    """What a source had said by a time, rows that take others back included: a slice from the start, without a copy.
 
-    >>> known_rows(pa.table({KNOWN_AT: [1, 5, 9]}), 5).num_rows
+    >>> known_prefix(pa.table({KNOWN_AT: [1, 5, 9]}), 5).num_rows
     2
     """
     return rows.slice(0, int(np.searchsorted(times_of(rows, KNOWN_AT), as_of, side="right")))
+
+
+def known_rows(rows: pa.Table, as_of: int) -> pa.Table:
+    """The rows that could be known at a time and stood then: not taken back, and not corrected, by what came until it.
+
+    >>> log = {KNOWN_AT: [1, 5, 9], POSITION: [0, 1, 2], SIGN: [1, 1, -1], ENDS: [2, NEVER, NEVER]}
+    >>> known_rows(pa.table(log), 5)[POSITION].to_pylist(), known_rows(pa.table(log), 9)[POSITION].to_pylist()
+    ([0, 1], [1])
+    """
+    known = known_prefix(rows, as_of)
+    if SIGN not in rows.column_names or known.num_rows == 0:
+        return known
+    return standing_rows(known, until=known[POSITION][-1].as_py())
+
+
+def standing_rows(rows: pa.Table, *, until: int = NEVER - 1) -> pa.Table:
+    """The rows that no row up to a position takes back; by default, those that stand in the end.
+
+    >>> standing_rows(pa.table({"n": [1, 2, 1], SIGN: [1, 1, -1], ENDS: [2, NEVER, NEVER]}))["n"].to_pylist()
+    [2]
+    """
+    if SIGN not in rows.column_names:
+        return rows
+    stands = (times_of(rows, SIGN) > 0) & (times_of(rows, ENDS) > until)
+    return rows if stands.all() else rows.filter(pa.array(stands))

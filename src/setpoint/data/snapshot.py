@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from setpoint.core.digest import digest as digest_of
 from setpoint.core.digest import digest_bytes
 from setpoint.data.arrays import EXACT
-from setpoint.data.rows import kind_of_type, known_rows
+from setpoint.data.rows import ENDS, kind_of_type, known_prefix
 
 _BLOCK = 1 << 16
 
@@ -26,28 +26,45 @@ class ContentDigests:
     """
 
     def __init__(self) -> None:
-        self._blocks: dict[int, tuple[pa.Table, dict[int, str]]] = {}
+        self._blocks: dict[tuple[str, int], tuple[pa.Table, str]] = {}
 
-    def of(self, table: pa.Table, rows: int | None = None) -> str:
-        """The digest of a table, or of its first rows.
+    def of(self, table: pa.Table, rows: int | None = None, *, name: str = "") -> str:
+        """The digest of a table, or of its first rows; `name` tells tables apart whose blocks are remembered.
+
+        Where a row ends is told by the row that ends it, so it is no content: a correction that comes later does not
+        change what was there.
 
         >>> whole = ContentDigests().of(pa.table({"x": [1, None, 3]}))
         >>> whole == ContentDigests().of(pa.table({"x": pa.chunked_array([[1], [None, 3]])}))
         True
         """
         count = table.num_rows if rows is None else rows
-        known = self._blocks.setdefault(id(table), (table, {}))[1]
-        names = sorted(table.column_names)
+        names = sorted(column for column in table.column_names if column != ENDS)
         blocks = []
         for start in range(0, count, _BLOCK):
-            if start + _BLOCK > count:
-                blocks.append(_digest_block(table.slice(start, count - start), names))
-            else:
-                if start not in known:
-                    known[start] = _digest_block(table.slice(start, _BLOCK), names)
-                blocks.append(known[start])
-        types = {name: kind_of_type(table.schema.field(name).type) for name in names}
+            block = table.slice(start, min(_BLOCK, count - start)).select(names)
+            before = self._blocks.get((name, start))
+            if before is None or not _same_memory(before[0], block):
+                before = (block, _digest_block(block, names))
+                if block.num_rows == _BLOCK:
+                    self._blocks[name, start] = before
+            blocks.append(before[1])
+        types = {column: kind_of_type(table.schema.field(column).type) for column in names}
         return digest_of({"columns": types, "rows": count, "blocks": blocks})
+
+
+def _same_memory(one: pa.Table, other: pa.Table) -> bool:
+    """Whether two tables are views of the same memory, so that they hold the same; both are alive, so it is theirs."""
+    if one.num_rows != other.num_rows or one.schema != other.schema:
+        return False
+    return all(_places(mine) == _places(theirs) for mine, theirs in zip(one.columns, other.columns, strict=True))
+
+
+def _places(column: pa.ChunkedArray) -> list[tuple[int, int, tuple[int, ...]]]:
+    return [
+        (chunk.offset, len(chunk), tuple(0 if buffer is None else buffer.address for buffer in chunk.buffers()))
+        for chunk in column.chunks
+    ]
 
 
 def _digest_block(table: pa.Table, names: list[str]) -> str:
@@ -82,7 +99,10 @@ def _canonical(column: pa.Array) -> list[bytes | memoryview]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The rows of each source that could be known at `as_of`; equal content, equal `digest`."""
+    """What each source had said by `as_of`, rows that take others back included; equal content, equal `digest`.
+
+    What stood then is for `known_rows` to say: a decision before `as_of` may see a row that was taken back after it.
+    """
 
     as_of: int
     rows: Mapping[str, pa.Table]
@@ -92,7 +112,10 @@ class Snapshot:
     @cached_property
     def digests(self) -> Mapping[str, str]:
         """The digest of each source's rows."""
-        return {name: self._contents.of(self._whole[name], table.num_rows) for name, table in sorted(self.rows.items())}
+        return {
+            name: self._contents.of(self._whole[name], table.num_rows, name=name)
+            for name, table in sorted(self.rows.items())
+        }
 
     @cached_property
     def digest(self) -> str:
@@ -110,5 +133,5 @@ def take_snapshot(ingested: Mapping[str, pa.Table], as_of: int, *, contents: Con
     >>> take_snapshot(rows, 25).digest == take_snapshot(rows, 20).digest
     True
     """
-    rows = {name: known_rows(table, as_of) for name, table in ingested.items()}
+    rows = {name: known_prefix(table, as_of) for name, table in ingested.items()}
     return Snapshot(as_of, rows, dict(ingested), contents or ContentDigests())

@@ -28,7 +28,7 @@ from setpoint.core.rng import seed_for
 from setpoint.core.times import iso, spell
 from setpoint.data.arrays import NULL_TIME, to_array
 from setpoint.data.evaluate import Inputs, evaluate
-from setpoint.data.rows import AT, kinds
+from setpoint.data.rows import AT, kinds, standing_rows
 from setpoint.declare.expr import Column, walk
 from setpoint.declare.kinds import NUMBER, TEXT
 from setpoint.declare.label import Label
@@ -193,7 +193,7 @@ def check_outcomes(plan: Plan, keys: pa.Array, at: np.ndarray, rows: Mapping[str
     """
     label = plan.system.label
     source = info(label.source).name
-    table = rows[source]
+    table = standing_rows(rows[source])
     column = table[label.on]
     place = to_array(pc.index_in(column, value_set=keys.cast(column.type)), NUMBER)
     met = np.flatnonzero(~np.isnan(place))
