@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +12,9 @@ from setpoint.core.ports import Tables
 from setpoint.core.records import FEATURE, FIELD, POSITION
 from setpoint.data.arrays import Array
 from setpoint.data.rows import KNOWN_AT, times_of
-from setpoint.declare.declaration import Feature, System
-from setpoint.declare.expr import Aggregate, Column, Expr, to_dict, walk
+from setpoint.declare.expr import Aggregate, Column, Expr, walk
 from setpoint.declare.plan import Plan
-from setpoint.declare.source import Source, info
+from setpoint.declare.source import info
 
 DECISIONS, SCORES, OUTCOMES = "decisions", "scores", "outcomes"
 """The sets of tables: what was decided and seen, what other models would have said, what came of it."""
@@ -84,28 +81,18 @@ def sources_read(exprs: Iterable[Expr]) -> tuple[str, ...]:
     >>> sources_read([count(events("sales", "sales.parquet", at="at", delay="0s"), by=[], last="1d")])
     ('sales',)
     """
-    return tuple(_sources(exprs))
+    nodes = [node for expr in exprs for node in walk(expr) if isinstance(node, (Column, Aggregate))]
+    return tuple(dict.fromkeys(info(node.source).name for node in nodes))
 
 
 def plan_sources(plan: Plan) -> tuple[str, ...]:
     """The names of the sources that the features of a plan read: those whose positions the log has."""
-    return _system_sources(plan.system)
-
-
-def version_of(feature: Feature) -> str:
-    """The version of a feature: of its expression and of the sources it reads, wherever their files are."""
-    declared = {name: {**info(source).to_dict(), "path": ""} for name, source in _sources([feature.expr]).items()}
-    return digest([to_dict(feature.expr), declared])
-
-
-def versions_of(plan: Plan) -> Mapping[str, str]:
-    """The version of each feature of a plan."""
-    return _system_versions(plan.system)
+    return sources_read(feature.expr for feature in plan.inputs)
 
 
 def definitions_of(plan: Plan) -> str:
     """What the log calls the versions of all features of a plan, taken together: 12 hex digits."""
-    return digest(dict(versions_of(plan)))[:12]
+    return digest(dict(plan.versions))[:12]
 
 
 def positions_known(rows: Mapping[str, pa.Table], sources: Iterable[str], at: Array) -> dict[str, Array]:
@@ -115,21 +102,6 @@ def positions_known(rows: Mapping[str, pa.Table], sources: Iterable[str], at: Ar
     [-1, 1]
     """
     return {name: np.searchsorted(times_of(rows[name], KNOWN_AT), at, side="right") - 1 for name in sources}
-
-
-@lru_cache(maxsize=64)
-def _system_versions(system: System) -> Mapping[str, str]:
-    return MappingProxyType({feature.name: version_of(feature) for feature in system.features})
-
-
-@lru_cache(maxsize=64)
-def _system_sources(system: System) -> tuple[str, ...]:
-    return sources_read(feature.expr for feature in system.features)
-
-
-def _sources(exprs: Iterable[Expr]) -> dict[str, Source]:
-    nodes = [node for expr in exprs for node in walk(expr) if isinstance(node, (Column, Aggregate))]
-    return {info(node.source).name: node.source for node in nodes}
 
 
 def _under(log: pa.Table, prefix: str) -> pa.Table:

@@ -4,30 +4,15 @@ import numpy as np
 import pyarrow as pa
 
 import setpoint as sp
-from setpoint.data.decisions import definitions_of, plan_sources, positions_known, positions_of, version_of
+from setpoint.data.decisions import definitions_of, plan_sources, positions_known, positions_of
 from setpoint.data.rows import KNOWN_AT
-from setpoint.declare.declaration import Feature
 from tests.unit.features.small import buys, plan_of, users
-
-
-def buys_known(delay: str, path: str = "buys.parquet") -> sp.Expr:
-    """A count over the buys when they are known this much after they happened."""
-    source = sp.events("buys", path, id="buy", at="at", delay=delay)
-    return sp.count(source, by="user", last="1d")
 
 
 def test_the_sources_of_a_plan_are_those_that_its_features_read() -> None:
     """Each once, in order of first use; the spine and the label's source are not among them."""
     plan = plan_of(tier=users.tier, n=sp.count(buys, by="user", last="1d"), limit=users.limit)
     assert plan_sources(plan) == ("users", "buys")
-
-
-def test_a_version_is_of_the_expression_and_of_its_sources() -> None:
-    """Another window or another delay is another version; another file of the same source, or another name, is not."""
-    first = version_of(Feature("n", buys_known("0s")))
-    assert first == version_of(Feature("m", buys_known("0s", path="moved.parquet")))
-    assert first != version_of(Feature("n", buys_known("1s")))
-    assert first != version_of(Feature("n", sp.count(buys, by="user", last="2d")))
 
 
 def test_definitions_change_with_any_feature() -> None:
