@@ -56,9 +56,9 @@ class SqliteState:
     >>> state.close()
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience: float = BUSY_SECONDS) -> None:
         path = _path(url)
-        self._url = url
+        self._url, self._patience = url, patience
         self._prefixes: dict[str, str] = {}
         self._writing = threading.Lock()
         self._reading = threading.Lock() if path is not None else self._writing
@@ -66,11 +66,11 @@ class SqliteState:
             try:
                 if path is not None:
                     path.parent.mkdir(parents=True, exist_ok=True)
-                self._writer = opened.enter_context(contextlib.closing(_connect(path)))
+                self._writer = opened.enter_context(contextlib.closing(_connect(path, patience)))
                 _prepare(self._writer, url)
                 self._reader = self._writer
                 if path is not None:
-                    self._reader = opened.enter_context(contextlib.closing(_connect(path)))
+                    self._reader = opened.enter_context(contextlib.closing(_connect(path, patience)))
                     self._reader.execute("PRAGMA query_only = ON")
             except (sqlite3.Error, OSError) as error:
                 raise SettingInvalid(
@@ -170,7 +170,7 @@ class SqliteState:
     def _failed(self, error: sqlite3.Error) -> Busy | StateUnavailable:
         if "locked" in str(error):
             return Busy(
-                f"Another process has been writing the online state {self._url!r} for {BUSY_SECONDS:g} s.",
+                f"Another process has been writing the online state {self._url!r} for {self._patience:g} s.",
                 hint="Try again.",
             )
         return StateUnavailable(
@@ -255,10 +255,10 @@ def _both(start: str, end: str) -> tuple[tuple[str, str], tuple[bytes, bytes]]:
     return (start, end), (start.encode(), end.encode())
 
 
-def _connect(path: Path | None) -> sqlite3.Connection:
+def _connect(path: Path | None, patience: float) -> sqlite3.Connection:
     """A connection that threads share in turn."""
     connection = sqlite3.connect(
-        ":memory:" if path is None else path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        ":memory:" if path is None else path, timeout=patience, isolation_level=None, check_same_thread=False
     )
     settings = ("journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536", "wal_autocheckpoint = 16000")
     try:
