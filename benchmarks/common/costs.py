@@ -57,7 +57,8 @@ def contend(python: str | Path, script: str, *words: object, runs: int = 1, **en
 def _run(command: list[str], environment: dict[str, str]) -> Cost:
     quiet = {"PYTHONPATH": str(HERE), "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}
     before = _of_children()
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **quiet, **environment})
+    told = {**os.environ, **quiet, **environment}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=told)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-4000:]}")
     return Cost(json.loads(done.stdout.strip().splitlines()[-1]), _of_children() - before)

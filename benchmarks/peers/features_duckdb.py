@@ -1,6 +1,6 @@
 """DuckDB: windowed aggregates by RANGE frames, and the newest row by ASOF join; MIT licence.
 
-python features_duckdb.py windows|lookup FOLDER RESULT
+python features_duckdb.py windows|lookup|known FOLDER RESULT
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDS = {
     "std": "stddev_samp(amount)",
     "min": "min(amount)",
     "max": "max(amount)",
-    "last": "arg_max(amount, t)",
+    "last": "arg_max(amount, time)",
 }
 
 
@@ -30,12 +30,12 @@ def windows(folder: Path) -> str:
         f"{fold} OVER w{window} AS {name}_{window}" for window in MICROSECONDS for name, fold in FOLDS.items()
     )
     frames = ", ".join(
-        f"w{window} AS (PARTITION BY card ORDER BY t RANGE BETWEEN {length} PRECEDING AND 1 PRECEDING)"
+        f"w{window} AS (PARTITION BY card ORDER BY time RANGE BETWEEN {length} PRECEDING AND 1 PRECEDING)"
         for window, length in MICROSECONDS.items()
     )
     return f"""
         WITH rows_ AS (
-            SELECT card, epoch_us("at") AS t, amount, NULL AS ask FROM '{folder}/payments.parquet'
+            SELECT card, epoch_us("at") AS time, amount, NULL AS ask FROM '{folder}/payments.parquet'
             UNION ALL SELECT card, epoch_us("at"), NULL, ask FROM '{folder}/decisions.parquet'
         )
         SELECT * FROM (SELECT ask, {columns} FROM rows_ WINDOW {frames}) WHERE ask IS NOT NULL
@@ -50,9 +50,25 @@ def lookup(folder: Path) -> str:
     """
 
 
+def known(folder: Path) -> str:
+    """Of every hundredth decision what was known of late payments, pair by pair: slow, but plainly right."""
+    columns = ", ".join(
+        f"{fold} FILTER (time >= asked - {length}) AS {name}_{window}"
+        for window, length in MICROSECONDS.items()
+        for name, fold in FOLDS.items()
+    )
+    return f"""
+        WITH d AS (SELECT ask, card, epoch_us("at") AS asked FROM '{folder}/decisions.parquet' WHERE ask % 100 = 7),
+        p AS (SELECT card, epoch_us("at") AS time, epoch_us(known_at) AS known, amount FROM '{folder}/arrived.parquet')
+        SELECT ask, {columns} FROM d LEFT JOIN p
+        ON p.card = d.card AND time < asked AND known <= asked AND time >= asked - {max(MICROSECONDS.values())}
+        GROUP BY ask
+    """
+
+
 if __name__ == "__main__":
     what, folder, result = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-    query = {"windows": windows, "lookup": lookup}[what]
+    query = {"windows": windows, "lookup": lookup, "known": known}[what]
     duckdb.sql(query(folder / "few")).to_arrow_table()
     before = spent()
     found = duckdb.sql(query(folder)).to_arrow_table()
