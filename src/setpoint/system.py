@@ -242,7 +242,8 @@ class Live:
 
     def show_plan(self) -> dict[str, Any]:
         """The plan with each choice's reason, and what changed since it was last shown."""
-        plan, declared = self.plan, self.declared.to_dict()
+        plan = self.plan
+        declared = {**self.declared.to_dict(), "versions": dict(plan.versions)}
         before = self.metadata.get("declaration", self.declared.name)
         changes = [] if before is None else diff_declarations(before, declared)
         self.metadata.put("declaration", self.declared.name, declared)

@@ -91,9 +91,9 @@ def plan(words: Namespace) -> int:
             [tuple(each.values()) for each in shown["choices"]],
         )
     )
-    out.print(
-        table("\nFeatures", ("feature", "kind", "definition"), [tuple(each.values()) for each in shown["features"]])
-    )
+    columns = ("name", "kind", "version", "owner", "definition")
+    rows = [[each[column] for column in columns] for each in shown["features"]]
+    out.print(table("\nFeatures", ("feature", *columns[1:]), rows))
     for warning in shown["warnings"]:
         out.print(f"[yellow]warning[/] {warning}")
     for change in shown["changes"]:

@@ -360,9 +360,18 @@ _DOWNSTREAM = {
 }
 
 
+BESIDE = "new version beside the old"
+"""What a change of a feature's definition makes."""
+
+
 def diff_declarations(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[PlanChange, ...]:
-    """What changed between two declarations (as `System.to_dict` data) and what runs again because of it."""
+    """What changed between two declarations (as `System.to_dict` data) and what runs again because of it.
+
+    Where both have the `versions` of their features, a feature has changed when its version has. A changed feature is a
+    new version beside the old one, which goes on being kept for the models that read it.
+    """
     changes: list[PlanChange] = []
+    versions = before.get("versions", {}), after.get("versions", {})
 
     def compare(group: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         for name in sorted({*old, *new}):
@@ -372,7 +381,12 @@ def diff_declarations(before: Mapping[str, Any], after: Mapping[str, Any]) -> tu
                 changes.append(PlanChange(title, _brief(left), _brief(right), _DOWNSTREAM[group]))
 
     compare("source", before["sources"], after["sources"])
-    compare("feature", before["features"], after["features"])
+    for name in sorted({*before["features"], *after["features"]}):
+        left, right = (one["features"].get(name) for one in (before, after))
+        old, new = (given.get(name, _brief(one)) for given, one in zip(versions, (left, right), strict=True))
+        if left != right and old != new:
+            beside = (BESIDE,) if None not in (left, right) else ()
+            changes.append(PlanChange(f"feature {name}", old, new, (*beside, *_DOWNSTREAM["feature"])))
     for group in ("decide", "label", "goal", "release"):
         compare(group, {group: before[group]}, {group: after[group]})
     return tuple(changes)

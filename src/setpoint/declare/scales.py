@@ -81,8 +81,8 @@ def choose_scales(exprs: Iterable[Expr], found: Mapping[str, Scale], scope: Scop
         elif found[key].outgrown:
             decimals = found[key].decimals
             warning = (
-                f"Newer values of {column} have more than {decimals} decimals, to which its sums were fixed when it was "
-                "first seen, and are rounded. Declare decimals= to sum them exactly, as a new version."
+                f"Newer values of {column} have more than {decimals} decimals, to which its sums were fixed "
+                "when it was first seen, and are rounded. Declare decimals= to sum them exactly, as a new version."
             )
             chosen[key] = Chosen(column, decimals, "fixed when it was first seen; newer values are rounded", warning)
         elif found[key].exact:
