@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "sklearn": {"backends"},
     "lightgbm": {"backends"},
     "sqlalchemy": {"backends"},
-    "msgspec": {"api", "serve", "backends"},
+    "msgspec": {"data", "api", "serve", "backends"},
     "uvicorn": {"api"},
     "numba": {"features"},
     "duckdb": {"backends"},

@@ -18,6 +18,7 @@ from setpoint.core.digest import digest
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask, to_array, to_arrow
 from setpoint.data.functions import both, call, compared, either
+from setpoint.data.python_calls import run
 from setpoint.data.scalars import LAST_TIME, is_duration
 from setpoint.declare.expr import (
     Action,
@@ -29,7 +30,9 @@ from setpoint.declare.expr import (
     FeatureRef,
     Field,
     Literal,
+    Neighbours,
     Now,
+    PythonCall,
     to_dict,
 )
 from setpoint.declare.source import info
@@ -54,7 +57,7 @@ class Inputs:
 
 
 @lru_cache(maxsize=1 << 16)
-def aggregate_key(node: Aggregate) -> str:
+def aggregate_key(node: Aggregate | Neighbours) -> str:
     """The digest of an aggregate's definition: equal definitions share one value."""
     return digest(to_dict(node))
 
@@ -127,7 +130,7 @@ def _feature(expr: FeatureRef, inputs: Inputs) -> Array:
         raise NameUnknown("feature", expr.name, inputs.features, where="The data at hand") from None
 
 
-def _aggregate(expr: Aggregate, inputs: Inputs) -> Array:
+def _aggregate(expr: Aggregate | Neighbours, inputs: Inputs) -> Array:
     try:
         return inputs.aggregates[aggregate_key(expr)]
     except KeyError:
@@ -186,6 +189,10 @@ def _call(expr: Call, inputs: Inputs) -> Array:
     return call(expr, [_value(part, inputs) for part in expr.arguments])
 
 
+def _python(expr: PythonCall, inputs: Inputs) -> Array:
+    return run(expr, [_value(part, inputs) for part in expr.arguments], inputs.size)
+
+
 _ARITHMETIC: Mapping[str, Callable[[Array, Array], Array]] = {
     "+": np.add,
     "-": np.subtract,
@@ -206,8 +213,10 @@ _RULES: Mapping[type[Expr], Callable[..., Array]] = {
     Field: _field,
     FeatureRef: _feature,
     Aggregate: _aggregate,
+    Neighbours: _aggregate,
     Now: _now,
     Action: _action,
     Binary: _binary,
     Call: _call,
+    PythonCall: _python,
 }

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.data import clocks, scalars
+from setpoint.data import clocks, nested, scalars
 from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask
 from setpoint.data.identity import mix, text_hashes
 from setpoint.declare.expr import Call, Literal
@@ -188,6 +188,10 @@ def _joined(expr: Call, *parts: Array) -> Array:
     return _texts_of(scalars.function(expr)[0], parts)
 
 
+def _json(_: Call, texts: Array, path: Array, kind: Array, fold: Array) -> Array:
+    return nested.read(texts, path[0], kind[0], fold[0])
+
+
 def _cross(_: Call, *parts: Array) -> Array:
     return _texts_of(scalars.crossed, parts)
 
@@ -235,6 +239,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "is_null": _is_null,
     "isin": _isin,
     "joined": _joined,
+    "json": _json,
     "length": _length,
     "log": _library(math.log, lambda values: values > 0.0),
     "log1p": _library(math.log1p, lambda values: values > -1.0),

@@ -20,6 +20,7 @@ from setpoint.core.errors import DeclarationError, did_you_mean
 from setpoint.data import clocks
 from setpoint.data.arrays import EXACT, NULL_TIME
 from setpoint.data.identity import text_hashes
+from setpoint.data.nested import reader
 from setpoint.declare.expr import Binary, Call, Expr, Literal
 
 Plain: TypeAlias = float | int | str | None
@@ -488,6 +489,7 @@ _FIXED: Mapping[str, Callable[[Sequence[Any]], Callable[[Any], Plain]]] = {
     "bucket": _bucket,
     "hashed": _hashed,
     "isin": _isin_constants,
+    "json": lambda constants: reader(*constants),
     "round": _rounded,
     "standardised": _unchanged,
     "vocabulary": _unchanged,

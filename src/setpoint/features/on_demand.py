@@ -14,8 +14,22 @@ from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.data import scalars
 from setpoint.data.arrays import NULL_TIME
 from setpoint.data.evaluate import aggregate_key
+from setpoint.data.python_calls import one
 from setpoint.data.scalars import NAN, Plain
-from setpoint.declare.expr import Action, Aggregate, Binary, Call, Column, Expr, FeatureRef, Field, Literal, Now
+from setpoint.declare.expr import (
+    Action,
+    Aggregate,
+    Binary,
+    Call,
+    Column,
+    Expr,
+    FeatureRef,
+    Field,
+    Literal,
+    Neighbours,
+    Now,
+    PythonCall,
+)
 from setpoint.declare.kinds import TEXT, TIME
 from setpoint.declare.source import info
 
@@ -95,13 +109,16 @@ class _Program:
         if isinstance(expr, Literal):
             return self._literal(expr)
         if isinstance(expr, Binary):
-            parts = (self.place(expr.left), self.place(expr.right))
+            parts: tuple[int, ...] = (self.place(expr.left), self.place(expr.right))
             rule: Callable[..., Plain] = scalars.binary(expr)
             return self._step((rule, parts), rule, parts)
         if isinstance(expr, Call):
             everything = tuple(self.place(part) for part in expr.arguments)
             rule, read = scalars.function(expr)
             return self._step((expr.function, expr.option, everything), rule, everything[: len(read)])
+        if isinstance(expr, PythonCall):
+            parts = tuple(self.place(part) for part in expr.arguments)
+            return self._step((expr.version, parts), one(expr), parts)
         return self._leaf(expr)
 
     def _literal(self, expr: Literal) -> int:
@@ -156,7 +173,7 @@ def _leaf(expr: Expr) -> tuple[Callable[[Given, Any], Plain], object]:
         return _field, expr.name
     if isinstance(expr, FeatureRef):
         return _feature, expr.name
-    if isinstance(expr, Aggregate):
+    if isinstance(expr, (Aggregate, Neighbours)):
         return _aggregate, aggregate_key(expr)
     if isinstance(expr, Now):
         return _now, None
@@ -203,7 +220,7 @@ def _missing(expr: Expr, given: Given) -> DeclarationError:
         return NameUnknown("request field", expr.name, given.fields, where=where)
     if isinstance(expr, FeatureRef):
         return NameUnknown("feature", expr.name, given.features, where=where)
-    if isinstance(expr, Aggregate):
+    if isinstance(expr, (Aggregate, Neighbours)):
         return DeclarationError(f"{expr} was not folded before its expression was computed.")
     what = "decision is taken" if isinstance(expr, Now) else "action is known"
     return DeclarationError(f"{expr} is read where no {what}.", expected="an expression of columns")
