@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from setpoint.data.evaluate import aggregate_key
-from setpoint.declare.expr import Aggregate, Column, Expr, spell, walk
+from setpoint.declare.expr import Aggregate, Column, Expr, Neighbours, spell, walk
 from setpoint.declare.kinds import BOOL, NUMBER, Scope, column_kind, kind_of
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.declare.window import Window
 
-__all__ = ["Fold", "Look", "Window", "columns_of", "everything", "folds", "looks"]
+__all__ = ["Around", "Fold", "Look", "Window", "arounds", "columns_of", "everything", "folds", "looks"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,11 @@ class Fold:
         return self.node.parts
 
     @property
+    def joined(self) -> bool:
+        """Whether its key reads columns of tables, so that they have to be read before it."""
+        return any(isinstance(node, Column) for part in self.node.keys for node in walk(part))
+
+    @property
     def column(self) -> Expr:
         """The expression it folds; raises for a count of rows, which folds none."""
         assert self.node.column is not None, "a count of rows folds no column"
@@ -62,6 +68,24 @@ class Fold:
     def title(self) -> str:
         """How a user would write the column."""
         return spell(self.column)
+
+
+@dataclass(frozen=True, eq=False)
+class Around:
+    """A fold over the neighbours of a key: `edges` names them, `of` is read for each, by the one part of its key.
+
+    Neither is among what `everything` gives: `edges` has no value of its own, and `of` is read for other keys than the
+    request's. Its value goes where those of aggregates do, under `key`.
+    """
+
+    node: Neighbours
+    edges: Fold
+    of: Fold
+
+    @cached_property
+    def key(self) -> str:
+        """The identity of its definition."""
+        return aggregate_key(self.node)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +122,20 @@ def looks(plan: Plan) -> tuple[Look, ...]:
     scope = Scope(plan.schemas, plan.fields, {})
     found: dict[tuple[str, str], Look] = {}
     for feature in plan.inputs:
-        for node in walk(feature.expr, into_aggregates=False):
+        for node in _outside_windows(feature.expr):
             if isinstance(node, Column):
                 look = Look(node, column_kind(node, scope, where="A feature"))
                 found.setdefault(look.name, look)
     return tuple(found.values())
+
+
+def _outside_windows(expr: Expr) -> Iterator[Expr]:
+    """What is read once for a decision: the parts outside aggregates, and those of the aggregates' keys."""
+    for node in walk(expr, into_aggregates=False):
+        yield node
+        edges = node.edges if isinstance(node, Neighbours) else node
+        for part in edges.keys if isinstance(edges, Aggregate) else ():
+            yield from walk(part)
 
 
 def everything(plan: Plan) -> tuple[Fold, ...]:
@@ -110,8 +143,18 @@ def everything(plan: Plan) -> tuple[Fold, ...]:
     found = list(folds(plan))
     for look in looks(plan):
         declared = info(look.node.source)
-        latest = Aggregate("latest", look.node.source, look.node, look.by, declared.ttl or 0, 1)
+        latest = Aggregate("latest", look.node.source, look.node, look.by, declared.ttl or 0, 1, decimals=0)
         found.append(Fold(latest, look.kind, 0, reads=look.name))
+    return tuple(found)
+
+
+def arounds(plan: Plan) -> tuple[Around, ...]:
+    """Every distinct fold over neighbours of a plan, in order of first use."""
+    found = []
+    for node in plan.neighbours:
+        edges = _fold(node.edges, Scope(plan.schemas, plan.fields, {}))
+        named = {node.of.by[0][0]: edges.kind}
+        found.append(Around(node, edges, _fold(node.of, Scope(plan.schemas, named, {}))))
     return tuple(found)
 
 
