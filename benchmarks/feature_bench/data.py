@@ -21,9 +21,9 @@ TIMES = pa.timestamp("us", tz="UTC")
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def cards(rng: np.random.Generator, size: int) -> Ints:
+def cards(rng: np.random.Generator, size: int, *, many: int = CARDS) -> Ints:
     """Cards, the k-th of them with a share of k^-0.6."""
-    share = np.cumsum(np.arange(1, CARDS + 1) ** -0.6)
+    share = np.cumsum(np.arange(1, many + 1) ** -0.6)
     return np.searchsorted(share, rng.random(size) * share[-1], side="right")
 
 
@@ -39,6 +39,13 @@ def late(size: int) -> Ints:
     """How much later than it happened each payment became known: one in twenty by up to three days."""
     rng = np.random.default_rng([2, size])
     return np.where(rng.random(size) < LATE_SHARE, rng.integers(1, LATEST, size), 0)
+
+
+def few_cards(many: int) -> dict[str, np.ndarray[Any, Any]]:
+    """The payments of the last 30 days of so many cards, ten of each on average, in the order of becoming known."""
+    rng, paid = np.random.default_rng([4, many]), payments(10 * many)
+    at = START + SPAN - np.sort(rng.integers(0, 30 * DAY, 10 * many))[::-1]
+    return arrived({**paid, "at": at, "card": cards(rng, 10 * many, many=many)})
 
 
 def decisions(events: dict[str, np.ndarray[Any, Any]], size: int) -> dict[str, np.ndarray[Any, Any]]:

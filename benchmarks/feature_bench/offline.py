@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from common import Row, peer_python
 from common.costs import Cost, contend
+
 from feature_bench.agree import differing
 from feature_bench.data import write
 
