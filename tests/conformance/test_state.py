@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
+import lmdb
 import pytest
 
+from setpoint.backends.lmdb_state import LmdbState
 from setpoint.backends.memory_state import MemoryState
 from setpoint.backends.sqlite_state import SqliteState
+from setpoint.conformance.child import child
 from setpoint.conformance.state import DurableStateLaws, OnlineStateLaws
-from setpoint.core.errors import Busy, SettingInvalid, StateUnavailable
+from setpoint.core.errors import Busy, MissingExtra, SettingInvalid, StateUnavailable
 from setpoint.core.ports import Mark
 
 
@@ -33,6 +39,16 @@ opened = lambda folder: SqliteState(f"sqlite:///{folder}/online.db")
 
     def opened(self, folder: Path) -> SqliteState:
         return SqliteState(f"sqlite:///{folder}/online.db")
+
+
+class TestLmdbState(DurableStateLaws):
+    code = """
+from setpoint.backends.lmdb_state import LmdbState
+opened = lambda folder: LmdbState(f"lmdb:///{folder}/online")
+"""
+
+    def opened(self, folder: Path) -> LmdbState:
+        return LmdbState(f"lmdb:///{folder}/online")
 
 
 @pytest.mark.parametrize("bad", ["", "memory", "memory://x", "sqlite://"])
@@ -123,3 +139,112 @@ def test_a_state_that_was_closed_says_that_it_failed(tmp_path: Path) -> None:
         state.read(["g"], [])
     with pytest.raises(StateUnavailable, match="failed"):
         state.apply({"g": (None, Mark(0, 0))}, [])
+
+
+@pytest.mark.parametrize("bad", ["", "lmdb:///", "lmdb://online", "sqlite:///online"])
+def test_a_url_of_another_store_is_refused_by_lmdb(bad: str) -> None:
+    """The message shows how a URL of LMDB is written."""
+    with pytest.raises(SettingInvalid, match="lmdb:///folder"):
+        LmdbState(bad)
+
+
+def test_a_file_of_something_else_is_no_lmdb_folder(tmp_path: Path) -> None:
+    """A folder whose data file LMDB did not write is refused and left as it is."""
+    (tmp_path / "data.mdb").write_bytes(b"this is a letter, not a database" * 1000)
+    with pytest.raises(SettingInvalid, match="cannot be used"):
+        LmdbState(f"lmdb:///{tmp_path}")
+    assert (tmp_path / "data.mdb").read_bytes() == b"this is a letter, not a database" * 1000
+
+
+@pytest.mark.parametrize("theirs", [(b"k", b"theirs"), (b"!", b"setpoint online state 99")])
+def test_an_lmdb_folder_of_something_else_is_refused(tmp_path: Path, theirs: tuple[bytes, bytes]) -> None:
+    """Entries of others, and those of another version, are left as they are."""
+    with lmdb.open(str(tmp_path)) as environment, environment.begin(write=True) as txn:
+        txn.put(*theirs)
+    with pytest.raises(SettingInvalid, match=r"holds (something else|b'setpoint online state 99')"):
+        LmdbState(f"lmdb:///{tmp_path}")
+    with lmdb.open(str(tmp_path)) as environment, environment.begin() as txn:
+        assert list(txn.cursor()) == [theirs]
+
+
+def test_an_lmdb_map_grows_when_it_is_full(tmp_path: Path) -> None:
+    """What does not fit makes it larger, while other threads and another process go on reading."""
+    state = LmdbState(f"lmdb:///{tmp_path}/online", map_size=1 << 16)
+    watching = f"""
+import sys
+from setpoint.backends.lmdb_state import LmdbState
+state = LmdbState("lmdb:///{tmp_path}/online", map_size=1 << 16)
+for line in sys.stdin:
+    print(state.read(["g"], [("g", line.strip())])[1][0] == line.strip().encode() * 9000, flush=True)
+"""
+    done = threading.Event()
+    torn: list[object] = []
+
+    def watch() -> None:
+        while not done.is_set():
+            (mark,), (found,) = state.read(["g"], [("g", "k")])
+            if mark is not None and found != b"%d" % mark.position:
+                torn.append((mark, found))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    command = [sys.executable, "-c", watching]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        before = None
+        for number in range(60):
+            blobs = [("g", "k", b"%d" % number), ("g", f"n{number}", b"n%d" % number * 9000)]
+            assert state.apply({"g": (before, Mark(number, 0))}, blobs)
+            before = Mark(number, 0)
+            if number % 10 == 9:
+                other.stdin.write(f"n{number}\n")
+                other.stdin.flush()
+                assert other.stdout.readline() == "True\n"
+        other.kill()
+    done.set()
+    watcher.join()
+    assert torn == []
+    assert state.read([], [("g", "n0"), ("g", "n59")]) == ([], [b"n0" * 9000, b"n59" * 9000])
+    state.close()
+
+
+def test_a_killed_reader_does_not_make_an_lmdb_folder_grow(tmp_path: Path) -> None:
+    """Pages that a killed process was reading are used again once the map is full."""
+    state = LmdbState(f"lmdb:///{tmp_path}/online", map_size=1 << 20)
+    assert state.apply({"g": (None, Mark(0, 0))}, [("g", "k", b"x" * 100_000)])
+    reading = """
+import lmdb, sys, time
+txn = lmdb.open(sys.argv[1], map_size=1 << 20).begin()
+print("reading", flush=True)
+time.sleep(60)
+"""
+    with child(reading, tmp_path / "online") as lines:
+        assert lines.readline() == "reading\n"
+    for number in range(40):
+        assert state.apply({"g": (Mark(number, 0), Mark(number + 1, 0))}, [("g", "k", bytes([number]) * 100_000)])
+    assert (tmp_path / "online" / "data.mdb").stat().st_size <= 1 << 20
+    state.close()
+
+
+def test_a_second_object_on_an_lmdb_folder_outlives_the_first(tmp_path: Path) -> None:
+    """Closing one of two takes nothing from the other, and what is closed says so."""
+    first, second = (LmdbState(f"lmdb:///{tmp_path}/online") for _ in range(2))
+    first.close()
+    first.close()
+    assert second.apply({"g": (None, Mark(0, 0))}, [("g", "k", b"x")])
+    with pytest.raises(StateUnavailable, match="closed"):
+        first.read(["g"], [])
+    with pytest.raises(StateUnavailable, match="closed"):
+        first.apply({"g": (Mark(0, 0), Mark(1, 1))}, [])
+    second.close()
+
+
+@pytest.mark.parametrize("package", ["lmdb"])
+def test_a_store_whose_package_is_missing_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    """The message has the exact line."""
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtra, match=rf"pip install 'setpoint\[{package}\]'"):
+        LmdbState(f"lmdb:///{tmp_path}/online")
