@@ -26,10 +26,13 @@ FOLDS = {
 
 
 def windows(folder: Path) -> pl.DataFrame:
-    """Payments and decisions one below the other, rolled over for each window, and of the result the decisions."""
-    paid = pl.read_parquet(folder / "payments.parquet")
-    asked = pl.read_parquet(folder / "decisions.parquet")
-    both = pl.concat([paid, asked], how="diagonal").sort("card", "at")
+    """Payments and decisions merged by time and put in order of card, rolled over for each window; of it the decisions.
+
+    Both files are in order of time, so merging them and sorting by card alone is half as dear as sorting by both.
+    """
+    paid = pl.read_parquet(folder / "payments.parquet").with_columns(ask=pl.lit(None, pl.Int64))
+    asked = pl.read_parquet(folder / "decisions.parquet").with_columns(amount=pl.lit(None, pl.Float64))
+    both = paid.merge_sorted(asked.select(paid.columns), key="at").sort("card", maintain_order=True)
     asks, found = both["ask"], []
     for window in WINDOWS:
         folds = [fold.alias(f"{name}_{window}") for name, fold in FOLDS.items()]
