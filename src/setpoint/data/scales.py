@@ -20,14 +20,15 @@ CHUNK = 1 << 20
 CLOSE = 1e-9
 """How far from a whole multiple of its unit a value may be: what computing with decimals in binary leaves."""
 
-DUST = 1e-12
+DUST = 1e-14
 """Beside the greatest value, what is as small as this is a zero that arithmetic left."""
 
 
 def find_scale(chunks: Iterable[Array]) -> Scale | None:
     """The fewest decimals from 0 to 9 with which every value is exact to float rounding; None where there is no value.
 
-    Where no number of decimals is exact, it is six, or fewer so that the greatest value stays below 2**53 units.
+    Values of 2**53 and more, which no scale fits, do not count. Where no number of decimals is exact, it is six, or
+    fewer so that the greatest value stays below 2**53 units.
 
     >>> find_scale([np.array([12.5, 3.25, np.nan])]).decimals
     2
@@ -36,7 +37,8 @@ def find_scale(chunks: Iterable[Array]) -> Scale | None:
     """
     decimals, greatest = 0, -1.0
     for values in chunks:
-        size = np.abs(values[np.isfinite(values)])
+        size = np.abs(values)
+        size = size[size < EXACT]
         if size.size == 0:
             continue
         greatest = max(greatest, float(size.max()))
@@ -59,8 +61,8 @@ def _is_exact(size: Array, decimals: int) -> bool:
 def _whole(size: Array, decimals: int) -> bool:
     scaled = size * 10.0**decimals
     whole = np.rint(scaled)
-    near = np.abs(scaled - whole) <= np.maximum(CLOSE, 4 * np.finfo(np.float64).eps * scaled)
-    return bool(np.all(near & (whole > 0)))
+    near = np.abs(scaled - whole) <= np.clip(4 * np.finfo(np.float64).eps * scaled, CLOSE, 0.25)
+    return bool(np.all(near & (whole > 0) & (scaled < EXACT)))
 
 
 def scales_of(columns: Mapping[str, Expr], rows: Mapping[str, pa.Table]) -> dict[str, Scale]:

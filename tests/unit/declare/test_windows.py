@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import setpoint as sp
+from setpoint.core.errors import DeclarationError, WrongType
+from setpoint.core.times import DAY, HOUR, MINUTE
+from setpoint.declare.expr import Aggregate, Family
+from setpoint.declare.window import Window, default_hop, label
+from tests.unit.declare.conftest import arrivals
+
+
+def _counted(**window: Any) -> Aggregate:
+    found = sp.count(arrivals, by="carrier", **window)
+    assert isinstance(found, Aggregate)
+    return found
+
+
+@given(st.integers(1, 3650 * DAY))
+def test_the_far_edge_moves_in_steps_of_at_most_a_240th_of_the_window(last: int) -> None:
+    """A window is longer than declared by less than 1/240 of its length."""
+    hop = default_hop(last)
+    assert hop >= 1
+    assert hop == 1 or hop * 240 <= last
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ({"last": "1d"}, Window(DAY, 5 * MINUTE)),
+        ({"last": timedelta(days=1), "hop": "1h"}, Window(DAY, HOUR)),
+        ({"last": "1d", "hop": "exact"}, Window(DAY, 1)),
+        ({}, Window(0, 1)),
+        ({"last": sp.calendar("day", zone="America/New_York")}, Window(1, 15 * MINUTE, "day", "America/New_York")),
+        ({"last": sp.calendar("month", zone="UTC", count=3), "hop": "1h"}, Window(3, HOUR, "month", "UTC")),
+    ],
+)
+def test_a_window_is_a_length_calendar_units_or_all_time(window: dict[str, Any], expected: Window) -> None:
+    """The hop belongs to the definition, declared or not."""
+    assert _counted(**window).window == expected
+
+
+@pytest.mark.parametrize(
+    ("window", "reach"),
+    [
+        (Window(DAY, HOUR), DAY + HOUR - 1),
+        (Window(DAY, 1), DAY),
+        (Window(1, 1, "day", "UTC"), 25 * HOUR),
+        (Window(2, 1, "month", "UTC"), 2 * (31 * DAY + HOUR)),
+        (Window(0, 1), None),
+    ],
+)
+def test_a_window_reaches_back_by_its_hop_too(window: Window, reach: int | None) -> None:
+    """A day can have 25 hours, a month 31 days and an hour."""
+    assert window.reach == reach
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "words"),
+    [
+        (lambda: sp.calendar("day"), DeclarationError, "names no time zone"),
+        (lambda: sp.calendar("day", zone="America/New_Yrok"), DeclarationError, "Did you mean 'America/New_York'"),
+        (lambda: sp.calendar("day", zone="America"), DeclarationError, "There is no time zone"),
+        (lambda: sp.calendar("days", zone="UTC"), DeclarationError, "Did you mean 'day'"),
+        (lambda: sp.calendar("week", zone="UTC", count=0), DeclarationError, "a whole number of 1 or more"),
+        (lambda: _counted(last="0s"), DeclarationError, "a positive duration"),
+        (lambda: _counted(last="a week"), WrongType, "is not a duration"),
+        (lambda: _counted(last=7), WrongType, "sp.calendar"),
+        (lambda: _counted(last="1d", hop="2d"), DeclarationError, "at most the window"),
+        (lambda: _counted(last="1d", hop="0s"), DeclarationError, "more than zero"),
+        (lambda: _counted(last=sp.calendar("day", zone="UTC"), hop="2d"), DeclarationError, "at most a day"),
+        (lambda: _counted(last=[]), DeclarationError, "an empty list of windows"),
+        (lambda: _counted(last=["1d", "1 d"]), DeclarationError, "two windows named '1d'"),
+        (lambda: sp.rate(arrivals, by="carrier", last=None), DeclarationError, "a window of one length"),
+        (lambda: sp.rate(arrivals, by="carrier", last="1d", per="0s"), DeclarationError, "a positive duration"),
+    ],
+)
+def test_a_window_that_means_nothing_is_refused(build: Any, error: type[Exception], words: str) -> None:
+    """A day needs a zone, a length is more than zero, a hop fits into its window."""
+    with pytest.raises(error, match=words):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("last", "name"),
+    [
+        ("90s", "90s"),
+        ("1h 30m", "1h30m"),
+        ("1.5h", "1h30m"),
+        (timedelta(days=2), "2d"),
+        (None, "all"),
+        (sp.calendar("week", zone="UTC"), "week"),
+        (sp.calendar("day", zone="UTC", count=7), "7days"),
+    ],
+)
+def test_a_window_of_a_family_is_named_as_it_was_written(last: Any, name: str) -> None:
+    """Its name ends the name of a feature."""
+    assert label(last) == name
+    assert f"n_{name}".isidentifier()
+
+
+def test_several_windows_are_a_family_of_aggregates() -> None:
+    """Each member is the aggregate of its window."""
+    family = sp.count(arrivals, by="carrier", last=["1h", "1d", None])
+    assert isinstance(family, Family)
+    assert family.labels == ("1h", "1d", "all")
+    assert str(family["1d"]) == str(_counted(last="1d"))
+    assert str(family["all"]) == str(_counted())
+    with pytest.raises(KeyError, match="has no window '2d'"):
+        family["2d"]
+
+
+def test_code_need_not_know_whether_there_is_one_window_or_several() -> None:
+    """An aggregate of one window answers like a family of one."""
+    alone = _counted(last="1d")
+    assert alone["1d"] is alone
+
+
+def test_a_rate_is_a_count_over_the_length_of_the_window() -> None:
+    """It is an expression, so that every reader knows it."""
+    assert (
+        str(sp.rate(arrivals, by="carrier", last="7d", per="1d")) == "(count(arrivals, by=[carrier], last='7d') / 7.0)"
+    )
+    family = sp.rate(arrivals, by="carrier", last=["1h", "1d"])
+    assert isinstance(family, Family)
+    assert str(family["1d"]) == "(count(arrivals, by=[carrier], last='1d') / 24.0)"
