@@ -14,11 +14,13 @@ import pytest
 
 from setpoint.backends.lmdb_state import LmdbState
 from setpoint.backends.memory_state import MemoryState
+from setpoint.backends.redis_state import RedisState
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.conformance.child import child
 from setpoint.conformance.state import DurableStateLaws, OnlineStateLaws
 from setpoint.core.errors import Busy, MissingExtra, SettingInvalid, StateUnavailable
 from setpoint.core.ports import Mark
+from tests.servers import RedisServer
 
 
 class TestMemoryState(OnlineStateLaws):
@@ -33,6 +35,7 @@ class TestSqliteStateInMemory(OnlineStateLaws):
 
 class TestSqliteState(DurableStateLaws):
     code = """
+from setpoint.backends.redis_state import RedisState
 from setpoint.backends.sqlite_state import SqliteState
 opened = lambda folder: SqliteState(f"sqlite:///{folder}/online.db")
 """
@@ -49,6 +52,22 @@ opened = lambda folder: LmdbState(f"lmdb:///{folder}/online")
 
     def opened(self, folder: Path) -> LmdbState:
         return LmdbState(f"lmdb:///{folder}/online")
+
+
+class TestRedisState(DurableStateLaws):
+    @pytest.fixture(autouse=True)
+    def _server(self, redis: RedisServer) -> None:
+        self.url = redis.url
+
+    @property
+    def code(self) -> str:
+        return f"""
+from setpoint.backends.redis_state import RedisState
+opened = lambda folder: RedisState(f"{self.url}/0?prefix={{folder}}:")
+"""
+
+    def opened(self, folder: Path) -> RedisState:
+        return RedisState(f"{self.url}/0?prefix={folder}:")
 
 
 @pytest.mark.parametrize("bad", ["", "memory", "memory://x", "sqlite://"])
