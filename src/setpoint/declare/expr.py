@@ -6,6 +6,7 @@ data/evaluate.py. Expressions are hashed by identity; equality of content is equ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -331,6 +332,12 @@ def as_expr(value: object) -> Expr:
         return value
     if isinstance(value, datetime):
         return Literal(times.time(value), "time")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise WrongType(
+            f"{value!r} cannot be part of an expression: no value is ever infinite or not a number.",
+            expected="a finite number",
+            hint="What has no value is NULL: write .is_null(), or None.",
+        )
     if value is None or isinstance(value, (bool, int, float, str)):
         return Literal(value)
     raise WrongType(

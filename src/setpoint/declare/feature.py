@@ -25,7 +25,7 @@ from setpoint.declare.expr import (
     as_expr,
     walk,
 )
-from setpoint.declare.fold import By, Hop, aggregate, checked_cap, each, fold
+from setpoint.declare.fold import By, Hop, aggregate, checked_cap, each, fold, titled
 from setpoint.declare.source import EVENTS, TABLE, Source, info
 from setpoint.declare.window import EXACT, Calendar, Last, Span, Window, window
 
@@ -297,19 +297,19 @@ def rate(
     """
     unit = times.duration(per)
     if unit <= 0:
-        raise DeclarationError(f"rate({what}) has per={per!r}.", expected="a positive duration")
+        raise DeclarationError(f"{titled('rate', what)} has per={per!r}.", expected="a positive duration")
 
     def one(span: Span) -> Expr:
         if span is None or isinstance(span, Calendar):
             raise DeclarationError(
-                f"rate({what}) has the window last={span}.",
+                f"{titled('rate', what)} has the window last={span}.",
                 expected='a window of one length, such as last="7d"',
                 hint="Divide sp.count(...) by what you mean.",
             )
         counted = count(what, by=by, last=span, where=where, hop=hop)
-        return Binary("/", counted, Literal(window(span, hop, what=f"rate({what})").last / unit))
+        return Binary("/", counted, Literal(window(span, hop, what=titled("rate", what)).last / unit))
 
-    return each(last, one, what=f"rate({what})")
+    return each(last, one, what=titled("rate", what))
 
 
 def since(source: Source, *, by: By, last: Last = None, where: Expr | None = None, hop: Hop = None) -> Expr:
@@ -326,7 +326,7 @@ def since(source: Source, *, by: By, last: Last = None, where: Expr | None = Non
     def one(span: Span) -> Expr:
         return Binary("-", Now(), fold("last", moment, by=by, last=span, hop=hop, where=where))
 
-    return each(last, one, what=f"since({source})")
+    return each(last, one, what=titled("since", source))
 
 
 def neighbours(

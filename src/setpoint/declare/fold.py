@@ -55,19 +55,28 @@ def fold(
     """
 
     def one(span: Span) -> Aggregate:
-        title = f"{kind}({what})"
         return aggregate(
             kind,
             what,
             by=by,
-            stretch=window(span, hop, what=title),
+            stretch=window(span, hop, what=titled(kind, what)),
             where=where,
             decimals=decimals,
             parameter=parameter,
             cap=cap,
         )
 
-    return each(last, one, what=f"{kind}({what})")
+    return each(last, one, what=titled(kind, what))
+
+
+def titled(kind: str, what: Expr | Source) -> str:
+    """What messages call a fold.
+
+    >>> from setpoint.declare.source import events
+    >>> titled("count", events("payments", "p.parquet", at="ts", delay="0s"))
+    'count(payments)'
+    """
+    return f"{kind}({info(what).name if isinstance(what, Source) else what})"
 
 
 def each(last: Last, build: Callable[[Span], Built], *, what: str) -> Built | Family:
@@ -102,7 +111,7 @@ def aggregate(
     cap: int = 0,
 ) -> Aggregate:
     """One aggregate, checked for what needs no data."""
-    title = f"{kind}({what})"
+    title = titled(kind, what)
     source = _source(title, kind, what, where)
     pairs, keys = _key(title, by)
     _check_retention(title, source, stretch)

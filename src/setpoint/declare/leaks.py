@@ -109,9 +109,10 @@ def _check_aggregate(where: str, node: Aggregate, known: Known) -> None:
 def _check_of_neighbours(where: str, node: Neighbours, known: Known) -> None:
     declared, (_, column) = info(node.of.source), node.of.by[0]
     _must_be_knowable(where, declared)
-    if _is_outcome(declared, known) and column == known.label.on:
+    in_table = declared.kind == TABLE and any(declared.path == one.path for one in known.outcomes)
+    if (in_table or _is_outcome(declared, known)) and column == known.label.on:
         raise LeakRefused(
-            f"{where} folds the label's source {declared.name!r} by {column!r} for each neighbour, "
+            f"{where} folds {declared.name!r}, which has the label, by {column!r} for each neighbour, "
             "and the decision may be one of them.",
             expected="another key",
         )

@@ -57,6 +57,13 @@ def test_what_is_no_value_is_refused() -> None:
         sp.field("a") * [1]
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_number_without_a_value_is_refused(value: float) -> None:
+    """No value is infinite, and what has none is NULL."""
+    with pytest.raises(WrongType, match=r"write \.is_null"):
+        sp.field("a") > value  # noqa: B015
+
+
 def test_sources_survive_copying_and_pickling() -> None:
     """Names with an underscore are no columns, so that Python's own protocols work."""
     assert copy.deepcopy(planes) is planes

@@ -33,6 +33,7 @@ delay = arrivals.arr_delay
         (sp.feature("other") + sp.since(arrivals, by="flight_id"), "that is the label"),
         (sp.neighbours(arrivals.carrier, by="flight_id", of=sp.count(links, by="carrier")), "that is the label"),
         (sp.neighbours(links.other, by="carrier", of=sp.max(delay, by="flight_id")), "the decision may be one of them"),
+        (sp.neighbours(links.other, by="carrier", of=sp.latest(register.distance)), "the decision may be one of them"),
         (register.carrier, "the row of the decision's own key"),
         (sp.latest(register.carrier), "the row of the decision's own key"),
         (sp.mean(early.arr_delay, by="carrier", last="7d"), "through 'schedule': that is the label"),

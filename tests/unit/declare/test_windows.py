@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ import setpoint as sp
 from setpoint.core.errors import DeclarationError, WrongType
 from setpoint.core.times import DAY, HOUR, MINUTE
 from setpoint.declare.expr import Aggregate, Family
-from setpoint.declare.window import Window, default_hop, label
+from setpoint.declare.window import CALENDAR_HOP, Window, default_hop, label
 from tests.unit.declare.conftest import arrivals
 
 
@@ -84,6 +85,18 @@ def test_a_window_that_means_nothing_is_refused(build: Any, error: type[Exceptio
     """A day needs a zone, a length is more than zero, a hop fits into its window."""
     with pytest.raises(error, match=words):
         build()
+
+
+def test_midnight_is_at_a_whole_quarter_hour_in_every_zone() -> None:
+    """So the hop of a calendar window cuts nothing off, and lets nothing in."""
+    seasons = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 7)]
+    odd = [
+        zone
+        for zone in available_timezones()
+        for moment in seasons
+        if (moment.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()) % timedelta(microseconds=CALENDAR_HOP)
+    ]
+    assert odd == []
 
 
 @pytest.mark.parametrize(
