@@ -1,0 +1,132 @@
+"""Keys of the online state: one spelling for equal values, of single requests and of whole columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.core.digest import canonical
+from setpoint.data.arrays import Array
+
+MOST: Final = 1 << 20
+"""How many spellings are kept before all are let go."""
+
+_SHORT: Final = 256
+
+
+def spelled(*parts: Any) -> str | None:
+    """A key as text, the same for equal keys; None when a part is NULL, or a number that no row can have.
+
+    >>> spelled("UA", 1.0), spelled("UA", 1), spelled(None)
+    ('["UA",1]', '["UA",1]', None)
+    """
+    plain: list[Any] = []
+    for part in parts:
+        if part is None or (isinstance(part, float) and not math.isfinite(part)):
+            return None
+        plain.append(int(part) if isinstance(part, (bool, float)) and part == int(part) else part)
+    return canonical(plain)
+
+
+class Spelling(dict[Any, str | None]):
+    """The spelling of each key, worked out once: of a single part by itself, of several by their tuple.
+
+    >>> Spelling(2)["UA", 1.0]
+    '["UA",1]'
+    """
+
+    def __init__(self, parts: int) -> None:
+        super().__init__()
+        self._single = parts == 1
+
+    def __missing__(self, key: Any) -> str | None:
+        found = spelled(key) if self._single else spelled(*key)
+        if found is not None:
+            if len(self) >= MOST:
+                self.clear()
+            self[key] = found
+        return found
+
+
+class Encoded(NamedTuple):
+    """A column as values, and for each row the place of its own among them; -1 for NULL."""
+
+    values: list[Any]
+    codes: Array
+
+
+class Columns:
+    """Key columns of a batch of rows, each encoded once."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        self._rows = rows
+        self._encoded: dict[str, Encoded] = {}
+
+    def keys(self, names: Sequence[str], spelling: Spelling, chosen: Array) -> tuple[Array, list[str]]:
+        """The number of the key of each chosen row, -1 where it has none, and what the numbered keys are.
+
+        >>> table = pa.table({"a": ["x", None, "x"], "b": [1.0, 2.0, 1.0]})
+        >>> Columns(table).keys(["a", "b"], Spelling(2), np.arange(3))
+        (array([ 0, -1,  0]), ['["x",1]'])
+        """
+        if not names:
+            return np.zeros(chosen.size, dtype=np.int64), ["[]"]
+        columns = [self._column(name) for name in names]
+        codes = columns[0].codes[chosen]
+        if len(columns) == 1:
+            used, numbers = _used(codes, len(columns[0].values))
+            keys = [columns[0].values[place] for place in used]
+        else:
+            for column in columns[1:]:
+                more = column.codes[chosen]
+                codes = np.where((codes < 0) | (more < 0), -1, codes * len(column.values) + more)
+                pairs, codes = np.unique(codes, return_inverse=True)
+                codes -= int(pairs.size > 0 and pairs[0] < 0)
+            _, first = np.unique(codes, return_index=True)
+            parts = [column.codes[chosen[first[int(codes.min(initial=0) < 0) :]]].tolist() for column in columns]
+            keys = [
+                tuple(column.values[code] for column, code in zip(columns, row, strict=True))
+                for row in zip(*parts, strict=True)
+            ]
+            numbers = codes
+        return _told_apart(numbers, [spelling[key] for key in keys])
+
+    def _column(self, name: str) -> Encoded:
+        if name not in self._encoded:
+            self._encoded[name] = _encoded(self._rows.column(name))
+        return self._encoded[name]
+
+
+def _encoded(column: pa.ChunkedArray) -> Encoded:
+    """A long column names each value once, in a short one that is not worth the trouble."""
+    if len(column) <= _SHORT:
+        values = column.to_pylist()
+        codes = [-1 if value is None else place for place, value in enumerate(values)]
+        return Encoded(values, np.array(codes, dtype=np.int64))
+    coded = column.combine_chunks().dictionary_encode()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return Encoded(coded.dictionary.to_pylist(), codes)
+
+
+def _used(codes: Array, size: int) -> tuple[list[int], Array]:
+    """The codes that occur, and for each row the place of its own among them; -1 stays what it is."""
+    seen = np.zeros(size + 1, dtype=np.bool_)
+    seen[codes] = True
+    seen[size] = False
+    used = np.flatnonzero(seen)
+    places = np.full(size + 1, -1, dtype=np.int64)
+    places[used] = np.arange(used.size)
+    return used.tolist(), places[codes]
+
+
+def _told_apart(numbers: Array, keys: list[str | None]) -> tuple[Array, list[str]]:
+    """The keys without those that are none, each once, and the rows' numbers among them."""
+    places: dict[str, int] = {}
+    table = [-1 if key is None else places.setdefault(key, len(places)) for key in keys]
+    if len(places) == len(keys):
+        return numbers, list(places)
+    return np.array([*table, -1], dtype=np.int64)[numbers], list(places)

@@ -1,0 +1,334 @@
+"""Decisions on their way out of the online state: keys found, blobs read in one step, folded, and told as plain values.
+
+A fold whose key is read from a table comes in a later stage than the table's columns. Everything that does not depend
+on the request is bound when the reader is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from setpoint.core import times
+from setpoint.core.errors import DataError, NothingYet, RequestInvalid
+from setpoint.core.ports import Mark, OnlineState
+from setpoint.data.arrays import Array
+from setpoint.data.scalars import Plain
+from setpoint.declare.expr import Aggregate, Column, Expr, Field, walk
+from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
+from setpoint.declare.plan import Plan
+from setpoint.declare.source import info
+from setpoint.features.needs import Fold
+from setpoint.features.on_demand import Given, compile_one, plain
+from setpoint.features.online_feed import check, text_key, text_of, words_of
+from setpoint.features.online_groups import TEXTS, Group, SourceGroups, key_columns, position_of
+from setpoint.features.online_keys import MOST
+from setpoint.features.state import EMPTY
+from setpoint.features.state_fold import FoldPlan, fold
+
+Value: TypeAlias = float | str | None
+
+_VALUED = ("min", "max", "first", "last", "latest", "top")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The features of a decision, the position of each source that they rest on (-1: none), and their time."""
+
+    values: dict[str, Value]
+    positions: dict[str, int]
+    at: int
+
+
+class Asked(NamedTuple):
+    """A request: its fields as keys are made of them, and what expressions read."""
+
+    fields: Mapping[str, Any]
+    given: Given
+    columns: dict[tuple[str, str], Plain]
+    aggregates: dict[str, Plain]
+
+
+class Moment(NamedTuple):
+    """Up to where each source was taken in, and the earliest time that a decision can be of."""
+
+    positions: dict[str, int]
+    known_at: int
+
+
+class Unit(NamedTuple):
+    """A group read by one key: its folds, and what gives a request's key."""
+
+    group: Group
+    folds: tuple[Fold, ...]
+    key: Callable[[Asked], str | None]
+
+
+class Reader:
+    """Reads the features of a plan for decisions, many at once."""
+
+    def __init__(
+        self, plan: Plan, state: OnlineState, sources: Mapping[str, SourceGroups], folds: Sequence[Fold]
+    ) -> None:
+        self._plan, self._state, self._sources = plan, state, sources
+        self._names = [name for source in sources.values() for name in source.names]
+        self._stages = [Stage(units) for units in _staged(sources, folds)]
+        self._texts: dict[int, str] = {}
+        self._known: tuple[list[Mark | None], Moment] = ([], Moment({}, 0))
+        exprs = [feature.expr for feature in plan.inputs]
+        self._features = [feature.name for feature in plan.inputs]
+        self._compiled = compile_one(exprs)
+        keys = [part for one in folds for part in one.keys]
+        read = {
+            node.name
+            for expr in [*exprs, *keys]
+            for node in walk(expr, into_aggregates=False)
+            if isinstance(node, Field)
+        }
+        self._read = [(name, kind) for name, kind in plan.fields.items() if name in read]
+        self._direct = self._rows_of_features()
+
+    def see(self, requests: Sequence[Mapping[str, Any]], at: int) -> list[Seen]:
+        """The features of decisions with these fields at a time, all of one moment."""
+        fields = [{name: given(one, name, kind) for name, kind in self._plan.fields.items()} for one in requests]
+        while True:
+            asked = [self._asked(one) for one in fields]
+            seen = self._see(asked, at)
+            if seen is not None:
+                return seen
+
+    def moment(self, marks: list[Mark | None]) -> Moment:
+        """What the marks of all groups say; raises NothingYet where groups of one source stand at different ones."""
+        known, moment = self._known
+        if marks == known:
+            return moment
+        positions, start = {}, 0
+        for source in self._sources.values():
+            theirs = marks[start : start + len(source.groups)]
+            start += len(source.groups)
+            if len({position_of(mark) for mark in theirs}) > 1:
+                raise self._filling(source, theirs)
+            positions[source.name] = position_of(theirs[0])
+        moment = Moment(positions, max((mark.known_at for mark in marks if mark is not None), default=-(2**63)))
+        self._known = (marks, moment)
+        return moment
+
+    def marks(self) -> list[Mark | None]:
+        """The marks of all groups."""
+        return self._state.read(self._names, [])[0]
+
+    def _see(self, asked: Sequence[Asked], at: int) -> list[Seen] | None:
+        """The features of requests; None where the state moved on between two stages."""
+        first: list[Mark | None] | None = None
+        moment = Moment({}, at)
+        out = np.empty((0, len(asked)))
+        for stage in self._stages:
+            keys, numbers = stage.keys(asked)
+            marks, blobs = self._state.read(self._names, keys)
+            if first is None:
+                first, moment = marks, self.moment(marks)
+                at = max(at, moment.known_at)
+            elif marks != first:
+                return None
+            out = stage.folded(blobs, numbers, at, len(asked))
+            if self._direct is None:
+                self._tell(stage, out, asked)
+        if self._direct is not None:
+            names, rows = self._features, out[self._direct].T.tolist()
+            return [Seen(dict(zip(names, row, strict=True)), moment.positions, at) for row in rows]
+        found = []
+        for one in asked:
+            one.given.now = at
+            found.append(Seen(dict(zip(self._features, self._compiled(one.given), strict=True)), moment.positions, at))
+        return found
+
+    def _tell(self, stage: Stage, out: Array, asked: Sequence[Asked]) -> None:
+        """Put the values of a stage's folds where expressions read them."""
+        words = out.view(np.int64)
+        for row, (one, kind) in enumerate(stage.results):
+            values: list[Any] = out[row].tolist() if kind == NUMBER else words[row].tolist()
+            if kind == TEXT:
+                values = self._spelt(values)
+            for request, value in zip(asked, values, strict=True):
+                if one.reads is not None:
+                    request.columns[one.reads] = value
+                request.aggregates[one.key] = value
+
+    def _spelt(self, words: Sequence[int]) -> list[str | None]:
+        """The texts of hashes; None of NULL."""
+        hashes = [word & (2**64 - 1) for word in words]
+        missing = [one for one in dict.fromkeys(hashes) if one != _NO_TEXT and one not in self._texts]
+        if missing:
+            _, found = self._state.read([], [(TEXTS, text_key(one)) for one in missing])
+            if len(self._texts) > MOST:
+                self._texts.clear()
+            for one, text in zip(missing, found, strict=True):
+                if text is None:
+                    raise DataError(f"The text of the hash {text_key(one)} is not in the online state.")
+                self._texts[one] = text_of(text)
+        return [None if one == _NO_TEXT else self._texts[one] for one in hashes]
+
+    def _asked(self, fields: Mapping[str, Any]) -> Asked:
+        columns: dict[tuple[str, str], Plain] = {}
+        aggregates: dict[str, Plain] = {}
+        read = {name: plain(fields[name], kind) for name, kind in self._read}
+        return Asked(fields, Given(read, columns, aggregates), columns, aggregates)
+
+    def _rows_of_features(self) -> Array | None:
+        """The result of each feature, where every one is a number that is folded in the only stage."""
+        if len(self._stages) != 1:
+            return None
+        rows = {one.key: row for row, (one, kind) in enumerate(self._stages[0].results) if kind == NUMBER}
+        found = []
+        for feature in self._plan.inputs:
+            if not isinstance(feature.expr, Aggregate) or Fold(feature.expr, NUMBER, 0).key not in rows:
+                return None
+            found.append(rows[Fold(feature.expr, NUMBER, 0).key])
+        return np.array(found, dtype=np.int64)
+
+    def _filling(self, source: SourceGroups, marks: Sequence[Mark | None]) -> NothingYet:
+        """The error for a source whose groups stand at different positions."""
+        reached = max(position_of(mark) for mark in marks)
+        behind = [group for group, mark in zip(source.groups, marks, strict=True) if position_of(mark) < reached]
+        keys = {key for group in behind for key in group.shape.places}
+        names = [
+            feature.name
+            for feature in self._plan.inputs
+            if any(isinstance(node, Aggregate) and Fold(node, NUMBER, 0).key in keys for node in walk(feature.expr))
+        ]
+        told = ", ".join(names) or " and ".join("/".join(group.shape.columns) for group in behind)
+        at = min(position_of(mark) for mark in marks)
+        return NothingYet(
+            f"{told} of source {source.name!r} is still being filled: at position {at} of {reached}.",
+            expected="all features of a source at one position",
+            hint="Wait for the backfill, or go on feeding from that position.",
+        )
+
+
+class Stage:
+    """What is folded at once: units that need nothing of each other."""
+
+    def __init__(self, units: Sequence[Unit]) -> None:
+        self._units = units
+        self._plan = FoldPlan([(unit.group.shape, [one.key for one in unit.folds]) for unit in units])
+        self.results = [(one, _result(one)) for unit in units for one in unit.folds]
+        self._none = self._plan.starts(0) if not self._plan.calendars else None
+
+    def keys(self, asked: Sequence[Asked]) -> tuple[list[tuple[str, str]], list[int]]:
+        """The blobs that requests need, each once, and for each unit and request the number of its own, -1 for none."""
+        places: dict[tuple[str, str], int] = {}
+        numbers = []
+        for unit in self._units:
+            name, key_of = unit.group.name, unit.key
+            for one in asked:
+                key = key_of(one)
+                numbers.append(-1 if key is None else places.setdefault((name, key), len(places)))
+        return list(places), numbers
+
+    def folded(self, blobs: Sequence[bytes | None], numbers: Sequence[int], at: int, requests: int) -> Array:
+        """The results, a row for each fold and a column for each request."""
+        words = words_of([blob or EMPTY for blob in blobs] or [EMPTY])
+        out = np.empty((len(self.results), requests))
+        starts = self._plan.starts(at) if self._none is None else self._none
+        check(fold(self._plan.numbers, starts, words, np.array(numbers), at, out, _NO_NAMES), self._units[0].group)
+        return out
+
+
+def given(fields: Mapping[str, Any], name: str, kind: str) -> Any:
+    """A request field as the value its kind is folded by; a time in microseconds.
+
+    Raises RequestInvalid for one that is missing or of another kind.
+
+    >>> given({"total": 5}, "total", "number")
+    5
+    """
+    if name not in fields:
+        raise RequestInvalid(f"The request has no field {name!r}.", field=name, expected=f"a {kind}")
+    value = fields[name]
+    if value is None:
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if kind == TIME:
+        return times.time(value)
+    wanted = {NUMBER: (int, float), TEXT: (str,)}.get(kind, (bool, int, float))
+    if not isinstance(value, wanted) or (kind == NUMBER and isinstance(value, bool)):
+        raise RequestInvalid(
+            f"The request's field {name!r} is {value!r} ({type(value).__name__}).", field=name, expected=f"a {kind}"
+        )
+    return value
+
+
+_NO_NAMES = np.empty(0, dtype=np.int64)
+_NO_TEXT = 2**63
+
+
+def _result(one: Fold) -> str:
+    """The kind of a fold's value."""
+    if one.node.kind not in _VALUED:
+        return NUMBER
+    return NUMBER if one.kind == BOOL else one.kind
+
+
+def _staged(sources: Mapping[str, SourceGroups], folds: Sequence[Fold]) -> list[list[Unit]]:
+    """The units of each stage."""
+    depths: dict[tuple[str, str], int] = {}
+    columns = {one.reads: one for one in folds if one.reads is not None}
+
+    def depth(one: Fold) -> int:
+        read = {
+            (info(node.source).name, node.name) for part in one.keys for node in walk(part) if isinstance(node, Column)
+        }
+        return max((1 + depth_of(name) for name in read), default=0)
+
+    def depth_of(name: tuple[str, str]) -> int:
+        if name not in depths:
+            depths[name] = depth(columns[name])
+        return depths[name]
+
+    groups = {(name, group.shape.columns): group for name, source in sources.items() for group in source.groups}
+    stages: dict[int, dict[Any, list[Fold]]] = {}
+    for one in folds:
+        parts = tuple(str(part) for part in one.keys)
+        units = stages.setdefault(depth(one), {})
+        units.setdefault((one.source, key_columns(one), parts), []).append(one)
+    return [
+        [
+            Unit(groups[source, columns_], tuple(theirs), _key(groups[source, columns_], theirs[0].keys))
+            for (source, columns_, _), theirs in stages[number].items()
+        ]
+        for number in sorted(stages)
+    ]
+
+
+def _key(group: Group, parts: Sequence[Expr]) -> Callable[[Asked], str | None]:
+    """What gives a request's key."""
+    spelling = group.spelling
+    if len(parts) == 1 and isinstance(parts[0], Field):
+        name = parts[0].name
+        return lambda asked: spelling[asked.fields[name]]
+    if all(isinstance(part, Field) for part in parts):
+        names = [part.name for part in parts if isinstance(part, Field)]
+        return lambda asked: spelling[tuple([asked.fields[name] for name in names])]
+    getters = [_part(part) for part in parts]
+    if len(getters) == 1:
+        (get,) = getters
+        return lambda asked: spelling[get(asked)]
+    return lambda asked: spelling[tuple([get(asked) for get in getters])]
+
+
+def _part(part: Expr) -> Callable[[Asked], Any]:
+    """What gives one part of a request's key."""
+    if isinstance(part, Field):
+        name = part.name
+        return lambda asked: asked.fields[name]
+    run = compile_one([part])
+
+    def value(asked: Asked) -> Plain:
+        (found,) = run(asked.given)
+        return found
+
+    return value

@@ -1,0 +1,149 @@
+"""Different values, counted: lists of records in order of value, one for each tile of a layer of values.
+
+A record is a hash; a value and how often it came; or a value and the time and position of its newest row. Lists are
+brought together by merging, which no order of rows can change.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from setpoint.data.arrays import Array
+from setpoint.features.compiled import compiled
+from setpoint.features.shape import DISTINCT, FIRST, LAST, NAN, NEIGHBOURS, QUANTILE, RECORD_WORDS, TOP, Added
+from setpoint.features.values import BUCKET_SHIFT
+from setpoint.features.wide import Int, to_float
+
+
+@compiled
+def counted(
+    kind: int,
+    added: Added,
+    rows: Array,
+    first: int,
+    last: int,
+    truth: int,
+    value: int,
+) -> tuple[Array, int]:
+    """The different values of rows in order of time, in order of value, and how many they are."""
+    chosen, found = np.empty(last - first, np.int64), 0
+    for place in range(first, last):
+        if added.truths[truth, rows[place]]:
+            chosen[found] = rows[place]
+            found += 1
+    chosen = chosen[:found]
+    words = np.empty(found, np.int64)
+    for place in range(found):
+        words[place] = added.values[value, chosen[place]]
+    width = RECORD_WORDS[kind]
+    records, many = np.empty(width * found, np.int64), 0
+    for place in np.argsort(words, kind="mergesort"):
+        to = width * (many - 1)
+        if many == 0 or records[to] != words[place]:
+            to = width * many
+            many += 1
+            records[to] = words[place]
+            if kind in (TOP, QUANTILE):
+                records[to + 1] = 0
+        if kind in (TOP, QUANTILE):
+            records[to + 1] += 1
+        elif kind == NEIGHBOURS:
+            records[to + 1], records[to + 2] = added.at[chosen[place]], added.position[chosen[place]]
+    return records, many
+
+
+@compiled
+def united(kind: int, cap: int, left: Array, count: int, right: Array, source: int, more: int, out: Array) -> Int:
+    """Bring two lists of values in order together; gives how many there are, -1 where they are too many to count."""
+    width, found, one, other = RECORD_WORDS[kind], 0, 0, source
+    stop, end = width * count, source + width * more
+    while one < stop or other < end:
+        if kind == DISTINCT and found > cap:
+            break
+        to = width * found
+        found += 1
+        if other == end or (one < stop and left[one] < right[other]):
+            for word in range(width):
+                out[to + word] = left[one + word]
+            one += width
+        elif one == stop or right[other] < left[one]:
+            for word in range(width):
+                out[to + word] = right[other + word]
+            other += width
+        else:
+            out[to] = left[one]
+            if kind in (TOP, QUANTILE):
+                out[to + 1] = left[one + 1] + right[other + 1]
+            elif kind == NEIGHBOURS:
+                later = left[one + 1] == right[other + 1] and left[one + 2] > right[other + 2]
+                if left[one + 1] > right[other + 1] or later:
+                    out[to + 1], out[to + 2] = left[one + 1], left[one + 2]
+                else:
+                    out[to + 1], out[to + 2] = right[other + 1], right[other + 2]
+            one += width
+            other += width
+    return -1 if kind == TOP and found > cap else found
+
+
+@compiled
+def newest_of(records: Array, count: int, cap: int) -> Int:
+    """Keep the neighbours whose newest rows are newest, `cap` of them, in order of value; gives how many are left."""
+    positions = np.empty(count, np.int64)
+    for place in range(count):
+        positions[place] = records[3 * place + 2]
+    by_position = np.argsort(positions, kind="mergesort")
+    times = np.empty(count, np.int64)
+    for place in range(count):
+        times[place] = records[3 * by_position[place] + 1]
+    kept = np.zeros(count, np.bool_)
+    for place in np.argsort(times, kind="mergesort")[max(0, count - cap) :]:
+        kept[by_position[place]] = True
+    found = 0
+    for place in range(count):
+        if kept[place]:
+            for word in range(3):
+                records[3 * found + word] = records[3 * place + word]
+            found += 1
+    return found
+
+
+@compiled
+def quantile(counts: Array, count: int, share: float) -> Int:
+    """The bits of the number in whose bucket the value of a rank is."""
+    rows = 0
+    for place in range(count):
+        rows += counts[2 * place + 1]
+    if rows == 0:
+        return NAN
+    rank = max(1.0, math.ceil(share * float(rows)))
+    place, passed = 0, counts[1]
+    while passed < rank:
+        place += 1
+        passed += counts[2 * place + 1]
+    bucket = counts[2 * place]
+    return abs(bucket) << BUCKET_SHIFT | (FIRST if bucket < 0 else 0)
+
+
+@compiled
+def ranked(counts: Array, count: int, rank: int) -> Int:
+    """The place of the value of a rank, the most frequent first and of equally frequent ones the smaller; -1: none."""
+    if count < rank:
+        return -1
+    before, found = LAST, -1
+    for _ in range(rank):
+        best = -1
+        for place in range(count):
+            times = counts[2 * place + 1]
+            after = times < before or (times == before and place > found)
+            if after and (best < 0 or times > counts[2 * best + 1]):
+                best = place
+        before, found = counts[2 * best + 1], best
+    return found
+
+
+@compiled
+def estimated(hashed: int, cap: int) -> float:
+    """`values.estimate` from the bits of a hash."""
+    return float(np.rint(float(cap - 1) / ((to_float(0, hashed) + 1.0) / 2.0**64)))
