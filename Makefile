@@ -15,6 +15,8 @@ ARGS ?=
 
 # The learners' threads spin on a busy machine and cost more CPU than they save.
 export OMP_NUM_THREADS ?= 1
+# Set to anything, the tests that need a Redis server are skipped instead of failing where there is none.
+export SETPOINT_TEST_WITHOUT_REDIS ?=
 # What `time` prints after each timed part of a recipe.
 export TIMEFORMAT = %R s wall, %U s user CPU + %S s system CPU
 
@@ -35,6 +37,8 @@ $(READY): constraints.txt pyproject.toml
 	# LightGBM needs the OpenMP runtime of the system.
 	[ "$$(uname)" != Linux ] || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || missing+=(libgomp1)
 	[ $${#missing[@]} -eq 0 ] || stop "missing on this system: apt-get install $${missing[*]}"
+	command -v redis-server >/dev/null || echo "install: some tests need redis-server: apt-get install redis-server," \
+	    "or leave them out: make test SETPOINT_TEST_WITHOUT_REDIS=1"
 	echo "install: $$(grep -c == constraints.txt) pinned packages into $(VENV)"
 	TIMEFORMAT="install: $$TIMEFORMAT"
 	time {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from setpoint.core.errors import MissingExtra, SettingInvalid, StateUnavailable
 from setpoint.core.ports import Mark
@@ -91,19 +91,22 @@ class RedisState:
         self, groups: Sequence[str], keys: Sequence[tuple[str, str]]
     ) -> tuple[list[Mark | None], list[bytes | None]]:
         """The marks of groups, and the blobs of (group, key) pairs."""
-        owners = list(dict.fromkeys([*groups, *(group for group, _ in keys)]))
+        owners = list(dict.fromkeys([*groups, *[group for group, _ in keys]]))
         records = [self._record(group) for group in owners]
         while True:
-            names = {group: name for group in owners if (name := self._names.get(group)) is not None}
-            found = self._values(records + [names[group] + _bytes(key) for group, key in keys if group in names])
-            numbers, marks = _unpacked(owners, found[: len(owners)])
+            names = {group: self._names.get(group) for group in owners}
+            asked = [name + _bytes(key) for group, key in keys if (name := names[group]) is not None]
+            found = self._values(records + asked)
+            numbers, marks = _unpacked(owners, found)
             there = {group: self._blobs(number) for group, number in numbers.items()}
-            if all(names.get(group) == name for group, name in there.items()):
-                break
+            if names == there:
+                return [marks[group] for group in groups], found[len(owners) :]
+            if all(names[group] == name for group, name in there.items()):  # the others are not there
+                rest = iter(found[len(owners) :])
+                aligned = [(group, None if names[group] is None else next(rest)) for group, _ in keys]
+                blobs = [content if group in there else None for group, content in aligned]
+                return [marks[group] for group in groups], blobs
             self._names.update(there)  # groups met for the first time, or forgotten and begun anew
-        rest = iter(found[len(owners) :])
-        blobs = [content if group in there else None for group, content in _aligned(keys, names, rest)]
-        return [marks[group] for group in groups], blobs
 
     def marks(self) -> dict[str, Mark]:
         """The mark of every group."""
@@ -265,23 +268,16 @@ def _record(number: bytes, mark: Mark | None) -> bytes:
 def _unpacked(
     groups: Sequence[str], records: Sequence[bytes | None]
 ) -> tuple[dict[str, bytes], dict[str, Mark | None]]:
-    """The numbers of the groups that have a record, and the mark of each, or None."""
+    """The numbers of the groups that have a record, and the mark of each, or None; records may be followed by more."""
     numbers: dict[str, bytes] = {}
     marks: dict[str, Mark | None] = dict.fromkeys(groups)
-    for group, record in zip(groups, records, strict=True):
+    for group, record in zip(groups, records, strict=False):
         if record is not None:
             number, *mark = record.split()
             numbers[group] = number
             if mark:
-                marks[group] = Mark(*map(int, mark))
+                marks[group] = Mark(int(mark[0]), int(mark[1]))
     return numbers, marks
-
-
-def _aligned(
-    keys: Sequence[tuple[str, str]], asked: Mapping[str, bytes], contents: Iterator[bytes | None]
-) -> Iterator[tuple[str, bytes | None]]:
-    """Each key's group with what was found; None where it was not asked for."""
-    return ((group, next(contents) if group in asked else None) for group, _ in keys)
 
 
 def _cut(parts: Sequence[bytes]) -> list[Sequence[bytes]]:
@@ -311,9 +307,9 @@ def _parsed(library: Any, url: str) -> tuple[str, dict[str, Any], str]:
         split = urlsplit(url)
         query = dict(parse_qsl(split.query, keep_blank_values=True))
         prefix = query.pop("prefix", PREFIX)
-        shown = urlunsplit((split.scheme, split.netloc.rpartition("@")[2], split.path, "", ""))
+        shown = f"{split.scheme}://{split.netloc.rpartition('@')[2]}{split.path}"
         database = "0" if split.scheme == "unix" else split.path.strip("/") or "0"
-        options = library.connection.parse_url(urlunsplit(split._replace(query=urlencode(query))))
+        options = library.connection.parse_url(f"{split.scheme}://{split.netloc}{split.path}?{urlencode(query)}")
         options.setdefault("db", int(database))
     except ValueError as error:
         raise SettingInvalid(
