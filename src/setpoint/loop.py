@@ -51,6 +51,7 @@ from setpoint.watch.finding import Finding
 from setpoint.watch.incidents import Incident, merge
 from setpoint.watch.performance import QualityWindow, quality_window
 from setpoint.watch.reference import Reference
+from setpoint.watch.staleness import check_freshness
 from setpoint.watch.summarise import DaySummary, summarise
 from setpoint.watch.watch import watch
 
@@ -264,6 +265,7 @@ def tick(
         matured = settle_labels(loop, scored, now)
     with loop.meter("watch"):
         summary, findings = look(loop, decided, now)
+        findings += check_freshness(loop.plan, loop.rows, decided)
         incidents, opened = merge(loop.state.incidents, findings, now)
     with loop.meter("release"):
         release, acts = decide_release(loop, now)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
+from setpoint.core import times
 from setpoint.core.digest import digest
 from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown, WrongType
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, FeatureRef, Field, Now, to_dict, walk
@@ -79,9 +82,11 @@ class System:
     Raises NameUnknown for a field or feature that does not exist, LeakRefused for a feature that would read what
     cannot be known when deciding, DeclarationError for anything else that cannot mean anything. `owner` answers for the
     features that name no other; it is no part of what is declared, so that changing it changes nothing else.
+    `freshness` says of features how old the newest event behind them may be, such as {"n_1h": "2h"}; for the others a
+    limit is derived from what is usual.
     """
 
-    __slots__ = ("decide", "digest", "features", "goal", "label", "name", "owner", "release", "sources")
+    __slots__ = ("decide", "digest", "features", "freshness", "goal", "label", "name", "owner", "release", "sources")
 
     name: str
     decide: Decide
@@ -91,6 +96,7 @@ class System:
     release: Release
     sources: Mapping[str, Source]
     owner: str
+    freshness: Mapping[str, int]
     digest: str
 
     def __init__(
@@ -103,6 +109,7 @@ class System:
         goal: Goal,
         release: Release,
         owner: str = "",
+        freshness: Mapping[str, str | timedelta] | None = None,
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
@@ -118,6 +125,7 @@ class System:
         put(self, "release", release)
         put(self, "sources", sources)
         put(self, "owner", owner)
+        put(self, "freshness", _limits(name, resolved, freshness or {}))
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
         check_request(known)
@@ -133,7 +141,7 @@ class System:
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
-        return (_again, parts)
+        return (_again, (*parts, dict(self.freshness)))
 
     def __copy__(self) -> System:
         return self
@@ -151,6 +159,7 @@ class System:
             "label": self.label.to_dict(),
             "goal": self.goal.to_dict(),
             "release": self.release.to_dict(),
+            "freshness": dict(self.freshness),
         }
 
     def __repr__(self) -> str:
@@ -158,11 +167,45 @@ class System:
 
 
 def _again(
-    name: str, decide: Decide, features: Sequence[Feature], label: Label, goal: Goal, release: Release, owner: str
+    name: str,
+    decide: Decide,
+    features: Sequence[Feature],
+    label: Label,
+    goal: Goal,
+    release: Release,
+    owner: str,
+    freshness: Mapping[str, int],
 ) -> System:
     """The system of these parts, as unpickling makes it."""
     declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
-    return System(name, decide=decide, features=declared, label=label, goal=goal, release=release, owner=owner)
+    limits = {feature: timedelta(microseconds=limit) for feature, limit in freshness.items()}
+    return System(
+        name,
+        decide=decide,
+        features=declared,
+        label=label,
+        goal=goal,
+        release=release,
+        owner=owner,
+        freshness=limits,
+    )
+
+
+def _limits(system: str, features: Sequence[Feature], freshness: Mapping[str, Any]) -> Mapping[str, int]:
+    """How old what is behind features may be, in microseconds."""
+    known, found = {one.name: one for one in features}, {}
+    for name, limit in freshness.items():
+        if name not in known:
+            raise NameUnknown("feature", name, known, where=f"freshness= of the system {system!r}")
+        if not any(isinstance(node, (Column, Aggregate)) for node in walk(known[name].expr)):
+            raise DeclarationError(
+                f"freshness= gives a limit to {name!r}, which reads only the request.",
+                expected="features that read a source",
+            )
+        found[name] = times.duration(limit)
+        if found[name] <= 0:
+            raise DeclarationError(f"freshness={{{name!r}: {limit!r}}}.", expected='a positive duration, such as "2h"')
+    return MappingProxyType(found)
 
 
 def _check_types(name: str, decide: object, features: object, label: object, goal: object, release: object) -> None:

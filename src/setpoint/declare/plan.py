@@ -357,6 +357,7 @@ _DOWNSTREAM = {
     "label": ("labels", "training set", "model", "gate", "live quality"),
     "goal": ("gate", "threshold", "reports"),
     "release": ("release stages", "retraining schedule"),
+    "freshness": ("its alarm",),
 }
 
 
@@ -387,6 +388,7 @@ def diff_declarations(before: Mapping[str, Any], after: Mapping[str, Any]) -> tu
         if left != right and old != new:
             beside = (BESIDE,) if None not in (left, right) else ()
             changes.append(PlanChange(f"feature {name}", old, new, (*beside, *_DOWNSTREAM["feature"])))
+    compare("freshness", before.get("freshness", {}), after.get("freshness", {}))
     for group in ("decide", "label", "goal", "release"):
         compare(group, {group: before[group]}, {group: after[group]})
     return tuple(changes)

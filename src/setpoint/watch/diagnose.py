@@ -87,6 +87,10 @@ def next_step(cause: str, monitors: Collection[str]) -> str:
     """
     if {"rate above the scores", "rate below the scores", "loss above the promised"} & set(monitors):
         return "The scores no longer mean what they promise: a retraining is brought forward where the release says so."
+    if "mismatch" in monitors:
+        return "Logged features are not what decisions should have seen: `setpoint verify` names the first such event."
+    if "stale" in monitors:
+        return f"Source {cause!r} has had nothing new for longer than it may: `setpoint status` tells since when."
     if "degraded" in monitors:
         return "The fallback rule is deciding: look at the reasons in the decision log and at the model's latency."
     if {"missing day", "volume"} & set(monitors):

@@ -1,0 +1,103 @@
+"""Freshness: how old the newest event behind each feature is, and whether that is older than it may be.
+
+The age of a source at a time is how long ago the newest event known by then happened. A limit is declared for a feature
+(`System(freshness=...)`); for any other it is twice the greatest age that the source reached in its newest 30 days, each
+time just before something newer came in, so that nights, weekends and delays are part of what is usual and a silence
+that goes on is not. Until a source has shown enough of what is usual, and where it holds at all times, there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.core.times import DAY
+from setpoint.data.decisions import plan_sources, sources_read
+from setpoint.data.rows import ALWAYS, AT, KNOWN_AT, times_of
+from setpoint.declare.plan import Plan
+
+USUAL = 30 * DAY
+"""How far back from its newest delivery it is looked for how old a source gets."""
+
+ENOUGH_TIME, ENOUGH_ROWS = 14 * DAY, 30
+"""How long a source must have been delivering, and how often something newer, before a limit is derived."""
+
+FACTOR = 2
+"""A derived limit is so many times the greatest age that is usual."""
+
+
+@dataclass(frozen=True)
+class Age:
+    """How old a source is: when the newest event known by now happened and was known, and its greatest usual age.
+
+    `newest_at` is None where nothing is known yet, or where the rows hold at all times; `usual` where there is too
+    little to tell.
+    """
+
+    source: str
+    now: int
+    rows: int
+    newest_at: int | None
+    newest_known_at: int | None
+    usual: int | None
+
+    @property
+    def age(self) -> int | None:
+        """Microseconds since the newest event happened."""
+        return None if self.newest_at is None else max(0, self.now - self.newest_at)
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """A feature and a source that it reads: how old that is, how old it may be, and who says so."""
+
+    feature: str
+    source: str
+    age: int | None
+    limit: int | None
+    declared: bool
+    newest_at: int | None
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is older than it may be."""
+        return self.age is not None and self.limit is not None and self.age > self.limit
+
+
+def age_of(source: str, rows: pa.Table, now: int, *, arrived: int | None = None) -> Age:
+    """How old a source is at a time, of which so many rows had arrived (by default those known by then).
+
+    >>> rows = pa.table({AT: [0, 5], KNOWN_AT: [1, 7]})
+    >>> age_of("sales", rows, 6).age, age_of("sales", rows, 9).age
+    (6, 4)
+    """
+    known = times_of(rows, KNOWN_AT)
+    count = int(np.searchsorted(known, now, side="right"))
+    count = count if arrived is None else min(count, arrived)
+    if not count or known[0] == ALWAYS:
+        return Age(source, now, count, None, None, None)
+    at, known = times_of(rows, AT)[:count], known[:count]
+    first = int(np.searchsorted(known, known[-1] - USUAL, side="left"))
+    newest = np.maximum.accumulate(at[first:])
+    reached = (known[first + 1 :] - newest[:-1])[newest[1:] > newest[:-1]]
+    enough = reached.size >= ENOUGH_ROWS and int(known[-1] - known[0]) >= ENOUGH_TIME
+    return Age(source, now, count, int(newest[-1]), int(known[-1]), int(reached.max()) if enough else None)
+
+
+def freshness_of(
+    plan: Plan, rows: Mapping[str, pa.Table], now: int, *, arrived: Mapping[str, int] | None = None
+) -> tuple[Freshness, ...]:
+    """How fresh each feature is in each source that it reads, in the order of the features."""
+    counts = arrived or {}
+    ages = {name: age_of(name, rows[name], now, arrived=counts.get(name)) for name in plan_sources(plan)}
+    found = []
+    for feature in plan.inputs:
+        declared = plan.system.freshness.get(feature.name)
+        for name in sources_read([feature.expr]):
+            age, usual = ages[name], ages[name].usual
+            limit = declared if declared is not None else None if usual is None else FACTOR * usual
+            found.append(Freshness(feature.name, name, age.age, limit, declared is not None, age.newest_at))
+    return tuple(found)
