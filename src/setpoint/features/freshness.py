@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.times import DAY
+from setpoint.data.arrays import Array
 from setpoint.data.decisions import plan_sources, sources_read
 from setpoint.data.rows import ALWAYS, AT, KNOWN_AT, times_of
 from setpoint.declare.plan import Plan
@@ -68,23 +69,34 @@ class Freshness:
 
 
 def age_of(source: str, rows: pa.Table, now: int, *, arrived: int | None = None) -> Age:
-    """How old a source is at a time, of which so many rows had arrived (by default those known by then).
+    """How old a source is at a time; `arrived` is how many of its rows got through, by default all known by then.
 
     >>> rows = pa.table({AT: [0, 5], KNOWN_AT: [1, 7]})
     >>> age_of("sales", rows, 6).age, age_of("sales", rows, 9).age
     (6, 4)
     """
     known = times_of(rows, KNOWN_AT)
-    count = int(np.searchsorted(known, now, side="right"))
-    count = count if arrived is None else min(count, arrived)
+    by_now = int(np.searchsorted(known, now, side="right"))
+    count = by_now if arrived is None else min(by_now, arrived)
     if not count or known[0] == ALWAYS:
         return Age(source, now, count, None, None, None)
-    at, known = times_of(rows, AT)[:count], known[:count]
-    first = int(np.searchsorted(known, known[-1] - USUAL, side="left"))
+    at = times_of(rows, AT)
+    newest_at = int(at[_within(known[:count]) : count].max())
+    return Age(source, now, count, newest_at, int(known[count - 1]), _usual(at[:by_now], known[:by_now]))
+
+
+def _within(known: Array) -> int:
+    """Where the newest 30 days of deliveries begin."""
+    return int(np.searchsorted(known, known[-1] - USUAL, side="left"))
+
+
+def _usual(at: Array, known: Array) -> int | None:
+    """The greatest age reached just before something newer came in."""
+    first = _within(known)
     newest = np.maximum.accumulate(at[first:])
     reached = (known[first + 1 :] - newest[:-1])[newest[1:] > newest[:-1]]
     enough = reached.size >= ENOUGH_ROWS and int(known[-1] - known[0]) >= ENOUGH_TIME
-    return Age(source, now, count, int(newest[-1]), int(known[-1]), int(reached.max()) if enough else None)
+    return int(reached.max()) if enough else None
 
 
 def freshness_of(

@@ -9,7 +9,7 @@ from setpoint.watch.finding import FEATURE, PAGE
 from setpoint.watch.incidents import merge
 from setpoint.watch.staleness import check_freshness
 from tests.unit.features.small import buys, plan_of
-from tests.unit.features.test_freshness import START, hourly
+from tests.unit.features.test_freshness import hourly
 
 PLAN = plan_of(n=sp.count(buys, by="user", last="1d"), m=sp.count(buys, by="user", last="2d"), who=sp.field("user"))
 ROWS = {"buys": hourly(40)}
