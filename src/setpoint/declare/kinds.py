@@ -22,10 +22,13 @@ from setpoint.declare.expr import (
     Neighbours,
     Now,
     PythonCall,
+    children,
 )
 from setpoint.declare.source import info
 
 NUMBER, TEXT, BOOL, TIME, DURATION = "number", "text", "bool", "time", "duration"
+FITTED = ("standardised", "vocabulary")
+"""The functions whose constants are fitted when a model is trained: expressions see their argument as it is."""
 Schemas = Mapping[str, Mapping[str, str]]
 """Source name to column name to kind."""
 
@@ -48,6 +51,7 @@ def kind_of(expr: Expr, scope: Scope, *, where: str) -> str:
     >>> kind_of(Binary("-", Now(), Field("born")), Scope({}, {"born": TIME}, {}), where="age")
     'number'
     """
+    _refuse_fitted(expr, where)
     if isinstance(expr, Literal):
         if expr.unit:
             return expr.unit
@@ -85,6 +89,17 @@ def kind_of(expr: Expr, scope: Scope, *, where: str) -> str:
                 raise WrongType(f"{where}: {expr.name} is applied to the duration {part}.", expected="seconds")
         return expr.kind
     raise WrongType(f"{where}: {expr!r} is not an expression.")
+
+
+def _refuse_fitted(expr: Expr, where: str) -> None:
+    """Refuses to compute with what only the model sees transformed."""
+    for part in children(expr):
+        if isinstance(part, Call) and part.function in FITTED and not isinstance(expr, Family):
+            raise DeclarationError(
+                f"{where}: {expr} computes with {part}, which is fitted when a model is trained.",
+                expected=f"{part.function} as the last step of a feature",
+                hint="Compute first, then transform; or state the constants with sp.scaled or sp.category.",
+            )
 
 
 def column_kind(column: Column, scope: Scope, *, where: str) -> str:

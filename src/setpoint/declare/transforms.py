@@ -15,9 +15,6 @@ from setpoint.core.errors import DeclarationError
 from setpoint.declare.expr import Call, Expr, Family, Literal, Operand, as_expr
 from setpoint.declare.functions import cos, if_else, maximum, minimum, sin
 
-FITTED = ("standardised", "vocabulary")
-"""The transforms whose statistics are fitted when a model is trained."""
-
 SEEN = 100
 """How many of a text's values a vocabulary keeps unless it is declared."""
 

@@ -16,7 +16,7 @@ from setpoint.core.rng import seed_for
 from setpoint.core.times import DAY, iso
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
-from setpoint.learn.encode import fit_encoder
+from setpoint.learn.encode import encoder_of
 from setpoint.learn.search import Recipe, refit
 from setpoint.learn.sides import Examples, mature_rows
 from setpoint.measure.bootstrap import intervals
@@ -69,5 +69,5 @@ def backtest(
 def _trained(
     plan: Plan, learners: Mapping[str, Learner], settled: Recipe, train: Examples, test: Examples, *, seed: int
 ) -> np.ndarray:
-    encoder = fit_encoder(train.features, plan.features)
+    encoder = encoder_of(plan, train.features)
     return refit(learners, encoder, train, settled=settled, seed=seed).predict(encoder.matrix(test.features))

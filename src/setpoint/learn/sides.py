@@ -15,7 +15,7 @@ from setpoint.data.splits import Split, split_by_time
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.join import CENSORED, KNOWN, UNKNOWN, VOID
-from setpoint.learn.encode import Encoder, fit_encoder
+from setpoint.learn.encode import Encoder, encoder_of
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Matrices:
 
 def encode(plan: Plan, sides: Sides) -> Matrices:
     """The matrices of all sides, by an encoding fitted on the training side alone."""
-    encoder = fit_encoder(sides.train.features, plan.features)
+    encoder = encoder_of(plan, sides.train.features)
     parts = (sides.train, sides.validation, sides.held_out)
     return Matrices(encoder, *(encoder.matrix(part.features) for part in parts))
 

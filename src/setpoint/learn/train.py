@@ -15,7 +15,7 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
 from setpoint.learn.calibrate import Calibration, calibrate
-from setpoint.learn.encode import fit_encoder
+from setpoint.learn.encode import encoder_of
 from setpoint.learn.explain import importances
 from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
@@ -208,7 +208,7 @@ def release(
     seed: int,
 ) -> Scorer:
     """What would be released: the settled recipe on all mature rows, the newest included, with the same calibration."""
-    encoder = fit_encoder(sides.rows.features, plan.features)
+    encoder = encoder_of(plan, sides.rows.features)
     model = refit(learners, encoder, sides.rows, settled=fitted.settled, seed=seed)
     return Scorer(encoder, model, calibration.map, threshold, fitted.recipe.learner, sides.rows.span)
 

@@ -8,8 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import setpoint as sp
 from setpoint.core.errors import NameUnknown, WrongType
-from setpoint.learn.encode import LEVELS, Encoder, fit_encoder
+from setpoint.declare.expr import Call, Expr
+from setpoint.declare.plan import Plan, Profile, make_plan
+from setpoint.features.training_set import TrainingSet
+from setpoint.learn.encode import LEVELS, Column, Encoder, encoder_of, fit_encoder
+from setpoint.learn.sides import divide, encode
+from tests.unit.learn.world import COLUMNS, make_examples, make_system, with_features
 
 KINDS = {"carrier": "text", "delay": "number", "late": "bool"}
 
@@ -96,3 +102,89 @@ def test_a_time_is_no_feature() -> None:
     """A kind that no model reads is refused."""
     with pytest.raises(WrongType, match="time"):
         fit_encoder(table(), {"delay": "time"})
+
+
+def fitted(expr: Expr) -> dict[str, Call]:
+    """One feature, declared as a transform that is fitted."""
+    assert isinstance(expr, Call)
+    return {"x": expr}
+
+
+def test_a_standardised_number_has_mean_zero_and_deviation_one() -> None:
+    """By the rows it was fitted on; NULL stays NULL."""
+    rows = pa.table({"x": [1.0, 2.0, None, 6.0]})
+    encoder = fit_encoder(rows, {"x": "number"}, transforms=fitted(sp.standardised(sp.field("x"))))
+    found = encoder.matrix(rows).ravel()
+    assert np.nanmean(found) == pytest.approx(0.0, abs=1e-15)
+    assert np.nanstd(found, ddof=1) == pytest.approx(1.0)
+    assert np.isnan(found).tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize("values", [[None, None], [3.0, 3.0], [3.0]])
+def test_a_number_without_spread_keeps_its_unit(values: list[float | None]) -> None:
+    """Nothing is divided by zero."""
+    rows = pa.table({"x": pa.array(values, pa.float64())})
+    encoder = fit_encoder(rows, {"x": "number"}, transforms=fitted(sp.standardised(sp.field("x"))))
+    assert encoder.columns[0].unit == 1.0
+    assert np.nan_to_num(encoder.matrix(rows)).ravel().tolist() == [0.0] * len(values)
+
+
+def test_a_vocabulary_keeps_the_commonest_and_has_a_place_for_the_rest() -> None:
+    """The place counts among its levels, also when the rows name it; NULL stays NULL."""
+    rows = pa.table({"x": ["a", "a", "b", "b", "c", "other", "other", "other", None]})
+    encoder = fit_encoder(rows, {"x": "text"}, transforms=fitted(sp.vocabulary(sp.field("x"), most=2)))
+    assert encoder.columns == (Column("x", "text", ("a", "b", "other"), unseen="other"),)
+    found = encoder.matrix(pa.table({"x": ["b", "c", "new", "other", None]})).ravel()
+    assert np.array_equal(found, [1.0, 2.0, 2.0, 2.0, np.nan], equal_nan=True)
+
+
+def test_transforms_are_the_same_for_a_row_and_for_a_batch() -> None:
+    """To the last bit."""
+    numbers, texts = [0.1, 0.2, 0.7, None, 1e9], ["a", "b", "c", None, "new"]
+    rows = pa.table({"x": numbers, "y": texts})
+    transforms = {"x": sp.standardised(sp.field("x")), "y": sp.vocabulary(sp.field("y"), most=2)}
+    encoder = fit_encoder(rows.slice(0, 4), {"x": "number", "y": "text"}, transforms=transforms)  # type: ignore[arg-type]
+    batch = encoder.matrix(rows)
+    for place, (number, text) in enumerate(zip(numbers, texts, strict=True)):
+        assert np.array_equal(encoder.row({"x": number, "y": text})[0], batch[place], equal_nan=True)
+
+
+def test_transforms_survive_json() -> None:
+    """They are part of the model and of its digest."""
+    rows = pa.table({"x": [1.0, 3.0], "y": ["a", "b"]})
+    transforms = {"x": sp.standardised(sp.field("x")), "y": sp.vocabulary(sp.field("y"), most=1)}
+    kinds = {"x": "number", "y": "text"}
+    encoder = fit_encoder(rows, kinds, transforms=transforms)  # type: ignore[arg-type]
+    assert Encoder.from_dict(json.loads(json.dumps(encoder.to_dict()))) == encoder
+    assert encoder.digest != fit_encoder(rows, kinds).digest
+
+
+def transformed_plan() -> Plan:
+    """The shop, its total standardised and its country told by a vocabulary."""
+    base = make_system()
+    features = {feature.name: feature.expr for feature in base.features}
+    features |= {"total": sp.standardised(features["total"]), "country": sp.vocabulary(features["country"], most=3)}
+    system = sp.System(
+        "shop", decide=base.decide, features=features, label=base.label, goal=base.goal, release=base.release
+    )
+    return make_plan(system, COLUMNS, Profile(dict.fromkeys(COLUMNS, 1000), 100.0))
+
+
+def changed(examples: TrainingSet, rows: np.ndarray) -> TrainingSet:
+    """The examples with other totals and countries in some rows."""
+    total = examples.features["total"].to_numpy().copy()
+    country = np.array(examples.features["country"].to_pylist(), dtype=object)
+    total[rows], country[rows] = 1e6, "zz"
+    return with_features(examples, {"total": total, "country": pa.array(country, pa.string())})
+
+
+def test_only_the_training_side_moves_what_is_fitted() -> None:
+    """Changing every held-out and validation row changes nothing; changing the training rows does."""
+    plan, examples = transformed_plan(), make_examples()
+    sides = divide(plan, examples)
+    before = encode(plan, sides).encoder
+    later = np.concatenate([sides.index[sides.split.validation], sides.index[sides.split.held_out]])
+    assert encode(plan, divide(plan, changed(examples, later))).encoder == before
+    assert encode(plan, divide(plan, changed(examples, sides.index[sides.split.train]))).encoder != before
+    assert before == encoder_of(plan, sides.train.features)
+    assert [column.name for column in before.columns if column.scaled or column.unseen] == ["country", "total"]
