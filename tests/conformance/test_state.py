@@ -7,10 +7,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import lmdb
 import pytest
+from redis import Redis
 
 from setpoint.backends.lmdb_state import LmdbState
 from setpoint.backends.memory_state import MemoryState
@@ -20,7 +23,7 @@ from setpoint.conformance.child import child
 from setpoint.conformance.state import DurableStateLaws, OnlineStateLaws
 from setpoint.core.errors import Busy, MissingExtra, SettingInvalid, StateUnavailable
 from setpoint.core.ports import Mark
-from tests.servers import RedisServer
+from tests.servers import RedisServer, free_port, redis_server
 
 
 class TestMemoryState(OnlineStateLaws):
@@ -259,11 +262,215 @@ def test_a_second_object_on_an_lmdb_folder_outlives_the_first(tmp_path: Path) ->
     second.close()
 
 
-@pytest.mark.parametrize("package", ["lmdb"])
+@pytest.mark.parametrize(
+    "bad",
+    ["", "sqlite://", "redis", "http://host:1", "redis://host/one", "redis://host:port/0", "unix:///socket?db=zero"],
+)
+def test_a_url_of_another_store_is_refused_by_redis(bad: str) -> None:
+    """The message shows how a URL of Redis is written."""
+    with pytest.raises(SettingInvalid, match="redis://localhost:6379/0"):
+        RedisState(bad)
+
+
+def test_an_option_that_no_connection_has_is_refused(redis: RedisServer) -> None:
+    """A mistyped option is not left out silently."""
+    with pytest.raises(SettingInvalid, match="soket_timeout"):
+        RedisState(f"{redis.url}/0?soket_timeout=1")
+
+
+def test_redis_states_share_a_database_by_prefix(redis: RedisServer) -> None:
+    """Neither sees, lists or forgets what is the other's, whatever characters the prefixes have."""
+    names = ["p[a-z]*:", "pb:", "", "p?\\:"]
+    states = [RedisState(f"{redis.url}/3?prefix={quote(name)}") for name in names]
+    for number, state in enumerate(states):
+        assert state.apply({"g": (None, Mark(number, 0))}, [("g", f"k{number}", b"x"), ("g", "l", b"%d" % number)])
+    for number, state in enumerate(states):
+        assert state.read(["g"], [("g", "l")]) == ([Mark(number, 0)], [b"%d" % number])
+        assert sorted(state.keys("g")) == [f"k{number}", "l"]
+    assert states[0].forget("g") == 2
+    assert [list(state.marks()) for state in states] == [[], ["g"], ["g"], ["g"]]
+    assert [len(list(state.keys("g"))) for state in states] == [0, 2, 2, 2]
+    for state in states:
+        assert state.forget("g") == (0 if state is states[0] else 2)
+        state.close()
+
+
+def test_a_redis_socket_and_a_database_number_are_taken(redis: RedisServer) -> None:
+    """The socket and the port lead to one server, and each database is a state of its own."""
+    one, same, other = (
+        RedisState(f"{redis.url}/5"),
+        RedisState(f"unix://{redis.socket}?db=5"),
+        RedisState(f"unix://{redis.socket}?db=6"),
+    )
+    assert one.apply({"g": (None, Mark(0, 0))}, [("g", "k", b"x")])
+    assert same.read(["g"], [("g", "k")]) == ([Mark(0, 0)], [b"x"])
+    assert other.read(["g"], [("g", "k")]) == ([None], [None])
+    for state in (one, same, other):
+        state.close()
+
+
+def test_a_redis_state_of_another_version_is_refused(redis: RedisServer) -> None:
+    """Setpoint does not touch what it cannot understand."""
+    client = Redis(port=redis.port, db=7)
+    client.set("new:version", b"99")
+    with pytest.raises(SettingInvalid, match="another version"):
+        RedisState(f"{redis.url}/7?prefix=new:")
+    client.close()
+
+
+def test_a_redis_connection_that_died_is_replaced(redis: RedisServer, tmp_path: Path) -> None:
+    """The server may close what was idle for long: nobody notices."""
+    state = RedisState(f"{redis.url}/0?prefix={tmp_path}:")
+    client = Redis(port=redis.port)
+    for number in range(3):
+        client.client_kill_filter(_type="normal", skipme=True)
+        assert state.apply({"g": (Mark(number - 1, 0) if number else None, Mark(number, 0))}, [("g", "k", b"x")])
+        client.client_kill_filter(_type="normal", skipme=True)
+        assert state.read(["g"], [("g", "k")]) == ([Mark(number, 0)], [b"x"])
+    client.close()
+    state.close()
+
+
+def test_a_redis_server_that_is_slow_is_an_error_and_its_late_answer_is_dropped(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """After the time the URL gives, the call fails; the next one gets its own answer."""
+    state = RedisState(f"{redis.url}/0?prefix={tmp_path}:&socket_timeout=0.05")
+    assert state.apply({"g": (None, Mark(0, 0))}, [("g", "k", b"k"), ("g", "l", b"l")])
+    client = Redis(port=redis.port)
+    client.client_pause(400)
+    with pytest.raises(StateUnavailable, match="Timeout"):
+        state.read(["g"], [("g", "k")])
+    with pytest.raises(StateUnavailable, match="Timeout"):
+        state.apply({"g": (Mark(0, 0), Mark(1, 1))}, [("g", "k", b"new")])
+    client.ping()  # answered when the pause is over
+    assert state.read(["g"], [("g", "l")]) == ([Mark(0, 0)], [b"l"])
+    client.close()
+    state.close()
+
+
+def test_a_redis_server_that_is_gone_is_an_error_until_it_is_back(tmp_path: Path) -> None:
+    """Reading and writing say so at once; the same object works when the server does, with what it had kept."""
+    kept = ("--appendonly", "yes", "--appendfsync", "always")
+    with redis_server(tmp_path, *kept) as server:
+        state = RedisState(f"{server.url}/0")
+        assert state.apply({"g": (None, Mark(0, 0))}, [("g", "k", b"x")])
+    for _ in range(2):
+        with pytest.raises(StateUnavailable, match=rf"redis://127.0.0.1:{server.port}/0"):
+            state.read(["g"], [("g", "k")])
+        with pytest.raises(StateUnavailable, match="does not answer"):
+            state.apply({"g": (Mark(0, 0), Mark(1, 1))}, [])
+    with pytest.raises(StateUnavailable, match="does not answer"):
+        RedisState(f"{server.url}/0")
+    with redis_server(tmp_path, *kept, port=server.port):
+        assert state.read(["g"], [("g", "k")]) == ([Mark(0, 0)], [b"x"])
+        assert state.apply({"g": (Mark(0, 0), Mark(1, 1))}, [])
+        state.close()
+
+
+def test_kill_9_of_a_redis_server_that_keeps_everything_loses_nothing(tmp_path: Path) -> None:
+    """The server is killed while a process applies: what comes back is one whole call, no older than those told."""
+    code = """
+import sys
+from setpoint.backends.redis_state import RedisState
+from setpoint.core.errors import StateUnavailable
+from setpoint.core.ports import Mark
+state = RedisState(sys.argv[1])
+mark = state.marks().get("g")
+try:
+    while True:
+        after = Mark(mark.position + 1 if mark else 0, 0)
+        assert state.apply({"g": (mark, after)}, [("g", f"k{place}", b"%d" % after.position) for place in range(50)])
+        print(after.position, flush=True)
+        mark = after
+except StateUnavailable:
+    print("gone", flush=True)
+"""
+    kept = ("--appendonly", "yes", "--appendfsync", "always")
+    asked = [("g", f"k{place}") for place in range(50)]
+    told, port = -1, free_port()
+    for _ in range(2):
+        with redis_server(tmp_path, *kept, port=port) as server, child(code, f"{server.url}/0") as lines:
+            told = [int(lines.readline()) for _ in range(20)][-1]
+            server.process.kill()
+            rest = lines.read().split()
+        assert rest.pop() == "gone"
+        told = max([told, *map(int, rest)])
+        with redis_server(tmp_path, *kept, port=port) as server:
+            state = RedisState(f"{server.url}/0")
+            (mark,), blobs = state.read(["g"], asked)
+            assert mark is not None
+            assert told <= mark.position <= told + 1
+            assert blobs == [b"%d" % mark.position] * 50
+            state.close()
+
+
+def test_a_redis_server_that_is_full_refuses_a_call_whole(tmp_path: Path) -> None:
+    """Nothing of it is applied, and what was there can be read."""
+    with redis_server(tmp_path, "--maxmemory-policy", "noeviction") as server:
+        state = RedisState(f"{server.url}/0")
+        client = Redis(port=server.port)
+        assert state.apply({"g": (None, Mark(0, 0))}, [("g", "k", b"x")])
+        client.config_set("maxmemory", 1)
+        with pytest.raises(StateUnavailable, match="maxmemory"):
+            state.apply({"g": (Mark(0, 0), Mark(1, 1))}, [("g", "k", b"new"), ("new", "k", b"new")])
+        with pytest.raises(StateUnavailable, match="maxmemory"):
+            state.apply({"g": (Mark(0, 0), Mark(1, 1))}, [("g", "k", b"new")])
+        assert state.read(["g"], [("g", "k"), ("new", "k")]) == ([Mark(0, 0)], [b"x", None])
+        assert not state.apply({"g": (None, Mark(0, 0))}, [])
+        client.config_set("maxmemory", 0)
+        assert state.apply({"g": (Mark(0, 0), Mark(1, 1))}, [("g", "k", b"new")])
+        client.close()
+        state.close()
+
+
+def test_a_redis_server_with_a_password_is_opened_with_it_and_no_message_shows_it(tmp_path: Path) -> None:
+    """User and password come from the URL; a wrong one is a setting to mend."""
+    with redis_server(tmp_path, "--requirepass", "open sesame") as server:
+        state = RedisState(f"redis://default:open%20sesame@127.0.0.1:{server.port}/0")
+        assert state.apply({"g": (None, Mark(0, 0))}, [])
+        state.close()
+        with pytest.raises(SettingInvalid, match="cannot be used") as refused:
+            RedisState(f"redis://default:shut%20sesame@127.0.0.1:{server.port}/0")
+        assert "sesame" not in str(refused.value)
+        with pytest.raises(SettingInvalid, match="Authentication"):
+            RedisState(f"{server.url}/0")
+
+
+def test_what_a_killed_process_left_of_a_forgotten_group_is_swept_away(redis: RedisServer) -> None:
+    """The next one that forgets anything removes it, without counting it."""
+    state = RedisState(f"{redis.url}/8?prefix=s:")
+    client = Redis(port=redis.port, db=8)
+    assert state.apply({"g": (None, Mark(0, 0))}, [("g", f"k{place}", b"x") for place in range(100)])
+    number = client.get("s:=g").split()[0]
+    with client.pipeline() as pipeline:  # what a call to forget does first
+        pipeline.unlink("s:=g").srem("s:groups", "g").sadd("s:gone", number).execute()
+    assert (state.read(["g"], [("g", "k1")]), list(state.keys("g")), state.marks()) == (([None], [None]), [], {})
+    assert state.apply({"g": (None, Mark(1, 1))}, [("g", "k0", b"new")])
+    assert state.read(["g"], [("g", "k0"), ("g", "k1")]) == ([Mark(1, 1)], [b"new", None])
+    assert state.forget("other") == 0
+    assert sorted(client.keys()) == [b"s:2:k0", b"s:=g", b"s:groups", b"s:numbers", b"s:version"]
+    client.close()
+    state.close()
+
+
+def test_a_redis_state_that_was_closed_says_so(redis: RedisServer, tmp_path: Path) -> None:
+    """Neither reading nor writing opens it again."""
+    state = RedisState(f"{redis.url}/0?prefix={tmp_path}:")
+    state.close()
+    with pytest.raises(StateUnavailable, match="closed"):
+        state.read(["g"], [])
+    with pytest.raises(StateUnavailable, match="closed"):
+        state.apply({"g": (None, Mark(0, 0))}, [])
+
+
+@pytest.mark.parametrize(
+    ("package", "store", "url"), [("lmdb", LmdbState, "lmdb:///x"), ("redis", RedisState, "redis://")]
+)
 def test_a_store_whose_package_is_missing_says_how_to_install_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+    monkeypatch: pytest.MonkeyPatch, package: str, store: Callable[[str], object], url: str
 ) -> None:
     """The message has the exact line."""
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match=rf"pip install 'setpoint\[{package}\]'"):
-        LmdbState(f"lmdb:///{tmp_path}/online")
+        store(url)

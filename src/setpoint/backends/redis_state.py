@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from setpoint.core.errors import MissingExtra, SettingInvalid, StateUnavailable
+from setpoint.core.errors import MissingExtra, SetpointError, SettingInvalid, StateUnavailable
 from setpoint.core.ports import Mark
 
 PREFIX = "setpoint:"
@@ -195,7 +195,7 @@ class RedisState:
             return (connection := self._connected()), self._go_on(connection, packed, count)
         try:
             return connection, _replies(connection, packed, count)
-        except self._library.ConnectionError:
+        except self._library.ConnectionError:  # the server closed what was idle, or was away
             connection.disconnect()
             self._hang_up()
         except self._library.RedisError as error:
@@ -216,8 +216,6 @@ class RedisState:
         connection = options.pop("connection_class", self._library.Connection)(**options)
         try:
             connection.connect()
-        except (self._library.AuthenticationError, self._library.exceptions.AuthorizationError) as error:
-            raise self._invalid(str(error)) from error
         except self._library.RedisError as error:
             raise self._failed(error) from error
         return connection
@@ -232,7 +230,9 @@ class RedisState:
                 raise self._failed(reply) from reply
         return replies
 
-    def _failed(self, error: Exception) -> StateUnavailable:
+    def _failed(self, error: Exception) -> SetpointError:
+        if isinstance(error, (self._library.AuthenticationError, self._library.exceptions.AuthorizationError)):
+            return self._invalid(str(error))
         return StateUnavailable(
             f"The online state {self._shown!r} does not answer or refuses ({error}).",
             expected="a Redis server that answers",
