@@ -50,7 +50,7 @@ def unlike(plan: Plan, online: OnlineFeatures, rows: pa.Table, cards: list[int])
     at = int(rows[KNOWN_AT][-1].as_py()) + 1
     asked = pa.table({"ask": cards, "card": cards})
     read = FeatureReader(plan, {"payments": rows}).read(asked, np.full(len(cards), at))
-    seen = online.see_many([{"card": card} for card in cards], at)
+    seen = online.see_many([{"ask": 0, "card": card} for card in cards], at)
     return len(compare(read, [each.values for each in seen]))
 
 
@@ -62,7 +62,7 @@ def get(url: str, folder: Path) -> None:
     rng, keys = np.random.default_rng(0), int(rows["card"].to_numpy().max()) + 1
     got = {}
     for many in (1, 10, 100):
-        asked = [[{"card": card} for card in cards] for cards in rng.integers(0, keys, (20, many)).tolist()]
+        asked = [[{"ask": 0, "card": card} for card in cards] for cards in rng.integers(0, keys, (20, many)).tolist()]
         got[many] = min(least(online, each_round, at) for each_round in [asked] * 5)
     different = unlike(plan, online, rows, rng.integers(0, keys, 500).tolist())
     tell(cpu=got[1], peak=peak_mb(), got=got, different=different)

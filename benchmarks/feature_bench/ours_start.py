@@ -23,7 +23,7 @@ def first(folder: Path) -> None:
     """A few decisions read from files, a few payments taken in, and one decision online."""
     plan = planned(windowed(payments(late=True)))
     read(plan, folder, "arrived.parquet")
-    fed(plan, "memory://", rows_of(folder / "arrived.parquet")).see({"card": 1}, 2**52)
+    fed(plan, "memory://", rows_of(folder / "arrived.parquet")).see({"ask": 1, "card": 1}, 2**52)
 
 
 if __name__ == "__main__":
