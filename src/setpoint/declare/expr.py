@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from setpoint.core import times
 from setpoint.core.errors import NameUnknown, WrongType
 from setpoint.declare.path import check as check_path
-from setpoint.declare.window import Window
+from setpoint.declare.window import Window, is_named, name_of
 from setpoint.declare.window import spell as spell_window
 
 if TYPE_CHECKING:
@@ -282,7 +282,15 @@ class Aggregate(Expr):
         return self.keys or tuple(Field(name) for name, _ in self.by)
 
     def __getitem__(self, last: str) -> Aggregate:
-        """Itself: an aggregate of one window is a family of one, so that code need not know how many there are."""
+        """Itself, where this is its window: an aggregate is a family of one, so code need not know how many it has.
+
+        >>> from setpoint.declare.feature import count
+        >>> from setpoint.declare.source import events
+        >>> count(events("p", "p.parquet", at="ts", delay="0s"), by="user_id", last="1h")["60m"]
+        count(p, by=[user_id], last='1h')
+        """
+        if not is_named(self.window, str(last)):
+            raise NameUnknown("window", str(last), [name_of(self.window)], where=str(self))
         return self
 
 

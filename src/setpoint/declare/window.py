@@ -169,6 +169,30 @@ def label(last: Span) -> str:
     return written if written.isalnum() else times.spell(times.duration(last)).replace(" ", "")
 
 
+def name_of(found: Window) -> str:
+    """The name that a window has in a family, unless it was written otherwise.
+
+    >>> name_of(Window(90 * times.MINUTE, 1)), name_of(Window(2, CALENDAR_HOP, "day", "UTC")), name_of(Window(0, 1))
+    ('1h30m', '2days', 'all')
+    """
+    if found.unit:
+        return label(Calendar(found.unit, found.zone, found.last))
+    return label(timedelta(microseconds=found.last) if found.last else None)
+
+
+def is_named(found: Window, name: str) -> bool:
+    """Whether a name, however its length is written, is that of a window.
+
+    >>> is_named(Window(times.HOUR, 1), "60m"), is_named(Window(times.HOUR, 1), "1d")
+    (True, False)
+    """
+    name = "".join(name.split())
+    try:
+        return name == name_of(found) or (not found.unit and times.duration(name) == found.last)
+    except WrongType:
+        return False
+
+
 def spell(found: Window) -> str:
     """The arguments that declare a window, each after a comma; nothing for all time.
 

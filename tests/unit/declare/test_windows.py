@@ -132,6 +132,12 @@ def test_code_need_not_know_whether_there_is_one_window_or_several() -> None:
     """An aggregate of one window answers like a family of one."""
     alone = _counted(last="1d")
     assert alone["1d"] is alone
+    assert alone["24h"] is alone
+    for wrong in ("1h", "all", "day"):
+        with pytest.raises(KeyError, match=f"has no window '{wrong}'"):
+            alone[wrong]
+    today = _counted(last=sp.calendar("day", zone="UTC"))
+    assert today["day"] is today
 
 
 def test_a_rate_is_a_count_over_the_length_of_the_window() -> None:
