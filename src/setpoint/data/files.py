@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ _SUFFIXES = {
     ".ndjson": "json",
     ".json": "json",
 }
+_ARROW = {"": pa.null(), "a truth value": pa.bool_(), "a text": pa.string()}
 _NAMES = {bool: "a truth value", int: "a number", float: "a number", str: "a text", dict: "an object", list: "a list"}
 
 
@@ -287,7 +289,7 @@ def _read_json_line_by_line(data: bytes) -> pa.Table:
         values = [record.get(name) for record in records]
         types = Counter(_NAMES[type(value)] for value in values if value is not None)
         if len(types) <= 1:
-            columns[name] = pa.array(values)
+            columns[name] = _array(values, next(iter(types), ""))
             continue
         usual = types.most_common(1)[0][0]
         for place, value in enumerate(values):
@@ -300,6 +302,22 @@ def _read_json_line_by_line(data: bytes) -> pa.Table:
         if usual not in (_NAMES[str], _NAMES[dict], _NAMES[list]):
             mixed.append(name)
     return _assemble(columns, numbers, bad, any_kind=mixed)
+
+
+def _array(values: list[Any], called: str) -> pa.Array:
+    """Values of one type as JSON has it; a number that no int64 holds makes the column one of fractions."""
+    if called == _NAMES[int]:
+        if all(value is None or (type(value) is int and -(2**63) <= value < 2**63) for value in values):
+            return pa.array(values, pa.int64())
+        return pa.array([None if value is None else _float(value) for value in values], pa.float64())
+    return pa.array(values, _ARROW[called]) if called in _ARROW else pa.array(values)
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _show(line: bytes) -> str:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.digest import digest
 from setpoint.core.ports import Tables
-from setpoint.data.files import FILE, ROW
+from setpoint.data.files import FILE, RAW_COLUMNS, ROW
 from setpoint.data.ingest import REASON, RULE
 
 QUARANTINE = "quarantine"
@@ -52,14 +52,23 @@ def write_quarantine(tables: Tables, source: str, quarantined: pa.Table, *, part
     if quarantined.num_rows == 0:
         tables.delete(_set_of(source), part)
         return None
-    own = [name for name in quarantined.column_names if name not in (ROW, FILE, RULE, REASON)]
-    rows = quarantined.select(own).to_pylist()
-    held = [json.dumps(_plain(row), sort_keys=True, ensure_ascii=False, allow_nan=False) for row in rows]
+    held = held_rows(quarantined)
     files = (
         quarantined[FILE].cast(pa.string()) if FILE in quarantined.column_names else pa.nulls(len(held), pa.string())
     )
     columns = [files, quarantined[ROW], quarantined[RULE], quarantined[REASON], pa.array(held, pa.string())]
     return tables.write(_set_of(source), part, pa.table(columns, schema=SCHEMA))
+
+
+def held_rows(quarantined: pa.Table) -> list[str]:
+    """What each row held, as JSON.
+
+    >>> held_rows(pa.table({"price": [5], "__row": [1], "__reason": ["below 0"]}))
+    ['{"price": 5}']
+    """
+    own = [name for name in quarantined.column_names if name not in (*RAW_COLUMNS, RULE, REASON)]
+    rows = quarantined.select(own).to_pylist()
+    return [json.dumps(_plain(row), sort_keys=True, ensure_ascii=False, allow_nan=False) for row in rows]
 
 
 def read_quarantine(tables: Tables, source: str) -> pa.Table:
@@ -83,13 +92,17 @@ def count_rules(quarantined: pa.Table) -> list[Count]:
 
 
 def _set_of(source: str) -> str:
-    """The set of a source's rows; a name that cannot be a set's is spelled with its digest."""
+    return f"{QUARANTINE}/{file_name(source)}"
+
+
+def file_name(source: str) -> str:
+    """A name for what is kept of a source on disk: its own, or where that cannot be, one with its digest.
+
+    >>> file_name("sales"), file_name("../sales")
+    ('sales', 'x---sales-e4115771')
+    """
     safe = re.sub(r"[^A-Za-z0-9_-]", "-", source)
-    return (
-        f"{QUARANTINE}/{source}"
-        if safe == source and safe[0].isalnum()
-        else f"{QUARANTINE}/x{safe}-{digest(source)[:8]}"
-    )
+    return source if safe == source and safe[0].isalnum() else f"x{safe}-{digest(source)[:8]}"
 
 
 def _plain(value: Any) -> Any:

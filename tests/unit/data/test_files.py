@@ -220,3 +220,10 @@ def test_a_file_that_is_not_what_it_should_be_is_named(
     with pytest.raises(DataError, match=words) as raised:
         read_source(sales(name), tmp_path)
     assert "'sales'" in str(raised.value)
+
+
+def test_a_number_that_no_whole_number_holds_is_a_fraction(tmp_path: Path) -> None:
+    """Also where a line is broken and each is read on its own."""
+    write(tmp_path / "sales.jsonl", '{"x": 1}\n{"x": 36893488147419103232}\n{"x": 1' + "0" * 400 + "}\nbroken\n")
+    values = read_source(sales("sales.jsonl"), tmp_path)["x"].to_pylist()
+    assert values == [1.0, 2.0**65, float("inf"), None]

@@ -1,0 +1,240 @@
+"""The log of a live system's sources: what was taken in from them, and what was told to the system since.
+
+A source's rows are in the order in which they became known, so each has one position for good: an event that is told
+becomes known when the log received it. What a source announced for later (its `known_at` is still to come) enters the
+log when that time comes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from setpoint.core.errors import NameUnknown, RequestInvalid
+from setpoint.core.ports import Clock, Segments
+from setpoint.core.times import iso
+from setpoint.data.check import check
+from setpoint.data.contract import Contract
+from setpoint.data.ingest import delivered
+from setpoint.data.objects import read_objects, written
+from setpoint.data.quarantine import SCHEMA
+from setpoint.data.sourcelog import Added, SourceLog
+from setpoint.data.told import Aside, Batch, decode_batch, encode_batch, rows_of
+from setpoint.declare.source import SourceInfo
+
+MOST_EVENTS = 100_000
+"""The most events of one call."""
+
+Unfit = Callable[[str, pa.Table], Mapping[int, str]]
+"""Says which rows of a source cannot be taken in, by their places, and why."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a source's log begins: what is declared, its contract, and what was delivered by now."""
+
+    info: SourceInfo
+    contract: Contract
+    deliveries: pa.Table
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of told events: `first` to `last` are the positions of the rows that they brought, if any.
+
+    `repeated` were there before; `superseded` are versions older than what is known, and retractions of what is not
+    there; `skipped` have not happened yet; of `quarantined` each says why. `left_out` are fields that the source does
+    not have.
+    """
+
+    source: str
+    known_at: int
+    accepted: int
+    first: int | None
+    last: int | None
+    repeated: int
+    superseded: int
+    skipped: int
+    quarantined: tuple[Aside, ...]
+    left_out: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as JSON-like data."""
+        return {
+            "source": self.source,
+            "known_at": iso(self.known_at),
+            "accepted": self.accepted,
+            "positions": None if self.first is None else [self.first, self.last],
+            "repeated": self.repeated,
+            "superseded": self.superseded,
+            "skipped": self.skipped,
+            "quarantined": [aside.to_dict() for aside in self.quarantined],
+            "left_out": dict(self.left_out),
+        }
+
+
+class EventLog:
+    """The Events port of a live system, and where it is told of more; safe to share between threads.
+
+    An event that was accepted is in a log on its way to the disk before `append` returns, so kill -9 loses none; a log
+    opened again from the same deliveries and records gives the same rows at the same positions.
+    """
+
+    def __init__(
+        self,
+        origins: Mapping[str, Origin],
+        logs: Mapping[str, Segments],
+        *,
+        clock: Clock,
+        unfit: Unfit | None = None,
+    ) -> None:
+        self._origins, self._logs, self._clock = dict(origins), dict(logs), clock
+        self._unfit = unfit
+        self._lock = threading.RLock()
+        self._aside: dict[str, list[Aside]] = {}
+        self._sources = {name: self._open(name, origin) for name, origin in self._origins.items()}
+        self.tables: Mapping[str, pa.Table] = _Tables(self)
+
+    def sources(self) -> Sequence[str]:
+        """The names of the sources."""
+        return tuple(self._sources)
+
+    def read(self, source: str, *, after: int, until: int) -> pa.Table:
+        """A source's rows beyond a position that were known by a time; raises NameUnknown for another source."""
+        with self._lock:
+            log = self._of(source)
+            log.advance(until)
+            return log.since(after, until)
+
+    def table(self, source: str) -> pa.Table:
+        """All rows of a source that are known now."""
+        with self._lock:
+            log = self._of(source)
+            log.advance(self._clock.now())
+            return log.table()
+
+    def append(self, source: str, events: Sequence[Any]) -> Receipt:
+        """Take in events as they were told, now, and say what became of each.
+
+        One that breaks the source's contract is set aside in the log, with its reason. Raises NameUnknown for a source
+        that there is not, RequestInvalid for one that takes no events, and LogUnavailable, having taken in nothing,
+        when they cannot be written.
+        """
+        with self._lock:
+            log, contract = self._of(source), self._origins[source].contract
+            info = contract.info
+            _refuse(info, events)
+            read = read_objects(events, {name: column.kind for name, column in contract.columns.items()})
+            raw = read.table
+            moment = log.moment(self._clock.now())
+            checked = check(replace(contract, refuse_above=1.0), raw, received_at=moment)
+            bad = np.flatnonzero(checked.violations.bad).tolist()
+            reasons = {row: (checked.violations.rule(row), checked.violations.reason(row)) for row in bad}
+            usable = np.flatnonzero(~(checked.violations.bad | checked.skipped | checked.repeated))
+            good, wrong = self._fitting(source, delivered(info, checked))
+            reasons |= _reasons("unfit", usable, wrong)
+            admitted = log.admit(good)
+            clash = "conflicting-id" if info.id else "duplicate-key"
+            reasons |= _reasons(clash, np.delete(usable, list(wrong)), admitted.clashes)
+            aside = [Aside(row + 1, *reasons[row], written(events[row])) for row in sorted(reasons)]
+            added = Added(0, -1, 0)
+            if admitted.rows.num_rows or aside:
+                self._logs[source].append(encode_batch(admitted.rows, moment, aside))
+                self._aside[source] += aside
+                added = log.extend(admitted)
+            changed = added.last >= added.first
+            return Receipt(
+                source=source,
+                known_at=moment,
+                accepted=admitted.rows.num_rows,
+                first=added.first if changed else None,
+                last=added.last if changed else None,
+                repeated=admitted.repeated + int(checked.repeated.sum()),
+                superseded=added.superseded,
+                skipped=int(checked.skipped.sum()),
+                quarantined=tuple(aside),
+                left_out=dict.fromkeys(read.unknown, _unknown(info)),
+            )
+
+    def quarantined(self, source: str) -> pa.Table:
+        """The events of a source that were set aside, in the columns of the quarantine."""
+        with self._lock:
+            self._of(source)
+            return aside_table(self._aside[source])
+
+    def _of(self, source: str) -> SourceLog:
+        if source not in self._sources:
+            raise NameUnknown("source", source, self._sources, where="The system")
+        return self._sources[source]
+
+    def _open(self, name: str, origin: Origin) -> SourceLog:
+        batches = [decode_batch(data) for _, data in self._logs[name].read()] if name in self._logs else []
+        self._aside[name] = [aside for batch in batches for aside in batch.aside]
+        last = max((batch.known_at for batch in batches), default=0)
+        told = [rows_of(batches, origin.contract)] if any(batch.ids for batch in batches) else []
+        deliveries, _ = self._fitting(name, pa.concat_tables([origin.deliveries, *told], promote_options="permissive"))
+        return SourceLog(origin.info, deliveries, until=max(self._clock.now(), last), told=bool(told))
+
+    def _fitting(self, source: str, rows: pa.Table) -> tuple[pa.Table, Mapping[int, str]]:
+        """The rows that can be taken in, and why others cannot."""
+        wrong = {} if self._unfit is None else self._unfit(source, rows)
+        if not wrong:
+            return rows, {}
+        keep = np.ones(rows.num_rows, dtype=bool)
+        keep[list(wrong)] = False
+        return rows.filter(pa.array(keep)), wrong
+
+
+class _Tables(Mapping[str, pa.Table]):
+    """The rows of each source as they are when they are asked for."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def __getitem__(self, source: str) -> pa.Table:
+        return self._log.table(source)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._log.sources())
+
+    def __len__(self) -> int:
+        return len(self._log.sources())
+
+
+def aside_table(asides: Sequence[Aside]) -> pa.Table:
+    """Events that were set aside, in the columns of the quarantine; they have no file."""
+    columns = [
+        pa.nulls(len(asides), pa.string()),
+        pa.array([aside.row for aside in asides], pa.int64()),
+        *[pa.array([getattr(aside, name) for aside in asides], pa.string()) for name in ("rule", "reason", "held")],
+    ]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def asides_of(log: Segments) -> list[Aside]:
+    """The events that a log says were set aside."""
+    batches: Iterator[Batch] = (decode_batch(data) for _, data in log.read())
+    return [aside for batch in batches for aside in batch.aside]
+
+
+def _refuse(info: SourceInfo, events: Sequence[Any]) -> None:
+    if info.at is None:
+        raise RequestInvalid(
+            f"The table {info.name!r} holds at all times and takes no events.", expected="a source with times"
+        )
+    if not 0 < len(events) <= MOST_EVENTS:
+        raise RequestInvalid(f"There are {len(events)} events.", expected=f"one, or at most {MOST_EVENTS}")
+
+
+def _unknown(info: SourceInfo) -> str:
+    return "not in the contract" if info.columns is None else "not among the columns that the source declares"
+
+
+def _reasons(rule: str, rows: np.ndarray, words: Mapping[int, str]) -> dict[int, tuple[str, str]]:
+    """Rule and reason by row, from words by place among the usable rows."""
+    return {int(rows[place]): (rule, f"row {int(rows[place]) + 1}: {reason}") for place, reason in words.items()}
