@@ -18,6 +18,7 @@ from setpoint.data.casting import Cast, cast, infinite
 from setpoint.data.contract import ColumnContract, Contract
 from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW
 from setpoint.data.identity import codes_of, find_repeats, identified_by
+from setpoint.data.nested import malformed, to_json
 from setpoint.data.rows import ALWAYS
 from setpoint.data.versions import says_which, taken_back, versions_of, without
 from setpoint.declare.kinds import TIME
@@ -31,6 +32,7 @@ RULES = (
     "wrong-kind",
     "naive-time",
     "infinite",
+    "malformed-json",
     "null",
     "range",
     "not-allowed",
@@ -119,7 +121,7 @@ def check(contract: Contract, raw: pa.Table, *, received_at: int | None = None) 
     columns: dict[str, pa.Array] = {}
     found: dict[str, list[Fault]] = {}
     for name, column in contract.columns.items():
-        done = cast(raw[name], column.kind)
+        done = cast(to_json(raw[name]) if column.json else raw[name], column.kind)
         _refuse_naive(contract, raw, name, done)
         columns[name] = done.values
         found[name] = _column_faults(raw, name, column, done, required=name in contract.required)
@@ -211,6 +213,8 @@ def _column_faults(raw: pa.Table, name: str, column: ColumnContract, done: Cast,
     fault("wrong-kind", done.wrong, kind)
     fault("naive-time", done.naive, "a time with a zone")
     fault("infinite", infinite(done.values), "a finite number")
+    if column.json:
+        fault("malformed-json", malformed(done.values), "JSON")
     if required or (column.binds("nullable") and not column.nullable):
         fault("null", _truth(pc.is_null(done.values)), f"{kind}, not nothing")
     for fact, end, beyond, words in (

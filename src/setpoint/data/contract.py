@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,8 @@ FACTS = ("nullable", "low", "high", "allowed")
 class ColumnContract:
     """What a column holds. Its kind always binds; of the other facts only those named in `stated`.
 
-    `low` and `high` are for numbers, and for times in microseconds; `allowed` for texts.
+    `low` and `high` are for numbers, and for times in microseconds; `allowed` for texts. A text that is `json` is JSON,
+    whether it was delivered as a text or as an object or list.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class ColumnContract:
     high: float | None = None
     allowed: tuple[str, ...] | None = None
     stated: tuple[str, ...] = ()
+    json: bool = False
 
     def binds(self, fact: str) -> bool:
         """Whether a row that contradicts this fact is quarantined."""
@@ -46,7 +48,7 @@ class ColumnContract:
 
     def to_dict(self) -> dict[str, Any]:
         """The column's contract as JSON-like data."""
-        return {
+        found = {
             "kind": self.kind,
             "nullable": self.nullable,
             "low": self.low,
@@ -54,6 +56,7 @@ class ColumnContract:
             "allowed": None if self.allowed is None else list(self.allowed),
             "stated": list(self.stated),
         }
+        return {**found, "json": True} if self.json else found
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Contract:
                 high=column["high"],
                 allowed=None if allowed is None else tuple(allowed),
                 stated=tuple(column["stated"]),
+                json=column.get("json", False),
             )
         return Contract(SourceInfo.from_dict(data["source"]), columns, data["refuse_above"])
 
@@ -128,10 +132,11 @@ class Contract:
         return replace(self, columns={**self.columns, column: replace(known, **changed)})
 
 
-def infer_contract(info: SourceInfo, raw: pa.Table) -> Contract:
+def infer_contract(info: SourceInfo, raw: pa.Table, *, json: Collection[str] = ()) -> Contract:
     """The contract that these rows keep: kinds and what the declaration expects bind, other facts tell what was seen.
 
-    A column whose type no expression can read (a list, bytes) is left out, and so is one that the source does not
+    `json` names the columns into which paths are followed: they are texts, whatever they are in the file. Another
+    column whose type no expression can read (a list, bytes) is left out, and so is one that the source does not
     declare when it declares its columns. Raises NameUnknown when a declared column is not there and DataError when
     the times of rows are something else.
     """
@@ -147,6 +152,9 @@ def infer_contract(info: SourceInfo, raw: pa.Table) -> Contract:
             continue
         column = raw[name]
         kind = kind_of_type(column.type)
+        if name in json and kind in (None, TEXT):
+            columns[name] = ColumnContract(TEXT, nullable=column.null_count > 0, json=True)
+            continue
         if kind is None:
             continue
         if name in moments:

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from setpoint.core import times
@@ -244,6 +246,15 @@ class PythonCall(Expr):
     arguments: tuple[Expr, ...]
     kind: str
     version: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_call_again, (self.function.__module__, self.function.__qualname__, self.arguments))
+
+
+def _call_again(module: str, name: str, arguments: tuple[Expr, ...]) -> Expr:
+    """A call of the Python feature of this name, as unpickling makes it."""
+    called: Expr = attrgetter(name)(import_module(module))(*arguments)
+    return called
 
 
 @dataclass(frozen=True, eq=False, repr=False)
