@@ -78,7 +78,7 @@ def malformed(texts: pa.Array) -> Mask:
     >>> malformed(pa.array(['{"a": 1}', "{", None])).tolist()
     [False, True, False]
     """
-    return np.array([text is not None and not _is_json(text) for text in texts.to_pylist()], dtype=np.bool_)
+    return np.array([text is not None and not is_json(text) for text in texts.to_pylist()], dtype=np.bool_)
 
 
 def to_json(column: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -115,7 +115,12 @@ _Anything = msgspec.defstruct("Anything", [])
 _check = msgspec.json.Decoder(Union[_Anything, list, str, int, float, bool, None]).decode  # noqa: UP007
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether a text is JSON.
+
+    >>> is_json('{"a": [1]}'), is_json("{a: 1}")
+    (True, False)
+    """
     try:
         _check(text)
     except msgspec.ValidationError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,6 +11,8 @@ from typing import Any
 
 from setpoint.core import times
 from setpoint.core.errors import NaiveTime, RequestInvalid, WrongType, did_you_mean
+from setpoint.data.nested import is_json
+from setpoint.declare.json_reads import json_reads
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
 
@@ -20,6 +23,9 @@ EXPECTED = {
     TIME: 'a time with its zone, such as "2013-07-01T06:00:00Z", or null',
 }
 """What a field of each kind may hold."""
+
+EXPECTED_JSON = "an object, a list, JSON as a text, or null"
+"""What a field may hold into which the features follow paths."""
 
 SMALLEST, GREATEST = -(2**63), 2**63 - 1
 
@@ -33,12 +39,14 @@ def read_request(request: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
     if not isinstance(request, Mapping):
         raise RequestInvalid(f"The request is {shown(request)}.", expected="an object with the request's fields")
     fields: dict[str, Any] = {}
+    holds_json = json_reads(plan.system).fields
     for name, kind in plan.fields.items():
         try:
             value = request[name]
         except KeyError:
             raise _missing(name, request, plan) from None
-        fields[name] = None if value is None else _READ[kind](name, value)
+        read = _json if name in holds_json else _READ[kind]
+        fields[name] = None if value is None else read(name, value)
     if len(request) != len(fields):
         raise _unknown(request, plan)
     if fields[plan.system.decide.key] in (None, ""):
@@ -54,10 +62,13 @@ def request_schema(plan: Plan) -> dict[str, Any]:
     """What `read_request` takes, as JSON Schema (draft 2020-12)."""
     key = plan.system.decide.key
     properties: dict[str, Any] = {}
+    holds_json = json_reads(plan.system).fields
     for name, kind in plan.fields.items():
         shape: dict[str, Any] = {"type": [_JSON[kind], "null"], "description": EXPECTED[kind]}
         if kind == TIME:
             shape["format"] = "date-time"
+        if name in holds_json:
+            shape = {"type": ["string", "object", "array", "null"], "description": EXPECTED_JSON}
         if name == key:
             shape |= {"type": _JSON[kind], "description": "what identifies the thing that is decided on"}
             if kind == TEXT:
@@ -93,6 +104,18 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, str) and encodable(value):
         return value
     raise _wrong(name, value, TEXT)
+
+
+def _json(name: str, value: Any) -> str:
+    """A field into which paths are followed: JSON as a text, or what JSON says."""
+    if isinstance(value, str) and encodable(value) and is_json(value):
+        return value
+    if isinstance(value, (dict, list)):
+        try:
+            return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError):
+            pass
+    raise RequestInvalid(f"The field {name!r} is {shown(value)}.", field=name, expected=EXPECTED_JSON)
 
 
 def _bool(name: str, value: Any) -> bool:
