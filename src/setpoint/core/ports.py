@@ -94,35 +94,6 @@ class Tables(Protocol):
         ...
 
 
-class TileState(Protocol):
-    """Rows of recent events by group, key and tile: what features are folded from at request time.
-
-    Laws: `apply` adds packed rows to tiles and moves each source's position in one transaction, also after kill -9;
-    a call whose position is not beyond the stored one changes nothing, so delivering again is harmless; `read` gives
-    each tile's bytes in order of application; safe to share between threads.
-    """
-
-    def apply(self, source: str, position: int, rows: Sequence[tuple[str, str, int, bytes]]) -> bool:
-        """Append bytes to tiles (group, key, tile), and move the source's position; False when already applied."""
-        ...
-
-    def read(self, group: str, key: str, first: int, last: int) -> bytes:
-        """The bytes of a key's tiles from `first` to `last`, both included."""
-        ...
-
-    def positions(self) -> dict[str, int]:
-        """The position applied of each source."""
-        ...
-
-    def forget(self, group: str, before: int) -> int:
-        """Drop a group's tiles before this one; gives how many went."""
-        ...
-
-    def close(self) -> None:
-        """Let go of every resource."""
-        ...
-
-
 class Mark(NamedTuple):
     """How far a log was taken in: the position of its last row, and when that row became known, in microseconds."""
 
@@ -172,7 +143,8 @@ class Events(Protocol):
     """Events in, by source: what became known, in the order in which it did.
 
     Laws: rows come in order of position, each position once, positions counted from 0 in the order of `known_at`;
-    reading again gives equal rows; `read` never gives a row whose `known_at` is after `until`.
+    reading again gives equal rows; `read` never gives a row whose `known_at` is after `until`, nor says that a row ends
+    at a position of such a row.
     """
 
     def sources(self) -> Sequence[str]:

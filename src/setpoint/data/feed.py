@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.errors import NameUnknown
-from setpoint.data.rows import KNOWN_AT
+from setpoint.data.rows import ENDS, KNOWN_AT, ends_by, times_of
 
 
 class RowsFeed:
@@ -23,8 +23,14 @@ class RowsFeed:
         return tuple(self._rows)
 
     def read(self, source: str, *, after: int, until: int) -> pa.Table:
-        """A source's rows beyond a position that were known by a time; raises NameUnknown for another source."""
+        """A source's rows beyond a position that were known by a time; what came after it ends none of them.
+
+        Raises NameUnknown for another source.
+        """
         if source not in self._rows:
             raise NameUnknown("source", source, self._rows, where="The feed")
         last = int(np.searchsorted(self._known[source], until, side="right"))
-        return self._rows[source].slice(after + 1, max(0, last - after - 1))
+        rows = self._rows[source].slice(after + 1, max(0, last - after - 1))
+        if ENDS not in rows.column_names:
+            return rows
+        return rows.set_column(rows.column_names.index(ENDS), ENDS, ends_by(times_of(rows, ENDS), last))

@@ -87,6 +87,15 @@ def times_of(rows: pa.Table, column: str) -> npt.NDArray[np.int64]:
     return np.asarray(rows[column].to_numpy(), dtype=np.int64)
 
 
+def ends_by(ends: npt.NDArray[np.int64], size: int) -> pa.Array:
+    """Where rows end as a log of so many rows knows it.
+
+    >>> ends_by(np.array([1, 5, NEVER]), 5).to_pylist() == [1, NEVER, NEVER]
+    True
+    """
+    return pa.array(np.where(ends < size, ends, NEVER))
+
+
 def known_prefix(rows: pa.Table, as_of: int) -> pa.Table:
     """What a source had said by a time, rows that take others back included: a slice from the start, without a copy.
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from setpoint.data.growing import Growing, Numbers, Places
 from setpoint.data.identity import codes_of, find_repeats, identified_by
 from setpoint.data.ingest import in_order
-from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, POSITION, times_of
+from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, POSITION, ends_by, times_of
 from setpoint.data.versions import is_versioned, unfold, versions_of
 from setpoint.declare.source import EVENTS, SourceInfo
 
@@ -143,9 +143,13 @@ class SourceLog:
         return Added(start, self.rows - 1, done.superseded)
 
     def since(self, after: int, until: int) -> pa.Table:
-        """The rows beyond a position that were known by a time; where they end is for later rows to say."""
-        tail = self._rows.since(max(0, after + 1))
-        return tail.slice(0, int(np.searchsorted(times_of(tail, KNOWN_AT), until, side="right")))
+        """The rows beyond a position that were known by a time; what came after it ends none of them."""
+        first = max(0, after + 1)
+        tail = self._rows.since(first)
+        tail = tail.slice(0, int(np.searchsorted(times_of(tail, KNOWN_AT), until, side="right")))
+        if not self._versioned:
+            return tail
+        return tail.append_column(ENDS, ends_by(self._ends.all[first : first + tail.num_rows], first + tail.num_rows))
 
     def table(self) -> pa.Table:
         """All rows of the log as they stand now."""
