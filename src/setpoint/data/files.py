@@ -47,6 +47,7 @@ _SUFFIXES = {
 }
 _ARROW = {"": pa.null(), "a truth value": pa.bool_(), "a text": pa.string()}
 _NAMES = {bool: "a truth value", int: "a number", float: "a number", str: "a text", dict: "an object", list: "a list"}
+_NESTED = (_NAMES[dict], _NAMES[list])
 
 
 def read_source(info: SourceInfo, root: Path) -> pa.Table:
@@ -258,12 +259,21 @@ def _read_json_at_once(data: bytes) -> pa.Table:
     """All lines by Arrow; texts that look like times are read again as texts, since Arrow would drop their zone."""
     options = pa_json.ReadOptions(use_threads=False)
     table = pa_json.read_json(io.BytesIO(data), read_options=options)
-    again = [field for field in table.schema if pa.types.is_timestamp(field.type)]
-    if not again:
+    schema = pa.schema([pa.field(field.name, _as_written(field.type)) for field in table.schema])
+    schema = pa.schema([field for field, read in zip(schema, table.schema, strict=True) if field.type != read.type])
+    if not schema.names:
         return table
-    schema = pa.schema([pa.field(field.name, pa.string()) for field in again])
     parsing = pa_json.ParseOptions(explicit_schema=schema)
     return pa_json.read_json(io.BytesIO(data), read_options=options, parse_options=parsing).select(table.column_names)
+
+
+def _as_written(arrow: pa.DataType) -> pa.DataType:
+    """The type with a text in the place of each time, also within objects and lists."""
+    if pa.types.is_timestamp(arrow):
+        return pa.string()
+    if pa.types.is_struct(arrow):
+        return pa.struct([pa.field(field.name, _as_written(field.type)) for field in arrow])
+    return pa.list_(_as_written(arrow.value_type)) if pa.types.is_list(arrow) else arrow
 
 
 def _read_json_line_by_line(data: bytes) -> pa.Table:
@@ -297,9 +307,8 @@ def _read_json_line_by_line(data: bytes) -> pa.Table:
                 reason = f"{name} is {json.dumps(value)}, {_NAMES[type(value)]}; expected {usual}"
                 bad.setdefault(place, ("wrong-kind", reason))
         texts = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
-        nested = usual in (_NAMES[dict], _NAMES[list])
-        columns[name] = pa.array(texts).cast(pa.binary()) if nested else pa.array(texts)
-        if usual not in (_NAMES[str], _NAMES[dict], _NAMES[list]):
+        columns[name] = pa.array(texts).cast(pa.binary()) if usual in _NESTED else pa.array(texts)
+        if usual not in (_NAMES[str], *_NESTED):
             mixed.append(name)
     return _assemble(columns, numbers, bad, any_kind=mixed)
 
@@ -310,6 +319,8 @@ def _array(values: list[Any], called: str) -> pa.Array:
         if all(value is None or (type(value) is int and -(2**63) <= value < 2**63) for value in values):
             return pa.array(values, pa.int64())
         return pa.array([None if value is None else _float(value) for value in values], pa.float64())
+    if called in _NESTED:  # as JSON: what lies within may be of different types
+        return pa.array([None if value is None else json.dumps(value) for value in values]).cast(pa.binary())
     return pa.array(values, _ARROW[called]) if called in _ARROW else pa.array(values)
 
 
