@@ -39,6 +39,7 @@ from setpoint.data.rows import AT, KNOWN_AT, kinds
 from setpoint.data.scales import scales_of, still_exact
 from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.declaration import System
+from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.scales import Scale, without_scale
 from setpoint.declare.source import info
@@ -143,10 +144,11 @@ class Live:
         """The contract of each source: inferred when it was first seen, and stated from then on."""
         found = {}
         for name, source in self.declared.sources.items():
-            key = f"{name}/{digest(info(source).to_dict())}"
+            nested = json_reads(self.declared).columns.get(name, ())
+            key = f"{name}/{digest([info(source).to_dict(), *nested] if nested else info(source).to_dict())}"
             stated = self.metadata.get("contract", key)
             if stated is None:
-                contract = infer_contract(info(source), self.raw[name])
+                contract = infer_contract(info(source), self.raw[name], json=nested)
                 self.metadata.put("contract", key, contract.to_dict())
             else:
                 contract = Contract.from_dict(stated)
