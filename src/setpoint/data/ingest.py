@@ -65,7 +65,8 @@ def ingest(info: SourceInfo, raw: pa.Table, contract: Contract, *, arrived_at: i
         unfolded = unfold(info, good)
         rows, superseded = unfolded.rows, unfolded.superseded
     else:
-        rows = good = in_order(good)
+        rows = in_order(good)
+        good = rows.drop_columns([POSITION])
     return Ingested(
         rows=rows,
         quarantined=set_aside(raw, checked.violations),

@@ -167,10 +167,21 @@ class SourceLog:
         self._rows.append(rows)
 
 
-def admit(info: SourceInfo, fresh: pa.Table, prior: pa.Table, places: Ints | None = None) -> Admitted:
-    """Those of the fresh deliveries that neither repeat nor contradict an earlier one, or one that was there before."""
-    places = np.zeros(0, dtype=np.int64) if places is None else places
-    both = pa.concat_tables([prior, fresh], promote_options="permissive").combine_chunks()
+@dataclass(frozen=True)
+class Compared:
+    """What some deliveries say beside earlier ones: which are new (`fresh`), and which earlier ones they repeat.
+
+    `clashes` says of others (by their place) what they contradict.
+    """
+
+    fresh: npt.NDArray[np.bool_]
+    again: Ints
+    clashes: Mapping[int, str]
+
+
+def compare(info: SourceInfo, prior: pa.Table, rows: pa.Table) -> Compared:
+    """Deliveries of a source whose rows have identities beside earlier ones of it; among themselves, too."""
+    both = pa.concat_tables([prior, rows], promote_options="permissive").combine_chunks()
     columns = {name: both[name].combine_chunks() for name in both.column_names if name != POSITION}
     codes = [codes_of(columns[ID])]
     if info.kind != EVENTS and info.at is not None:
@@ -181,27 +192,37 @@ def admit(info: SourceInfo, fresh: pa.Table, prior: pa.Table, places: Ints | Non
     one = codes[0] if len(codes) == 1 else codes_of(pa.array(codes[0]), *codes[1:])
     skipped = (KNOWN_AT, AT, ID) if info.known_at in (None, info.at) else (KNOWN_AT, AT, ID, info.known_at)
     payload = {name: column for name, column in columns.items() if name not in skipped}
-    found = find_repeats(np.arange(both.num_rows), one, times_of(both, KNOWN_AT), payload)
+    first = prior.num_rows
+    # Whatever is said of when they became known: what was there before comes first.
+    order = np.r_[np.full(first, -(2**63)), times_of(rows, KNOWN_AT)]
+    found = find_repeats(np.arange(both.num_rows), one, order, payload)
     named = [name for name in (*identified_by(info), info.version) if name is not None]
     clashes = {}
-    for row, first, column in zip(found.other.tolist(), found.first.tolist(), found.column, strict=True):
-        shown = " and ".join(f"{name} {_shown(columns[name][row])}" for name in named)
-        clashes[row - prior.num_rows] = (
-            f"{shown} came before, where {column} is {_shown(columns[column][first])}; "
-            f"here it is {_shown(columns[column][row])}"
+    for row, head, column in zip(found.other.tolist(), found.first.tolist(), found.column, strict=True):
+        shown = " and ".join(f"{name} {shown_value(columns[name][row])}" for name in named)
+        clashes[row - first] = (
+            f"{shown} came before, where {column} is {shown_value(columns[column][head])}; "
+            f"here it is {shown_value(columns[column][row])}"
         )
-    keep = np.ones(both.num_rows, dtype=bool)
-    keep[: prior.num_rows] = False
-    keep[found.same] = keep[found.other] = False
-    rows = fresh if keep[prior.num_rows :].all() else fresh.filter(pa.array(keep[prior.num_rows :]))
-    return Admitted(rows, places, int(found.same.size), clashes)
+    fresh = np.ones(both.num_rows, dtype=bool)
+    fresh[found.same] = fresh[found.other] = False
+    return Compared(fresh[first:], found.before[found.before < first], clashes)
+
+
+def admit(info: SourceInfo, rows: pa.Table, prior: pa.Table, places: Ints | None = None) -> Admitted:
+    """Those of the deliveries that neither repeat nor contradict an earlier one, or one that was there before."""
+    found = compare(info, prior, rows)
+    kept = rows if found.fresh.all() else rows.filter(pa.array(found.fresh))
+    repeated = rows.num_rows - kept.num_rows - len(found.clashes)
+    return Admitted(kept, np.zeros(0, dtype=np.int64) if places is None else places, repeated, found.clashes)
 
 
 def _ids(rows: pa.Table) -> pa.Array:
     return rows[ID].combine_chunks()
 
 
-def _shown(value: pa.Scalar) -> str:
+def shown_value(value: pa.Scalar) -> str:
+    """A value as messages show it."""
     plain: Any = value.as_py()
     if plain is None:
         return "empty"

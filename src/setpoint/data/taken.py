@@ -1,0 +1,115 @@
+"""What a live system took in of its sources: kept, so that yesterday stays as it was whatever becomes of the files.
+
+At first all that a source has is taken in as it says it became known. What is new in it later became known, at the
+earliest, when it was taken in; what was there must still be there, and say the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.digest import digest
+from setpoint.core.errors import DataError
+from setpoint.core.ports import Metadata, Tables
+from setpoint.core.times import iso
+from setpoint.data.arrays import Mask
+from setpoint.data.identity import codes_of, identified_by
+from setpoint.data.ingest import Ingested
+from setpoint.data.quarantine import file_name
+from setpoint.data.rows import ALWAYS, AT, ID, KNOWN_AT, times_of
+from setpoint.data.snapshot import ContentDigests
+from setpoint.data.sourcelog import compare, shown_value
+from setpoint.data.versions import is_versioned, versions_of
+from setpoint.declare.source import SourceInfo
+
+NOUN = "taken"
+"""Under which noun it is written down what was taken in when."""
+
+
+_CORRECTED = "Restore it. A correction is a row with a higher version: declare version=."
+_FILLED_IN = "Restore it, or leave a column that is filled in later out of columns=."
+_DELETED = "Restore it. That a row goes is a row of its own: declare retracted=."
+
+
+def take_in(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Metadata, now: int) -> pa.Table:
+    """All deliveries of a source that were taken in so far, those that are new in it now included.
+
+    Raises DataError, naming the first row, when one that was taken in says something else now or is no longer there.
+    """
+    key = f"{info.name}/{digest(info.to_dict())}"
+    shelf = f"{NOUN}/{file_name(info.name)}-{digest(info.to_dict())[:12]}"
+    book = metadata.get(NOUN, key) or {"parts": [], "content": ""}
+    before = [tables.read(shelf, parts=[part["part"]]) for part in book["parts"]]
+    content = ContentDigests().of(found.delivered)
+    if content == book["content"]:
+        return pa.concat_tables(before, promote_options="permissive")
+    fresh = found.delivered
+    if before:
+        fresh = _arrived(new_rows(info, pa.concat_tables(before, promote_options="permissive"), fresh), now)
+    if fresh.num_rows:
+        part = {"part": f"{len(before):06d}", "rows": fresh.num_rows, "taken_at": now if before else None}
+        tables.write(shelf, part["part"], fresh)
+        book["parts"].append(part)
+    metadata.put(NOUN, key, {**book, "content": content})
+    return pa.concat_tables([*before, fresh], promote_options="permissive")
+
+
+def new_rows(info: SourceInfo, before: pa.Table, now: pa.Table) -> pa.Table:
+    """The deliveries that a source has now and did not have before; raises DataError when what it had has changed.
+
+    A row whose place was taken by a higher version of it, or by its retraction, has not changed.
+    """
+    if not identified_by(info):
+        gone = pc.invert(pc.is_in(before[ID], value_set=now[ID].combine_chunks()))
+        _refuse_gone(info, before, np.asarray(gone.to_numpy(), dtype=np.bool_))
+        return now.filter(pc.invert(pc.is_in(now[ID], value_set=before[ID].combine_chunks())))
+    found = compare(info, before, now)
+    if found.clashes:
+        words = found.clashes[min(found.clashes)]
+        filled = " is empty; here " in words
+        raise _changed(info, words, hint=_FILLED_IN if filled else _CORRECTED)
+    there = np.zeros(before.num_rows, dtype=bool)
+    there[found.again] = True
+    _refuse_gone(info, before, ~(there | _replaced(info, before, now)))
+    return now.filter(pa.array(found.fresh))
+
+
+def _replaced(info: SourceInfo, before: pa.Table, now: pa.Table) -> Mask:
+    """Which deliveries have a higher version now."""
+    if not is_versioned(info):
+        return np.zeros(before.num_rows, dtype=bool)
+    both = pa.concat_tables([before, now], promote_options="permissive")
+    columns = {name: both[name].combine_chunks() for name in both.column_names}
+    codes, version = codes_of(columns[ID]), versions_of(info, columns, both.num_rows)
+    assert version is not None
+    size = before.num_rows
+    highest = np.full(codes.max(initial=0) + 1, np.iinfo(np.int64).min)
+    np.maximum.at(highest, codes[size:], version[size:])
+    return np.asarray(highest[codes[:size]] > version[:size])
+
+
+def _refuse_gone(info: SourceInfo, before: pa.Table, gone: Mask) -> None:
+    if not gone.any():
+        return
+    row = before.slice(int(np.flatnonzero(gone)[np.argmin(times_of(before, KNOWN_AT)[gone])]), 1)
+    at = row[AT][0].as_py()
+    names = identified_by(info)
+    which = " and ".join(f"{name} {shown_value(row[name][0])}" for name in names) if names else "the one"
+    when = f" of {iso(at)}" if at > ALWAYS else ""
+    raise _changed(info, f"{which}{when} is no longer there", hint=_DELETED)
+
+
+def _changed(info: SourceInfo, words: str, *, hint: str) -> DataError:
+    return DataError(
+        f"Source {info.name!r} has other rows than those that were taken in: {words}.",
+        expected="every row that was there, as it was; new rows beside them",
+        hint=hint,
+    )
+
+
+def _arrived(rows: pa.Table, now: int) -> pa.Table:
+    """Rows that nobody could know before now."""
+    known_at = pa.array(np.maximum(times_of(rows, KNOWN_AT), now))
+    return rows.set_column(rows.column_names.index(KNOWN_AT), KNOWN_AT, known_at)
