@@ -28,6 +28,10 @@ class Verdict:
     whole: bool
     reason: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as JSON-like data."""
+        return {"whole": self.whole, "reason": self.reason}
+
 
 _verdicts: dict[str, Verdict] = {}
 _lock = Lock()
