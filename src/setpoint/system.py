@@ -44,6 +44,7 @@ from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.scales import Scale, without_scale
 from setpoint.declare.source import info
 from setpoint.features.online import OnlineFeatures
+from setpoint.features.python_verdicts import python_verdicts
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
@@ -219,6 +220,7 @@ class Live:
             "labels": states,
             "findings": findings,
             "quarantine": quarantine,
+            "python_features": python_verdicts(plan, self.rows, requests.table, requests.at),
         }
 
     def _label_states(self, requests: Requests) -> dict[str, int]:

@@ -72,6 +72,9 @@ def check(words: Namespace) -> int:
             out.print(f"  {each['source']} row {each['row']}: [bold]{each['rule']}[/] {each['reason']}")
     elif report["quarantine"]:
         out.print(f"{len(report['quarantine'])} rows are in quarantine; `setpoint check --quarantine` shows them.")
+    for each in report["python_features"]:
+        how = "on whole arrays" if each["whole"] else "row by row"
+        out.print(f"Feature {each['feature']}: {each['function']} runs {how}: {each['reason']}.")
     for finding in report["findings"]:
         out.print(f"[red]finding[/] {finding['kind']}: {finding['evidence']} {finding['hint']}")
     out.print("[green]passed[/]" if report["passed"] else "[red]not passed[/]")
