@@ -10,28 +10,8 @@ import numpy as np
 
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import EXACT, NULL_TIME, Array
-from setpoint.features import windows
 from setpoint.features.compiled import compiled
-from setpoint.features.needs import Window
 from setpoint.features.wide import Int, spread, to_float
-
-
-def window_start(at: Array, last: int, hop: int) -> Array:
-    """The first time inside the window of each decision: `at - last`, floored to a multiple of `hop`.
-
-    >>> window_start(np.array([105, -1]), 10, 4)
-    array([ 92, -12])
-    """
-    return windows.window_start(at, Window(last, hop))
-
-
-def start_of(at: int, last: int, hop: int) -> int:
-    """`window_start` of one decision.
-
-    >>> start_of(105, 10, 4)
-    92
-    """
-    return windows.start_of(at, Window(last, hop))
 
 
 def to_scaled(values: Array, decimals: int, *, column: str) -> Array:

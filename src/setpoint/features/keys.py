@@ -1,51 +1,21 @@
-"""Keys as small integers, of rows and of requests: columns are compared one by one, never as joined text."""
+"""Keys of rows and requests as small integers: columns are compared one by one, never as joined text."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from setpoint.data.arrays import Array
 
 _DIRECT = 512
-"""Up to this many values, Python's own hashing is quicker than Arrow's dictionary."""
+"""Up to this many requests, Python's own hashing is quicker than Arrow's."""
 
-
-@dataclass(frozen=True)
-class Encoded:
-    """A column as values, each at least once, and for each row the place of its own; -1 for NULL."""
-
-    values: tuple[Any, ...]
-    codes: Array
-
-    def translated(self, index: Mapping[Hashable, int]) -> Array:
-        """The code that another column gave to each row's value; -1 for NULL and for a value it does not have."""
-        table = np.array([-1 if value is None else index.get(value, -1) for value in self.values] + [-1])
-        return np.asarray(table[self.codes])
-
-
-def encode(column: pa.ChunkedArray | pa.Array) -> Encoded:
-    """The values of a column and each row's place among them; a long column names each value once.
-
-    >>> encode(pa.array(["a", None])).codes
-    array([ 0, -1])
-    """
-    if len(column) <= _DIRECT:
-        plain = column.to_pylist()
-        return Encoded(
-            tuple(plain), np.array([-1 if one is None else place for place, one in enumerate(plain)], dtype=np.int64)
-        )
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    coded = column.dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.combine_chunks()
-    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return Encoded(tuple(coded.dictionary.to_pylist()), codes)
+Column: TypeAlias = "pa.ChunkedArray | pa.Array"
 
 
 class KeyIndex:
@@ -56,56 +26,101 @@ class KeyIndex:
 
     >>> index = KeyIndex([pa.array(["1", "11", None]), pa.array(["12", "2", "2"])], rows=3)
     >>> index.codes
-    array([ 0,  1, -1])
-    >>> index.find([encode(pa.array(["11", "1"])), encode(pa.array(["2", "2"]))], rows=2)
-    array([ 1, -1])
+    array([ 0,  1, -1], dtype=int32)
+    >>> index.find([pa.array(["11", "1"]), pa.array(["2", "2"])], rows=2)
+    array([ 1, -1], dtype=int32)
     """
 
-    def __init__(self, columns: Sequence[pa.ChunkedArray | pa.Array], *, rows: int) -> None:
-        self._parts: list[dict[Hashable, int]] = []
-        self._pairs: list[Array] = []
-        codes = np.zeros(rows, dtype=np.int64)
+    def __init__(self, columns: Sequence[Column], *, rows: int) -> None:
+        self._parts: list[_Values] = []
+        self._pairs: list[_Values] = []
+        codes, self.size = np.zeros(rows, dtype=np.int32), 1
         for place, column in enumerate(columns):
-            part, index = _numbered(encode(column))
-            self._parts.append(index)
+            part = _Values(column)
+            self._parts.append(part)
             if place == 0:
-                codes = part
+                codes, self.size = part.codes, part.size
             else:
-                pairs = _paired(codes, part, len(index))
-                known = np.unique(pairs[pairs >= 0])
-                self._pairs.append(known)
-                codes = _places(known, pairs)
+                pairs = _Values(_paired(codes, part.codes, part.size))
+                self._pairs.append(pairs)
+                codes, self.size = pairs.codes, pairs.size
+        for part in self._parts + self._pairs:
+            part.forget_codes()
         self.codes = codes
 
-    def find(self, fields: Sequence[Encoded], *, rows: int) -> Array:
+    def find(self, fields: Sequence[Column], *, rows: int) -> Array:
         """The numbers of requested keys, -1 for a key that no row has."""
-        codes = np.zeros(rows, dtype=np.int64)
-        for place, (field, index) in enumerate(zip(fields, self._parts, strict=True)):
-            part = field.translated(index)
-            if place == 0:
-                codes = part
-            else:
-                codes = _places(self._pairs[place - 1], _paired(codes, part, len(index)))
+        codes = np.zeros(rows, dtype=np.int32)
+        for place, (field, part) in enumerate(zip(fields, self._parts, strict=True)):
+            found = part.find(field)
+            codes = found if place == 0 else self._pairs[place - 1].find(_paired(codes, found, part.size))
         return codes
 
 
-def _numbered(column: Encoded) -> tuple[Array, dict[Hashable, int]]:
-    """Codes in which equal values have equal numbers (0.0 and -0.0 too), and the number of each value."""
-    index: dict[Hashable, int] = {}
-    for value in column.values:
-        if value is not None and value == value:  # noqa: PLR0124 (NaN is NULL, and differs from itself)
-            index.setdefault(value, len(index))
-    return column.translated(index), index
+class _Values:
+    """The different values of a column, and each row's place among them; -1 for NULL."""
+
+    def __init__(self, column: Column) -> None:
+        self._given = column.type
+        coded = _canonical(column).dictionary_encode()
+        if isinstance(coded, pa.ChunkedArray):
+            coded = coded.combine_chunks()
+        self._values = coded.dictionary
+        self.size = len(self._values)
+        self.codes = _places(coded.indices)
+
+    def forget_codes(self) -> None:
+        """Keep what finds values, and not which row has which."""
+        self.codes = np.zeros(0, dtype=np.int32)
+
+    def find(self, column: Column) -> Array:
+        """The place of each value of another column; -1 for NULL and for a value that is not there."""
+        if len(column) <= _DIRECT:
+            return _looked_up(column.to_pylist(), self._index)
+        wanted = _canonical(column)
+        if wanted.type == self._values.type:
+            return _places(pc.index_in(wanted, value_set=self._values, skip_nulls=True))
+        coded = wanted.dictionary_encode()
+        if isinstance(coded, pa.ChunkedArray):
+            coded = coded.combine_chunks()
+        return np.append(_looked_up(coded.dictionary.to_pylist(), self._index), np.int32(-1))[_places(coded.indices)]
+
+    @cached_property
+    def _index(self) -> dict[Hashable, int]:
+        return {value: place for place, value in enumerate(self._values.to_pylist())}
 
 
-def _paired(left: Array, right: Array, size: int) -> Array:
-    """Two codes as one; -1 where either is missing. Both are below 2**31, so nothing overflows."""
-    return np.where((left < 0) | (right < 0), -1, left * size + right)
+def _looked_up(values: Sequence[Any], index: dict[Hashable, int]) -> Array:
+    return np.array([-1 if value is None else index.get(value, -1) for value in values], dtype=np.int32)
 
 
-def _places(known: Array, wanted: Array) -> Array:
-    """The place of each wanted value among the known ones, which are sorted; -1 where it is not there."""
-    if not known.size:
-        return np.full(wanted.shape, -1, dtype=np.int64)
-    places = np.minimum(np.searchsorted(known, wanted), known.size - 1)
-    return np.where(known[places] == wanted, places, -1)
+def _canonical(column: Column) -> Column:
+    """A column in which equal values are equal bytes: one type of whole numbers, floats without -0.0, one of texts."""
+    arrow = column.type
+    if pa.types.is_dictionary(arrow):
+        column = column.cast(arrow.value_type)
+        arrow = arrow.value_type
+    if pa.types.is_integer(arrow) and not pa.types.is_uint64(arrow):
+        return column if pa.types.is_int64(arrow) else column.cast(pa.int64())
+    if pa.types.is_floating(arrow):
+        plain = column.cast(pa.float64())
+        plain = pc.if_else(pc.is_nan(plain), None, plain) if pc.any(pc.is_nan(plain)).as_py() else plain
+        return pc.add(plain, 0.0)
+    if pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow):
+        return column.cast(pa.string())
+    return column
+
+
+def _paired(left: Array, right: Array, size: int) -> pa.Array:
+    """Two codes as one; NULL where either is missing. Both are below 2**31, so nothing overflows."""
+    pairs = left.astype(np.int64) * size + right
+    missing = (left < 0) | (right < 0)
+    return pa.array(pairs, mask=missing) if missing.any() else pa.array(pairs)
+
+
+def _places(indices: Column) -> Array:
+    """Arrow's places as numbers that may be written, NULL as -1."""
+    if isinstance(indices, pa.ChunkedArray):
+        indices = indices.combine_chunks()
+    filled = pc.fill_null(indices, -1) if indices.null_count else indices
+    return np.array(filled.to_numpy(zero_copy_only=False), dtype=np.int32)

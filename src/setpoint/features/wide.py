@@ -17,6 +17,12 @@ from setpoint.features.compiled import compiled
 Int: TypeAlias = Any
 """An integer of 64 bits: of Python where a test calls, of the machine inside."""
 
+Float: TypeAlias = Any
+"""A float64, of either."""
+
+Truth: TypeAlias = Any
+"""A truth value, of either."""
+
 ZERO, ONE, HALF, SIGN, WIDTH = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(63), np.uint64(64)
 REST = np.uint64(2**32 - 1)
 

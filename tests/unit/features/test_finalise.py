@@ -11,44 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from setpoint.core.errors import DataError
-from setpoint.core.times import DAY, HOUR
 from setpoint.data.arrays import NULL_TIME
 from setpoint.features.finalise import (
     deviation,
     mean,
     mean_of,
-    start_of,
     std_of,
     to_scaled,
     total,
     total_of,
     var_of,
     variance,
-    window_start,
 )
 from setpoint.features.wide import halves
-
-
-@pytest.mark.parametrize(
-    ("at", "last", "hop", "start"),
-    [
-        (10 * DAY, DAY, HOUR, 9 * DAY),
-        (10 * DAY + 1, DAY, HOUR, 9 * DAY),
-        (10 * DAY - 1, DAY, HOUR, 9 * DAY - HOUR),
-        (5, 10, 4, -8),
-        (-5, 10, 1, -15),
-        (2, 1, 1, 1),
-    ],
-)
-def test_a_window_begins_on_a_multiple_of_its_hop(at: int, last: int, hop: int, start: int) -> None:
-    """The far edge is floored towards the past, before the epoch too, for one decision as for many."""
-    assert window_start(np.array([at, at]), last, hop).tolist() == [start, start]
-    assert start_of(at, last, hop) == start
-
-
-def test_a_window_without_length_has_no_start() -> None:
-    """`last=0` reaches back before every time a row can have."""
-    assert window_start(np.array([5]), 0, 1)[0] == start_of(5, 0, 1) < -(2**62)
 
 
 @pytest.mark.parametrize(

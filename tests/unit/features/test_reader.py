@@ -42,7 +42,12 @@ def test_a_row_is_seen_after_it_happened_and_once_it_is_known() -> None:
 def test_a_window_has_its_first_moment_and_not_its_last() -> None:
     """`last=10` at t holds `[t - 10, t)`, floored to the hop."""
     rows = [buy(100)]
-    assert read(sp.count(buys, by="user", last=10 * STEP, hop="exact"), rows, [100, 101, 110, 111]) == [0.0, 1.0, 1.0, 0.0]
+    assert read(sp.count(buys, by="user", last=10 * STEP, hop="exact"), rows, [100, 101, 110, 111]) == [
+        0.0,
+        1.0,
+        1.0,
+        0.0,
+    ]
     assert read(sp.count(buys, by="user", last=10 * STEP, hop=4 * STEP), rows, [111, 113, 114]) == [1.0, 1.0, 0.0]
 
 
@@ -75,7 +80,11 @@ def test_an_empty_window_counts_nothing(
 
 def test_one_key_for_all_needs_no_rows() -> None:
     """`by=[]` over a source without rows is an empty window too."""
-    folds = [sp.count(buys, by=[], last=5 * STEP), sp.distinct(buys.shop, by=[], last=5 * STEP), sp.last(buys.price, by=[])]
+    folds = [
+        sp.count(buys, by=[], last=5 * STEP),
+        sp.distinct(buys.shop, by=[], last=5 * STEP),
+        sp.last(buys.price, by=[]),
+    ]
     assert [read(fold, [], [10]) for fold in folds] == [[0.0], [0.0], [None]]
 
 

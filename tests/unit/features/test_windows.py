@@ -94,3 +94,20 @@ def test_no_decisions_have_no_windows(window: Window) -> None:
 def test_all_time_has_no_start() -> None:
     """`last` 0 reaches back before every time a row can have."""
     assert window_start(np.array([5]), Window(0, 1))[0] == start_of(5, Window(0, 1)) == FAR_PAST
+
+
+@pytest.mark.parametrize(
+    ("at", "last", "hop", "start"),
+    [
+        (10 * DAY, DAY, HOUR, 9 * DAY),
+        (10 * DAY + 1, DAY, HOUR, 9 * DAY),
+        (10 * DAY - 1, DAY, HOUR, 9 * DAY - HOUR),
+        (5, 10, 4, -8),
+        (-5, 10, 1, -15),
+        (2, 1, 1, 1),
+    ],
+)
+def test_a_window_begins_on_a_multiple_of_its_hop(at: int, last: int, hop: int, start: int) -> None:
+    """The far edge is floored towards the past, before the epoch too, for one decision as for many."""
+    assert window_start(np.array([at, at]), Window(last, hop)).tolist() == [start, start]
+    assert start_of(at, Window(last, hop)) == start
