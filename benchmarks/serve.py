@@ -23,12 +23,12 @@ from setpoint.api.server import serve_http
 from setpoint.backends.lightgbm import LightGBMLearner
 from setpoint.backends.metadata import SqlMetadata
 from setpoint.backends.segments import FileSegments
-from setpoint.backends.sqlite_tiles import SqliteState
+from setpoint.backends.sqlite_state import SqliteState
 from setpoint.cli.project import load_declaration
 from setpoint.core import times
 from setpoint.core.clock import SystemClock
 from setpoint.core.settings import Settings
-from setpoint.data.rows import KNOWN_AT
+from setpoint.data.rows import known_rows
 from setpoint.declare.plan import Plan
 from setpoint.examples import example_folder
 from setpoint.features.online import OnlineFeatures, Seen
@@ -66,7 +66,7 @@ class Bench:
     @property
     def state(self) -> SqliteState:
         """The online state."""
-        return SqliteState(f"sqlite:///{self.folder / 'state.db'}")
+        return SqliteState(f"sqlite:///{self.folder / 'online.db'}")
 
     def desk(self, logs: Path, features: Features | None = None) -> Desk:
         """Everything that decides, on fresh logs; features come from the online state unless they are given."""
@@ -91,8 +91,7 @@ def prepare(bench: Bench) -> list[dict[str, Any]]:
     """Feed the online state with what windows reach, train a model on some weeks; gives the day's requests."""
     features = OnlineFeatures(bench.plan, bench.state)
     for name, rows in bench.rows.items():
-        known = rows[KNOWN_AT].to_numpy()
-        features.feed(name, rows.filter(pa.array((known <= NOW) & ((known > NOW - MEMORY) | (known < 0)))))
+        features.feed(name, known_rows(rows, NOW))
     past = requests_of(bench.plan, bench.rows, start=NOW - MEMORY // 2, end=NOW - 2 * times.DAY)
     seen = FeatureReader(bench.plan, bench.rows).read(past.table, past.at)
     keys = past.table[bench.plan.system.decide.key].combine_chunks()

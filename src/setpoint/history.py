@@ -32,6 +32,7 @@ from setpoint.declare.source import info
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.parity import Mismatch, compare
 from setpoint.features.reader import FeatureReader
+from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.labels.join import resolve
 from setpoint.labels.told import with_told
@@ -107,7 +108,9 @@ class OnlineSample:
     values: int = 0
     mismatches: int = 0
     first: list[str] = field(default_factory=list)
-    position: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.stream = Stream(self.online, self.events)
 
     def check(self, decided: pa.Table, loop: Loop) -> None:
         """Send the sampled ones of these decisions through the online path, and compare bit for bit."""
@@ -121,8 +124,7 @@ class OnlineSample:
         sample = decided.take(chosen)
         fields, features = fields_of(sample).to_pylist(), features_of(sample)
         for row, at in enumerate(sample["at"].to_pylist()):
-            self.feed(at)
-            seen = self.online.read(fields[row], at)
+            seen = self.see(fields[row], at)
             batch = features.slice(row, 1)
             self._note(compare(batch, [seen]))
             self.values += len(seen)
@@ -153,13 +155,16 @@ class OnlineSample:
         self.mismatches += len(mismatches)
         self.first = [*self.first, *[str(mismatch) for mismatch in mismatches]][:5]
 
-    def feed(self, until: int) -> None:
-        """Bring the online state to a time."""
-        for source in self.events.sources():
-            rows = self.events.read(source, after=self.position.get(source, -1), until=until)
-            if rows.num_rows:
-                self.online.feed(source, rows)
-                self.position[source] = self.position.get(source, -1) + rows.num_rows
+    def see(self, fields: Mapping[str, Any], at: int) -> dict[str, Any]:
+        """The features of a decision, from an online state that is fed up to its time."""
+        self.stream.advance(at)
+        seen = self.online.see(fields, at)
+        if seen.at > at:  # an earlier run went on from here before it was stopped
+            for source in seen.positions:
+                self.online.forget(source)
+            self.stream.advance(at)
+            seen = self.online.see(fields, at)
+        return seen.values
 
 
 class Progress(Protocol):

@@ -15,6 +15,7 @@ from setpoint.data.decisions import DECISIONS
 from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.plan import Plan
 from setpoint.features.online import OnlineFeatures
+from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of
 from setpoint.loop import Loop, TickReport, Workspace, tick
@@ -76,7 +77,7 @@ class Session(Desk):
             _serving(loop), features=online, clock=clock, log=log, outcomes=outcomes, status=self._told(status)
         )
         self._loop, self._now, self._records, self._book = loop, clock.now, log, book
-        self._events, self._online = events, online
+        self._stream = Stream(online, events)
         self._refreshing = threading.Lock()
         self._stuck = ""
 
@@ -84,7 +85,7 @@ class Session(Desk):
         """Take in what became known by now, and the tick that is due; gives what the tick did."""
         with self._refreshing:
             now, plan = self._now(), self._loop.plan
-            self._feed(now)
+            self._stream.advance(now)
             if now // plan.tick <= self._loop.state.tick:
                 return None
             return self._tick(now // plan.tick * plan.tick)
@@ -115,12 +116,6 @@ class Session(Desk):
     def _told(self, status: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
         """The status, with why the last refresh failed."""
         return lambda: {**status(), "stuck": self._stuck}
-
-    def _feed(self, until: int) -> None:
-        for source, position in self._online.positions().items():
-            rows = self._events.read(source, after=position, until=until)
-            if rows.num_rows:
-                self._online.feed(source, rows)
 
     def _tick(self, now: int) -> TickReport:
         """The newest tick: it covers all the time since the one before, however long that was."""

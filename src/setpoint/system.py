@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,15 +20,18 @@ import pyarrow as pa
 
 from setpoint.backends.duckdb_sql import Relation, ask
 from setpoint.backends.lightgbm import LightGBMLearner
+from setpoint.backends.lmdb_state import LmdbState
+from setpoint.backends.memory_state import MemoryState
 from setpoint.backends.metadata import SqlMetadata
 from setpoint.backends.parquet import ParquetTables
+from setpoint.backends.redis_state import RedisState
 from setpoint.backends.segments import FileSegments
 from setpoint.backends.sklearn import LogisticLearner
-from setpoint.backends.sqlite_tiles import SqliteState
+from setpoint.backends.sqlite_state import SqliteState
 from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
-from setpoint.core.errors import Busy, NothingYet
-from setpoint.core.ports import Clock, Learner, Metadata, Segments, Tables, TileState
+from setpoint.core.errors import Busy, NothingYet, SettingInvalid
+from setpoint.core.ports import Clock, Learner, Metadata, OnlineState, Segments, Tables
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
 from setpoint.data.contract import Contract, infer_contract
@@ -46,6 +49,7 @@ from setpoint.declare.source import info
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.python_verdicts import python_verdicts
 from setpoint.features.reader import FeatureReader
+from setpoint.features.stream import log_of
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
 from setpoint.labels.join import STATES, resolve
@@ -108,9 +112,28 @@ class Folders:
         """Parquet files in the folder."""
         return ParquetTables(self.tables)
 
-    def open_state(self, settings: Settings) -> TileState:
+    def open_state(self, settings: Settings) -> OnlineState:
         """The online state: the one the settings name, or SQLite in the folder."""
-        return SqliteState(settings.online or f"sqlite:///{self.home / 'state.db'}")
+        return open_state(settings.online or f"sqlite:///{self.home / 'online.db'}")
+
+
+def open_state(url: str) -> OnlineState:
+    """The online state at a URL; raises SettingInvalid for one that no backend answers to."""
+    backend = _STATES.get(url.partition(":")[0])
+    if backend is None:
+        expected = " or ".join(f'"{scheme}:"' for scheme in _STATES)
+        raise SettingInvalid(f"The online state is at {url!r}.", expected=f"a URL that begins with {expected}")
+    return backend(url)
+
+
+_STATES: Mapping[str, Callable[[str], OnlineState]] = {
+    "sqlite": SqliteState,
+    "memory": MemoryState,
+    "redis": RedisState,
+    "rediss": RedisState,
+    "unix": RedisState,
+    "lmdb": LmdbState,
+}
 
 
 def open_learners(threads: int) -> dict[str, Learner]:
@@ -295,6 +318,7 @@ class Live:
             shutil.rmtree(folders.home)
         with self._open(folders, SimulatedClock(0), what=REPLAY) as (work, state):
             assert isinstance(work.clock, SimulatedClock)
+            feed = RowsFeed(self.rows)
             found = replay(
                 plan,
                 work,
@@ -303,7 +327,7 @@ class Live:
                 start=start,
                 end=end,
                 batch=batch,
-                sample=OnlineSample(plan, RowsFeed(self.rows), OnlineFeatures(plan, state), sample),
+                sample=OnlineSample(plan, feed, OnlineFeatures(plan, state, history=log_of(feed)), sample),
                 progress=progress or _silent,
                 taken_in=taken_in,
             )
@@ -425,6 +449,7 @@ class Live:
         adopted = self._adopt()
         plan, folders = self.plan, self.live_folders
         with self._open(folders, self.clock, what=LIVE) as (work, state):
+            feed = RowsFeed(self.rows)
             if adopted is not None:
                 now = self.clock.now()
                 reason = f"the live system goes on from the replay {adopted}"
@@ -437,8 +462,8 @@ class Live:
             session = Session(
                 loop,
                 clock=self.clock,
-                events=RowsFeed(self.rows),
-                online=OnlineFeatures(plan, state),
+                events=feed,
+                online=OnlineFeatures(plan, state, history=log_of(feed)),
                 log=log,
                 outcomes=outcomes,
                 book=book,
@@ -504,7 +529,7 @@ class Live:
         return finished[-1].name
 
     @contextmanager
-    def _open(self, folders: Folders, clock: Clock, *, what: str) -> Iterator[tuple[Workspace, TileState]]:
+    def _open(self, folders: Folders, clock: Clock, *, what: str) -> Iterator[tuple[Workspace, OnlineState]]:
         """A workspace, held against other processes; what was opened is closed in the end."""
         folders.home.mkdir(parents=True, exist_ok=True)
         with _only_one(folders.home, what):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from setpoint.data.evaluate import Inputs
 from setpoint.data.rows import AT, ENDS, KNOWN_AT, NEVER, POSITION, SIGN, times_of
 from setpoint.features.online_groups import TEXTS, Group, SourceGroups, position_of
 from setpoint.features.online_keys import MOST, Columns
-from setpoint.features.shape import Batch
+from setpoint.features.shape import Added, Batch
 from setpoint.features.state import BROKEN, EMPTY, GOOD, merge
 from setpoint.features.windows import FAR_PAST, window_start
 
@@ -45,7 +46,6 @@ class Feeder:
 
     def __init__(self, source: SourceGroups, state: OnlineState, log: Log | None) -> None:
         self.source, self._state, self._log = source, state, log
-        self._marks: list[Mark | None] | None = None
         self._spelt: set[int] = set()
 
     def feed(self, rows: pa.Table) -> int:
@@ -53,18 +53,20 @@ class Feeder:
         rows, position = in_order(rows)
         if not position.size:
             return 0
-        if self._marks is None:
-            self._marks = self.marks()
-        taken = 0
-        while True:
-            due = self._due(self._marks, int(position[0]), int(position[-1]))
-            if not due:
-                return taken
-            reached = min(position_of(self._marks[place]) for place in due)
+        taken, marks = 0, self.marks()
+        while due := self._due(marks, int(position[0]), int(position[-1])):
+            reached = min(position_of(marks[place]) for place in due)
             first = int(np.searchsorted(position, reached, side="right"))
             batch = rows.slice(first, BATCH)
-            if self._apply(batch, due):
+            found = self._taken(batch, due, marks)
+            if found is not None and self._state.apply(found.moves, found.blobs):
+                moved = zip(self.source.names, marks, strict=True)
+                marks = [found.moves[name][1] if name in found.moves else mark for name, mark in moved]
+                self._remember(found.blobs)
                 taken += batch.num_rows
+            else:  # another feeder was quicker
+                marks = self.marks()
+        return taken
 
     def marks(self) -> list[Mark | None]:
         """The marks of the source's groups."""
@@ -81,20 +83,6 @@ class Feeder:
                 expected=f"the rows from position {reached + 1}",
             )
         return due
-
-    def _apply(self, rows: pa.Table, due: Sequence[int]) -> bool:
-        """Take in a batch; False, with the marks read again, where another feeder was quicker."""
-        assert self._marks is not None
-        taken = self._taken(rows, due, self._marks)
-        if taken is not None and self._state.apply(taken.moves, taken.blobs):
-            self._marks = [
-                taken.moves[name][1] if name in taken.moves else mark
-                for name, mark in zip(self.source.names, self._marks, strict=True)
-            ]
-            self._remember(taken.blobs)
-            return True
-        self._marks = self.marks()
-        return False
 
     def _taken(self, rows: pa.Table, due: Sequence[int], marks: Sequence[Mark | None]) -> Taken | None:
         """What a batch comes to; None where the marks are others by now."""
@@ -119,7 +107,7 @@ class Feeder:
         for one in touched:
             old = blobs[start : start + len(one.keys)]
             start += len(one.keys)
-            found += merged(batch, one.group, one.rows, one.numbers, one.keys, old)
+            found += merged(batch.batch.added(one.group.shape, one.rows), one.group, one.numbers, one.keys, old)
             found += self._texts(batch, one)
             if one.rebuilt:
                 found += self._rebuilt(one.group, one.rebuilt, last)
@@ -137,7 +125,8 @@ class Feeder:
         mine = log.of(group, keys)
         chosen, numbers, found = mine.folded(group, mine.live(last))
         yield from ((group.name, key, b"") for key in set(keys) - set(found))
-        yield from merged(mine, group, chosen, numbers, found, [None] * len(found))
+        added = mine.batch.added(group.shape, chosen)
+        yield from merged(added, group, numbers, found, [None] * len(found))
 
     def _texts(self, batch: Rows, one: _Touched) -> Iterator[Blob]:
         """The texts among the values of rows, each under its hash, that this feeder has not written yet."""
@@ -167,10 +156,15 @@ class Rows:
     def __init__(self, source: SourceGroups, rows: pa.Table) -> None:
         self._source, self._rows = source, rows
         self.position, self.known_at, self.at = (times_of(rows, name) for name in (POSITION, KNOWN_AT, AT))
-        columns = {(source.name, name): to_array(rows.column(name), kind) for name, kind in source.kinds.items()}
-        inputs = Inputs(rows.num_rows, columns)
-        self.batch = Batch(inputs, at=self.at, known_at=self.known_at, position=self.position)
         self._columns = Columns(rows)
+
+    @cached_property
+    def batch(self) -> Batch:
+        """What shapes want of the rows."""
+        name, kinds = self._source.name, self._source.kinds
+        columns = {(name, column): to_array(self._rows.column(column), kind) for column, kind in kinds.items()}
+        inputs = Inputs(self._rows.num_rows, columns)
+        return Batch(inputs, at=self.at, known_at=self.known_at, position=self.position)
 
     @property
     def ends(self) -> Array:
@@ -219,20 +213,19 @@ class Rows:
 
 
 def merged(
-    rows: Rows, group: Group, chosen: Array, numbers: Array, keys: Sequence[str], old: Sequence[bytes | None]
+    added: Added, group: Group, numbers: Array, keys: Sequence[str], old: Sequence[bytes | None], since: int = FAR_PAST
 ) -> Iterator[Blob]:
-    """The blobs of keys with rows added: `numbers` says whose each of the chosen rows is."""
+    """The blobs of keys with rows added; `numbers` says whose each row is, the watermark becomes `since` at least."""
     if not keys:
         return
-    added = rows.batch.added(group.shape, chosen)
     order = np.argsort(added.at, kind="stable")
     words = words_of([blob or EMPTY for blob in old])
     calendar = np.zeros((len(keys), 0), dtype=np.int64)
     if group.shape.calendars:
-        calendar = _edges(group, words, old, added.known_at, numbers)
-    room = words.size + chosen.size * group.shape.row_words + len(keys) * group.shape.head_words
+        calendar = _edges(group, words, old, added.known_at, numbers, since)
+    room = words.size + added.at.size * group.shape.row_words + len(keys) * group.shape.head_words
     out, ends = np.empty(room, dtype=np.int64), np.empty(len(keys) + 1, dtype=np.int64)
-    check(merge(group.program, calendar, words, added, numbers, order, FAR_PAST, out, ends), group)
+    check(merge(group.program, calendar, words, added, numbers, order, since, out, ends), group)
     content, bounds = out[: ends[-1]].tobytes(), (8 * ends).tolist()
     name = group.name
     for place, key in enumerate(keys):
@@ -296,11 +289,13 @@ def text_of(blob: bytes) -> str:
     return blob[1:].decode()
 
 
-def _edges(group: Group, words: Array, old: Sequence[bytes | None], known_at: Array, numbers: Array) -> Array:
+def _edges(
+    group: Group, words: Array, old: Sequence[bytes | None], known_at: Array, numbers: Array, since: int
+) -> Array:
     """Where the calendar's windows begin by the new watermark of each key."""
-    marks = np.full(len(old), FAR_PAST, dtype=np.int64)
+    marks = np.full(len(old), since, dtype=np.int64)
     sizes = np.array([len(blob or EMPTY) // 8 for blob in old])
     real = np.flatnonzero(sizes > 1)
-    marks[real] = words[(np.cumsum(sizes) - sizes)[real] + 1]
+    marks[real] = np.maximum(since, words[(np.cumsum(sizes) - sizes)[real] + 1])
     np.maximum.at(marks, numbers, known_at)
     return np.stack([window_start(marks, window) for window in group.shape.calendars], axis=1)

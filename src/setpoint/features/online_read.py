@@ -75,7 +75,7 @@ class Reader:
     ) -> None:
         self._plan, self._state, self._sources = plan, state, sources
         self._names = [name for source in sources.values() for name in source.names]
-        self._stages = [Stage(units) for units in _staged(sources, folds)]
+        self.stages = [Stage(units) for units in _staged(sources, folds)]
         self._texts: dict[int, str] = {}
         self._known: tuple[list[Mark | None], Moment] = ([], Moment({}, 0))
         exprs = [feature.expr for feature in plan.inputs]
@@ -125,7 +125,7 @@ class Reader:
         first: list[Mark | None] | None = None
         moment = Moment({}, at)
         out = np.empty((0, len(asked)))
-        for stage in self._stages:
+        for stage in self.stages:
             keys, numbers = stage.keys(asked)
             marks, blobs = self._state.read(self._names, keys)
             if first is None:
@@ -179,9 +179,9 @@ class Reader:
 
     def _rows_of_features(self) -> Array | None:
         """The result of each feature, where every one is a number that is folded in the only stage."""
-        if len(self._stages) != 1:
+        if len(self.stages) != 1:
             return None
-        rows = {one.key: row for row, (one, kind) in enumerate(self._stages[0].results) if kind == NUMBER}
+        rows = {one.key: row for row, (one, kind) in enumerate(self.stages[0].results) if kind == NUMBER}
         found = []
         for feature in self._plan.inputs:
             if not isinstance(feature.expr, Aggregate) or Fold(feature.expr, NUMBER, 0).key not in rows:
@@ -213,9 +213,9 @@ class Stage:
 
     def __init__(self, units: Sequence[Unit]) -> None:
         self._units = units
-        self._plan = FoldPlan([(unit.group.shape, [one.key for one in unit.folds]) for unit in units])
+        self.plan = FoldPlan([(unit.group.shape, [one.key for one in unit.folds]) for unit in units])
         self.results = [(one, _result(one)) for unit in units for one in unit.folds]
-        self._none = self._plan.starts(0) if not self._plan.calendars else None
+        self._none = self.plan.starts(0) if not self.plan.calendars else None
 
     def keys(self, asked: Sequence[Asked]) -> tuple[list[tuple[str, str]], list[int]]:
         """The blobs that requests need, each once, and for each unit and request the number of its own, -1 for none."""
@@ -232,8 +232,8 @@ class Stage:
         """The results, a row for each fold and a column for each request."""
         words = words_of([blob or EMPTY for blob in blobs] or [EMPTY])
         out = np.empty((len(self.results), requests))
-        starts = self._plan.starts(at) if self._none is None else self._none
-        check(fold(self._plan.numbers, starts, words, np.array(numbers), at, out, _NO_NAMES), self._units[0].group)
+        starts = self.plan.starts(at) if self._none is None else self._none
+        check(fold(self.plan.numbers, starts, words, np.array(numbers), at, out, _NO_NAMES), self._units[0].group)
         return out
 
 

@@ -353,6 +353,14 @@ class Added(NamedTuple):
     values: Array
 
 
+def nothing_added(shape: Shape) -> Added:
+    """No rows, for blobs of a shape."""
+    none = np.zeros(0, dtype=np.int64)
+    return Added(
+        none, none, none, np.zeros((len(shape.truths), 0), np.uint8), np.zeros((len(shape.values), 0), np.int64)
+    )
+
+
 class Batch:
     """The rows of a batch as shapes want them, each expression computed once."""
 

@@ -79,8 +79,8 @@ def decide(
     """
     began = stopwatch()
     fields = read_request(request, serving.plan)
-    at = clock.now()
-    seen = features.see(fields, at)
+    seen = features.see(fields, clock.now())
+    at = seen.at
     route = choose_route(serving)
     verdict = judge(serving, route, fields, seen.values, at=at, began=began, runner=runner)
     record = DecisionRecord(

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pytest
 
 import setpoint as sp
-from setpoint.backends.sqlite_tiles import SqliteState
-from setpoint.conformance.tiles import MemoryState
-from setpoint.core.errors import NameUnknown, RequestInvalid
+from setpoint.backends.memory_state import MemoryState
+from setpoint.backends.sqlite_state import SqliteState
+from setpoint.core.errors import DataError, NameUnknown, RequestInvalid
 from setpoint.core.times import DAY
-from setpoint.features.online import OnlineFeatures, spelled
+from setpoint.features.online import OnlineFeatures
+from setpoint.features.online_keys import spelled
 from tests.properties.worlds import World, big_world, rows_table
 from tests.unit.features.small import BUYS, buy, buys, plan_of
 
@@ -55,7 +56,7 @@ def test_a_source_no_feature_reads_is_passed_over() -> None:
 
 
 def test_another_definition_begins_anew() -> None:
-    """Rows kept for other features are never read as rows of these; the source is fed again from its beginning."""
+    """Rows kept for other features are never read as rows of these, and stay where they are for those."""
     state, rows = MemoryState(), rows_table(BUYS, [buy(1, 5.0)])
     OnlineFeatures(plan_of(**FEATURES), state).feed("buys", rows)
     changed = OnlineFeatures(plan_of(**FEATURES, high=sp.max(buys.price, by="user")), state)
@@ -67,16 +68,52 @@ def test_another_definition_begins_anew() -> None:
     assert same.read({"ask": "a", "user": "u"}, 9) == {"n": 1.0, "recent": 5.0}
 
 
+def test_the_order_of_features_is_no_other_definition() -> None:
+    """Features that are declared in another order find what was kept for them."""
+    state, rows = MemoryState(), rows_table(BUYS, [buy(1, 5.0)])
+    OnlineFeatures(plan_of(**FEATURES), state).feed("buys", rows)
+    turned = OnlineFeatures(plan_of(**dict(reversed(FEATURES.items()))), state)
+    assert turned.read({"ask": "a", "user": "u"}, 9) == {"n": 1.0, "recent": 5.0}
+
+
 def test_a_late_row_reaches_its_window() -> None:
     """A row of days ago that becomes known now is folded where it happened."""
     online = OnlineFeatures(plan_of(**FEATURES), MemoryState())
-    online.feed(
-        "buys", rows_table(BUYS, [buy(5 * DAY, 1.0), buy(9 * DAY, 2.0), buy(5 * DAY + 1, 4.0, known_at=9 * DAY)])
-    )
-    ask = {"ask": "a", "user": "u"}
-    found = [online.read(ask, at)["recent"] for at in (5 * DAY + 10, 6 * DAY, 9 * DAY + 1, 9 * DAY)]
-    assert found == [1.0, 1.0, 2.0, 0.0]
-    assert online.read(ask, 9 * DAY)["n"] == 2.0
+    rows = rows_table(BUYS, [buy(5 * DAY, 1.0), buy(5 * DAY + 1, 4.0, known_at=6 * DAY - 9), buy(9 * DAY, 2.0)])
+    ask, found = {"ask": "a", "user": "u"}, []
+    for place, at in enumerate((5 * DAY + 10, 6 * DAY, 9 * DAY + 1)):
+        online.feed("buys", rows.slice(place, 1))
+        found.append(online.read(ask, at)["recent"])
+    assert found == [1.0, 5.0, 2.0]
+    assert online.read(ask, 9 * DAY + 1)["n"] == 3.0
+
+
+def test_a_row_that_is_ahead_of_its_time_waits() -> None:
+    """A row is seen from after it happens on, also when it was known before."""
+    online = OnlineFeatures(plan_of(**FEATURES), MemoryState())
+    online.feed("buys", rows_table(BUYS, [buy(50, 1.0, known_at=10), buy(30, 2.0, known_at=20)]))
+    found = [online.read({"ask": "a", "user": "u"}, at)["recent"] for at in (30, 31, 50, 51)]
+    assert found == [0.0, 2.0, 2.0, 3.0]
+
+
+def test_no_decision_is_of_a_past_that_the_state_has_left() -> None:
+    """A request of an earlier time is one of when the newest row became known."""
+    online = OnlineFeatures(plan_of(**FEATURES), MemoryState())
+    online.feed("buys", rows_table(BUYS, [buy(5, 1.0, known_at=40), buy(7, 2.0, known_at=60)]))
+    assert [online.see({"ask": "a", "user": "u"}, at).at for at in (50, 60, 61)] == [60, 60, 61]
+    assert online.read({"ask": "a", "user": "u"}, 6) == {"n": 2.0, "recent": 3.0}
+
+
+def test_missing_rows_are_an_error() -> None:
+    """A batch that does not go on where the last one ended is refused, and so is one with a hole."""
+    online = OnlineFeatures(plan_of(**FEATURES), MemoryState())
+    rows = rows_table(BUYS, [buy(at) for at in range(10)])
+    online.feed("buys", rows.slice(0, 3))
+    with pytest.raises(DataError, match="from position 4, but was taken in up to 2"):
+        online.feed("buys", rows.slice(4, 3))
+    with pytest.raises(DataError, match="missing after position 4"):
+        online.feed("buys", pa.concat_tables([rows.slice(3, 2), rows.slice(6, 2)]))
+    assert online.positions() == {"buys": 2}
 
 
 def test_an_online_state_outlives_its_reader(world: World, tmp_path: Any) -> None:
@@ -86,12 +123,12 @@ def test_an_online_state_outlives_its_reader(world: World, tmp_path: Any) -> Non
     before = OnlineFeatures(world.plan, first)
     for source, rows in world.rows.items():
         before.feed(source, rows)
-    wanted = [before.read(fields, at) for fields, at in zip(world.fields, world.at, strict=True)]
+    wanted = before.see_many(world.fields, 10**15)
     first.close()
     second = SqliteState(url)
     after = OnlineFeatures(world.plan, second)
     assert [after.feed(source, rows) for source, rows in world.rows.items()] == [0, 0, 0]
-    assert str([after.read(fields, at) for fields, at in zip(world.fields, world.at, strict=True)]) == str(wanted)
+    assert str(after.see_many(world.fields, 10**15)) == str(wanted)
     second.close()
 
 
@@ -119,16 +156,28 @@ def test_a_decision_rests_on_one_moment_of_the_sources() -> None:
     assert online.read({"ask": "a", "user": "u"}, 10_000) == {"mine": 600.0, "all": 600.0}
 
 
-def test_tiles_no_decision_needs_are_forgotten() -> None:
-    """Windows with an end let go of what lies behind them; a fold over all time keeps everything."""
-    rows = rows_table(BUYS, [buy(day * DAY) for day in range(10)])
+def test_keys_no_decision_needs_are_let_go() -> None:
+    """Compaction drops what lies behind all windows, whole keys too; a fold over all time keeps everything."""
+    rows = rows_table(BUYS, [buy(day * DAY, user=f"u{day}") for day in range(10)])
     bounded = OnlineFeatures(plan_of(recent=FEATURES["recent"]), MemoryState())
     endless = OnlineFeatures(plan_of(n=FEATURES["n"]), MemoryState())
     for online in (bounded, endless):
         online.feed("buys", rows)
-    assert (bounded.forget(8 * DAY + 1), bounded.forget(8 * DAY + 1), endless.forget(8 * DAY + 1)) == (7, 0, 0)
-    assert bounded.read({"ask": "a", "user": "u"}, 8 * DAY + 1) == {"recent": 2.0}
-    assert endless.read({"ask": "a", "user": "u"}, 8 * DAY + 1) == {"n": 9.0}
+    at = 9 * DAY + 1
+    assert (bounded.compact(at), bounded.compact(at), endless.compact(at)) == (8, 0, 0)
+    assert [bounded.read({"ask": "a", "user": f"u{day}"}, at)["recent"] for day in (7, 8, 9)] == [0.0, 1.0, 1.0]
+    assert endless.read({"ask": "a", "user": "u0"}, at) == {"n": 1.0}
+
+
+def test_what_is_forgotten_is_fed_again() -> None:
+    """Forgetting a source takes its features back to before its first row."""
+    online = OnlineFeatures(plan_of(**FEATURES), MemoryState())
+    rows = rows_table(BUYS, [buy(at) for at in range(5)])
+    online.feed("buys", rows)
+    assert online.forget("buys") == 1
+    assert (online.positions(), online.feed("buys", rows)) == ({"buys": -1}, 5)
+    with pytest.raises(NameUnknown, match="'ends'"):
+        online.forget("ends")
 
 
 @pytest.mark.parametrize(
@@ -176,13 +225,10 @@ def test_a_key_has_one_spelling(key: tuple[Any, ...], text: str | None) -> None:
 
 def test_a_large_first_batch_is_taken_in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """How many rows are applied at once changes nothing that is read."""
-    whole = OnlineFeatures(world.plan, MemoryState())
-    monkeypatch.setattr("setpoint.features.online.BATCH", 7)
-    parts = OnlineFeatures(world.plan, MemoryState())
+    whole, parts = (OnlineFeatures(world.plan, MemoryState()) for _ in range(2))
+    for source, rows in world.rows.items():
+        whole.feed(source, rows)
+    monkeypatch.setattr("setpoint.features.online_feed.BATCH", 7)
     for source, rows in world.rows.items():
         assert parts.feed(source, rows) == rows.num_rows
-        monkeypatch.setattr("setpoint.features.online.BATCH", 10**6)
-        whole.feed(source, pa.concat_tables([rows]))
-        monkeypatch.setattr("setpoint.features.online.BATCH", 7)
-    for fields, at in zip(world.fields, world.at, strict=True):
-        assert str(parts.read(fields, at)) == str(whole.read(fields, at))
+    assert str(parts.see_many(world.fields, 10**15)) == str(whole.see_many(world.fields, 10**15))

@@ -101,7 +101,7 @@ class ReadFeatures:
     def see(self, fields: Mapping[str, Any], at: int) -> Seen:
         """The value of each feature, and where the sources stand."""
         found: dict[str, Any] = self.reader.read(requests(self.plan, [fields]), np.array([at])).to_pylist()[0]
-        return Seen(found, {"returns": 2, "users": 1})
+        return Seen(found, {"returns": 2, "users": 1}, at)
 
 
 TYPES = {"number": pa.float64(), "text": pa.string(), "bool": pa.bool_(), "time": pa.timestamp("us", tz="UTC")}
