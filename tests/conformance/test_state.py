@@ -145,7 +145,7 @@ def test_a_writer_that_waits_too_long_says_so(tmp_path: Path) -> None:
     state = SqliteState(f"sqlite:///{tmp_path}/online.db", patience=0.05)
     assert state.apply({"g": (None, Mark(0, 0))}, [("g", "k", b"x")])
     with contextlib.closing(sqlite3.connect(tmp_path / "online.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(Busy, match="Another process"):
             state.apply({"g": (Mark(0, 0), Mark(1, 1))}, [])
         assert state.read(["g"], [("g", "k")]) == ([Mark(0, 0)], [b"x"])
@@ -246,6 +246,37 @@ time.sleep(60)
     for number in range(40):
         assert state.apply({"g": (Mark(number, 0), Mark(number + 1, 0))}, [("g", "k", bytes([number]) * 100_000)])
     assert (tmp_path / "online" / "data.mdb").stat().st_size <= 1 << 20
+    state.close()
+
+
+def test_an_lmdb_folder_has_room_for_readers_after_many_were_killed(tmp_path: Path) -> None:
+    """Opening it frees the places of readers that are no more."""
+    LmdbState(f"lmdb:///{tmp_path}/online").close()
+    reading = """
+import lmdb, sys, time
+environment = lmdb.open(sys.argv[1])
+txn = environment.begin()
+print(environment.readers().count("\\n"), flush=True)
+time.sleep(60)
+"""
+    for _ in range(3):
+        LmdbState(f"lmdb:///{tmp_path}/online").close()
+        with child(reading, tmp_path / "online") as lines:
+            assert lines.readline() == "2\n"  # the heading and itself
+
+
+def test_a_text_of_the_same_digest_is_not_taken_for_another(tmp_path: Path) -> None:
+    """Long keys stand under their digest with the whole text beside the blob, which has to be the one asked for."""
+    state = LmdbState(f"lmdb:///{tmp_path}")
+    assert state.apply({}, [("g", "k" * 1000, b"x")])
+    assert state.read([], [("g", "k" * 1000)]) == ([], [b"x"])
+    state.close()
+    with lmdb.open(str(tmp_path)) as environment, environment.begin(write=True) as txn:
+        (row,) = [row for row, _ in txn.cursor() if b"\xff" in row]
+        txn.put(row, txn.get(row).replace(b"k" * 1000, b"l" * 1000))
+    state = LmdbState(f"lmdb:///{tmp_path}")
+    assert state.read([], [("g", "k" * 1000)]) == ([], [None])
+    assert list(state.keys("g")) == ["l" * 1000]
     state.close()
 
 

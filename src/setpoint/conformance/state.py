@@ -35,7 +35,7 @@ _TEXTS = [
     "x" * 4999 + "y",
 ]
 
-_WIDTH = 40
+_WIDTH = 150
 """How many blobs each call of the processes below writes to each of two groups, all with the number of the call."""
 
 _APPLIES = """
@@ -43,7 +43,7 @@ state = opened(sys.argv[1])
 for number in range(int(sys.argv[2]), 1_000_000):
     before = Mark(number - 1, number - 1) if number else None
     moves = {group: (before, Mark(number, number)) for group in "ab"}
-    blobs = [(group, f"k{place}", b"%08d" % number) for group in "ab" for place in range(40)]
+    blobs = [(group, f"k{place}", b"%08d" % number) for group in "ab" for place in range(150)]
     assert state.apply(moves, blobs + [("n", f"k{number}", b"%08d" % number)])
     print(number, flush=True)
 """
@@ -149,6 +149,8 @@ class OnlineStateLaws:
             [b"%d" % place for place in range(len(names))],
         )
         assert state.marks() == {group: Mark(place, 0) for place, group in enumerate(_TEXTS)}
+        for place, name in enumerate(names):
+            assert state.read([name[0]], [name]) == ([Mark(place // len(_TEXTS), 0)], [b"%d" % place])
         for group in _TEXTS:
             assert sorted(state.keys(group)) == sorted(_TEXTS)
 
@@ -224,7 +226,7 @@ class OnlineStateLaws:
 
     def test_many_blobs_in_one_call(self, state: OnlineState) -> None:
         """However many there are, they are written at once, read at once, listed once each and forgotten."""
-        names = [f"k{place}" for place in range(25_000)]
+        names = ["a", *(f"k{place:05d}{end}" for place in range(12_500) for end in ("", "\0"))]
         assert state.apply({"g": (None, Mark(0, 0))}, [("g", name, name.encode() * 20) for name in names])
         found = state.read(["g"], [("g", name) for name in reversed(names)])
         assert found == ([Mark(0, 0)], [name.encode() * 20 for name in reversed(names)])
@@ -356,6 +358,33 @@ class DurableStateLaws(OnlineStateLaws):
         assert second.apply({"g": (None, Mark(9, 9))}, [("g", "k", b"x")])
         second.close()
 
+    def test_groups_that_are_met_for_the_first_time_are_read_whole(self, tmp_path: Path) -> None:
+        """While one object makes groups, two in each call, another that never saw them reads both or neither."""
+        first, second = self.opened(tmp_path), self.opened(tmp_path)
+        done = threading.Event()
+
+        def watch() -> list[object]:
+            torn: list[object] = []
+            for number in range(200):
+                groups = [f"{name}{number}" for name in "ab"]
+                marks: list[Mark | None] = [None]
+                while marks[0] is None and not done.is_set():
+                    marks, blobs = second.read(groups, [(group, "k") for group in groups])
+                    if len({*marks, *blobs}) != (1 if marks[0] is None else 2):
+                        torn.append((marks, blobs))
+            return torn
+
+        with ThreadPoolExecutor(1) as pool:
+            watching = pool.submit(watch)
+            for number in range(200):
+                groups = [f"{name}{number}" for name in "ab"]
+                blobs = [(group, "k", b"x") for group in groups]
+                assert first.apply({group: (None, Mark(number, 0)) for group in groups}, blobs)
+            done.set()
+            assert watching.result() == []
+        first.close()
+        second.close()
+
     def test_kill_9_leaves_blobs_and_marks_together(self, tmp_path: Path) -> None:
         """Five times: a process that applies is killed; what it left is one whole call, the last told or the next."""
         position = -1
@@ -406,11 +435,11 @@ class DurableStateLaws(OnlineStateLaws):
         state.close()
 
     def test_of_processes_that_move_one_mark_one_wins(self, tmp_path: Path) -> None:
-        """Two processes add to one count 50 times each, beginning again when the other was quicker: none is lost."""
+        """Two processes add to one count 300 times each, beginning again when the other was quicker: none is lost."""
         state = self.opened(tmp_path)
-        with self._child(_COUNTS, tmp_path, 50) as first, self._child(_COUNTS, tmp_path, 50) as second:
+        with self._child(_COUNTS, tmp_path, 300) as first, self._child(_COUNTS, tmp_path, 300) as second:
             assert (first.readline(), second.readline()) == ("done\n", "done\n")
-        assert state.read(["g"], [("g", "count")]) == ([Mark(99, 0)], [b"100"])
+        assert state.read(["g"], [("g", "count")]) == ([Mark(599, 0)], [b"600"])
         state.close()
 
     def _child(self, work: str, folder: Path, *arguments: int) -> Any:
