@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.data import clocks, nested, scalars
+from setpoint.data import clocks, nested, scalars, texts
 from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask
 from setpoint.data.identity import mix, text_hashes
 from setpoint.declare.expr import Call, Literal
@@ -68,8 +68,8 @@ def _isin(expr: Call, values: Array, *known: Array) -> Array:
             wanted = {one[0] for one in known}
             return compared(np.array([value in wanted for value in values.tolist()], dtype=bool), null_mask(values))
         if values.dtype == object:
-            texts = pa.array([one[0] for one in known], pa.string())
-            truth = pc.is_in(pa.array(values, pa.string()), value_set=texts)
+            wanted = pa.array([one[0] for one in known], pa.string())
+            truth = pc.is_in(pa.array(values, pa.string()), value_set=wanted)
             return compared(truth.to_numpy(zero_copy_only=False), null_mask(values))
     found = compared(np.zeros(values.shape, dtype=bool), null_mask(values))
     for one in known:
@@ -174,9 +174,9 @@ def _text(function: Callable[[str | None], str | None]) -> Callable[[Call, Array
     return apply
 
 
-def _objects(texts: Iterable[str | None], size: int) -> Array:
+def _objects(values: Iterable[str | None], size: int) -> Array:
     found = np.empty(size, dtype=object)
-    found[:] = list(texts)
+    found[:] = list(values)
     return found
 
 
@@ -188,12 +188,12 @@ def _joined(expr: Call, *parts: Array) -> Array:
     return _texts_of(scalars.function(expr)[0], parts)
 
 
-def _json(_: Call, texts: Array, path: Array, kind: Array, fold: Array) -> Array:
-    return nested.read(texts, path[0], kind[0], fold[0])
+def _json(_: Call, values: Array, path: Array, kind: Array, fold: Array) -> Array:
+    return nested.read(values, path[0], kind[0], fold[0])
 
 
 def _cross(_: Call, *parts: Array) -> Array:
-    return _texts_of(scalars.crossed, parts)
+    return _texts_of(texts.crossed, parts)
 
 
 def _texts_of(function: Callable[..., object], parts: tuple[Array, ...]) -> Array:
@@ -243,7 +243,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "length": _length,
     "log": _library(math.log, lambda values: values > 0.0),
     "log1p": _library(math.log1p, lambda values: values > -1.0),
-    "lower": _text(scalars.lower),
+    "lower": _text(texts.lower),
     "maximum": _maximum,
     "minimum": _minimum,
     "minute": _clock(lambda shown: clocks.minute_of_day(shown) % 60),
@@ -255,8 +255,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "sin": _library(math.sin, np.isfinite),
     "sqrt": _sqrt,
     "standardised": _as_it_is,
-    "strip": _text(scalars.strip),
-    "upper": _text(scalars.upper),
+    "strip": _text(texts.strip),
+    "upper": _text(texts.upper),
     "vocabulary": _as_it_is,
     "weekday": _clock(clocks.weekday),
     "year": _clock(lambda shown: clocks.date(shown)[0]),

@@ -10,16 +10,12 @@ import math
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from struct import Struct
 from typing import Any, TypeAlias
 
-import pyarrow as pa
-
 from setpoint.core.errors import DeclarationError, did_you_mean
-from setpoint.data import clocks
-from setpoint.data.arrays import EXACT, NULL_TIME
-from setpoint.data.identity import text_hashes
+from setpoint.data import clocks, texts
+from setpoint.data.arrays import NULL_TIME
+from setpoint.data.hashing import mix, word_of
 from setpoint.data.nested import reader
 from setpoint.declare.expr import Binary, Call, Expr, Literal
 
@@ -36,13 +32,6 @@ EXP_LIMIT = math.log(sys.float_info.max)
 
 WHOLE = 2.0**52
 """From this size on every float64 is a whole number."""
-
-_WHITE = [*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288]
-WHITE = "".join(map(chr, _WHITE))
-"""The characters that `strip` takes off: Unicode's white space."""
-
-_MASK = 2**64 - 1
-_BITS, _WORD = Struct("<d").pack, Struct("<Q").unpack
 
 
 def is_null(value: Plain) -> bool:
@@ -255,99 +244,8 @@ def _maximum(left: Any, right: Any) -> Any:
     return max(left, right)
 
 
-def lower(text: str | None) -> str | None:
-    """A text in lower case, character by character, so that its length stays.
-
-    >>> lower("ÀΣİ")
-    'àσi'
-    """
-    if text is None or text.isascii():
-        return text and text.lower()
-    return "".join([_LOWER.get(one) or one.lower() for one in text])
-
-
-def upper(text: str | None) -> str | None:
-    """A text in upper case, character by character, so that its length stays.
-
-    >>> upper("straße")
-    'STRAẞE'
-    """
-    if text is None or text.isascii():
-        return text and text.upper()
-    return "".join([_upper_of(one) for one in text])
-
-
-@lru_cache(maxsize=1 << 12)
-def _upper_of(one: str) -> str:
-    """Unicode's simple mapping, as its special ones would give more than one character."""
-    found = one.upper() if len(one.upper()) == 1 else one.title()
-    return found if len(found) == 1 else _UPPER.get(one, one)
-
-
-_LOWER, _UPPER = {"İ": "i"}, {"ß": "ẞ"}
-
-
-def strip(text: str | None) -> str | None:
-    """A text without the white space around it."""
-    return None if text is None else text.strip(WHITE)
-
-
 def _length(text: str | None) -> float:
     return NAN if text is None else float(len(text))
-
-
-def spelled(value: Plain) -> str | None:
-    """A number as text, a whole one without its fraction; a text as it is.
-
-    >>> spelled(12.0), spelled(-0.0), spelled(0.1), spelled(1e300), spelled("a")
-    ('12', '0', '0.1', '1e+300', 'a')
-    """
-    if not isinstance(value, float):
-        return None if value is None else str(value)
-    if math.isnan(value):
-        return None
-    return str(int(value)) if value.is_integer() and abs(value) < EXACT else repr(value)
-
-
-def crossed(*parts: Plain) -> str | None:
-    r"""Texts that stand for these parts, and for no other: each spelled, its bars and backslashes escaped.
-
-    >>> crossed("a|b", 1.0), crossed("a", "b|1")
-    ('a\\|b|1', 'a|b\\|1')
-    """
-    texts = []
-    for part in parts:
-        text = spelled(part)
-        if text is None:
-            return None
-        if "|" in text or "\\" in text:
-            text = text.replace("\\", "\\\\").replace("|", "\\|")
-        texts.append(text)
-    return "|".join(texts)
-
-
-def mix(word: int) -> int:
-    """`identity.mix` of one word.
-
-    >>> mix(0)
-    16294208416658607535
-    """
-    word = (word + 0x9E3779B97F4A7C15) & _MASK
-    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _MASK
-    return word ^ (word >> 31)
-
-
-def word_of(value: float | str) -> int:
-    """The 64 bits that stand for a number (its own, -0.0 as 0.0) or a text (`identity.text_hashes`)."""
-    if isinstance(value, str):
-        return _text_word(value)
-    return int(_WORD(_BITS(value + 0.0))[0])
-
-
-@lru_cache(maxsize=1 << 16)
-def _text_word(text: str) -> int:
-    return int(text_hashes(pa.array([text], pa.string()))[0])
 
 
 # --- which is which ----------------------------------------------------------------------------------------
@@ -404,8 +302,8 @@ def _clock(read: Callable[[int], float]) -> Callable[[Call], Callable[..., Plain
 
 
 def _joined(expr: Call) -> Callable[..., Plain]:
-    def join(*texts: str | None) -> str | None:
-        return None if None in texts else expr.option.join(texts)  # type: ignore[arg-type]
+    def join(*parts: str | None) -> str | None:
+        return None if None in parts else expr.option.join(parts)  # type: ignore[arg-type]
 
     return join
 
@@ -427,7 +325,7 @@ def _bucket(edges: Sequence[Any]) -> Callable[[Any], Plain]:
 def _hashed(constants: Sequence[Any]) -> Callable[[Any], Plain]:
     buckets, seed = (int(one) for one in constants)
     salt = mix(seed)
-    return lambda value: NAN if is_null(value) else float(mix((word_of(value) + salt) & _MASK) % buckets)
+    return lambda value: NAN if is_null(value) else float(mix(word_of(value) + salt) % buckets)
 
 
 def _unchanged(_: Sequence[Any]) -> Callable[[Any], Plain]:
@@ -456,7 +354,7 @@ _PLAIN: Mapping[str, Callable[..., Plain]] = {
     "abs": _absolute,
     "ceil": _ceil,
     "cos": _cos,
-    "cross": crossed,
+    "cross": texts.crossed,
     "exp": exp,
     "fill": _fill,
     "floor": _floor,
@@ -464,7 +362,7 @@ _PLAIN: Mapping[str, Callable[..., Plain]] = {
     "length": _length,
     "log": log,
     "log1p": log1p,
-    "lower": lower,
+    "lower": texts.lower,
     "maximum": _maximum,
     "minimum": _minimum,
     "not": _not,
@@ -472,8 +370,8 @@ _PLAIN: Mapping[str, Callable[..., Plain]] = {
     "sign": _sign,
     "sin": _sin,
     "sqrt": _sqrt,
-    "strip": strip,
-    "upper": upper,
+    "strip": texts.strip,
+    "upper": texts.upper,
 }
 _MADE: Mapping[str, Callable[[Call], Callable[..., Plain]]] = {
     "day": _clock(lambda shown: float(clocks.date(shown)[2])),
