@@ -16,7 +16,7 @@ import pyarrow as pa
 from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import OnlineState
 from setpoint.declare.plan import Plan
-from setpoint.features.needs import everything
+from setpoint.features.needs import arounds, everything
 from setpoint.features.online_feed import Feeder, Log
 from setpoint.features.online_fill import Progress, compact, fill
 from setpoint.features.online_groups import groups_of, position_of
@@ -33,10 +33,10 @@ class OnlineFeatures:
 
     def __init__(self, plan: Plan, state: OnlineState, *, history: Log | None = None) -> None:
         self._plan, self._state = plan, state
-        folds = everything(plan)
-        self._sources = groups_of(plan, folds)
+        around = [fold for one in arounds(plan) for fold in (one.edges, one.of)]
+        self._sources = groups_of(plan, [*everything(plan), *around])
         self._feeders = {name: Feeder(source, state, history) for name, source in self._sources.items()}
-        self.reader = Reader(plan, state, self._sources, folds)
+        self.reader = Reader(plan, state, self._sources)
 
     def feed(self, source: str, rows: pa.Table) -> int:
         """Take in rows of a source as they became known; gives how many were new.

@@ -16,12 +16,12 @@ from setpoint.core import times
 from setpoint.core.errors import DataError, NothingYet, RequestInvalid
 from setpoint.core.ports import Mark, OnlineState
 from setpoint.data.arrays import Array
-from setpoint.data.scalars import Plain
+from setpoint.data.scalars import NAN, Plain
 from setpoint.declare.expr import Aggregate, Column, Expr, Field, walk
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
-from setpoint.features.needs import Fold
+from setpoint.features.needs import Around, Fold, arounds, everything
 from setpoint.features.on_demand import Given, compile_one, plain
 from setpoint.features.online_feed import check, text_key, text_of, words_of
 from setpoint.features.online_groups import TEXTS, Group, SourceGroups, key_columns, position_of
@@ -50,6 +50,7 @@ class Asked(NamedTuple):
     given: Given
     columns: dict[tuple[str, str], Plain]
     aggregates: dict[str, Plain]
+    neighbours: dict[str, list[Plain]]
 
 
 class Moment(NamedTuple):
@@ -64,18 +65,19 @@ class Unit(NamedTuple):
 
     group: Group
     folds: tuple[Fold, ...]
-    key: Callable[[Asked], str | None]
+    key: Callable[[Any], str | None]
 
 
 class Reader:
     """Reads the features of a plan for decisions, many at once."""
 
-    def __init__(
-        self, plan: Plan, state: OnlineState, sources: Mapping[str, SourceGroups], folds: Sequence[Fold]
-    ) -> None:
+    def __init__(self, plan: Plan, state: OnlineState, sources: Mapping[str, SourceGroups]) -> None:
+        circles = arounds(plan)
+        folds = [*everything(plan), *{one.edges.key: one.edges for one in circles}.values()]
         self._plan, self._state, self._sources = plan, state, sources
         self._names = [name for source in sources.values() for name in source.names]
         self.stages = [Stage(units) for units in _staged(sources, folds)]
+        self._circles = [(one, Stage([_by_value(sources, one.of)])) for one in circles]
         self._texts: dict[int, str] = {}
         self._known: tuple[list[Mark | None], Moment] = ([], Moment({}, 0))
         exprs = [feature.expr for feature in plan.inputs]
@@ -124,7 +126,7 @@ class Reader:
         """The features of requests; None where the state moved on between two stages."""
         first: list[Mark | None] | None = None
         moment = Moment({}, at)
-        out = np.empty((0, len(asked)))
+        found = Folded(np.empty((0, len(asked))), _NO_NAMES)
         for stage in self.stages:
             keys, numbers = stage.keys(asked)
             marks, blobs = self._state.read(self._names, keys)
@@ -133,29 +135,60 @@ class Reader:
                 at = max(at, moment.known_at)
             elif marks != first:
                 return None
-            out = stage.folded(blobs, numbers, at, len(asked))
+            found = stage.folded(blobs, numbers, at, len(asked))
             if self._direct is None:
-                self._tell(stage, out, asked)
+                self._tell(stage, found, asked)
         if self._direct is not None:
-            names, rows = self._features, out[self._direct].T.tolist()
+            names, rows = self._features, found.values[self._direct].T.tolist()
             return [Seen(dict(zip(names, row, strict=True)), moment.positions, at) for row in rows]
-        found = []
+        for around, stage in self._circles:
+            if not self._tell_around(around, stage, asked, at, first):
+                return None
+        seen = []
         for one in asked:
             one.given.now = at
-            found.append(Seen(dict(zip(self._features, self._compiled(one.given), strict=True)), moment.positions, at))
-        return found
+            seen.append(Seen(dict(zip(self._features, self._compiled(one.given), strict=True)), moment.positions, at))
+        return seen
 
-    def _tell(self, stage: Stage, out: Array, asked: Sequence[Asked]) -> None:
+    def _tell(self, stage: Stage, found: Folded, asked: Sequence[Asked]) -> None:
         """Put the values of a stage's folds where expressions read them."""
-        words = out.view(np.int64)
+        words = found.values.view(np.int64)
         for row, (one, kind) in enumerate(stage.results):
-            values: list[Any] = out[row].tolist() if kind == NUMBER else words[row].tolist()
-            if kind == TEXT:
-                values = self._spelt(values)
+            if one.node.kind == "neighbours":
+                for request, word in zip(asked, words[row].tolist(), strict=True):
+                    named = found.names[word >> 24 : (word >> 24) + (word & (2**24 - 1))]
+                    request.neighbours[one.key] = self._plain(named, NUMBER if one.kind == BOOL else one.kind)
+                continue
+            values = self._plain(words[row], kind)
             for request, value in zip(asked, values, strict=True):
                 if one.reads is not None:
                     request.columns[one.reads] = value
                 request.aggregates[one.key] = value
+
+    def _tell_around(
+        self, around: Around, stage: Stage, asked: Sequence[Asked], at: int, first: list[Mark | None] | None
+    ) -> bool:
+        """Fold the values of each request's neighbours; False where the state moved on."""
+        named = [request.neighbours[around.edges.key] for request in asked]
+        together = [value for values in named for value in values]
+        keys, numbers = stage.keys(together)
+        marks, blobs = self._state.read(self._names, keys)
+        if marks != first:
+            return False
+        values: list[Any] = stage.folded(blobs, numbers, at, len(together)).values[0].tolist()
+        start = 0
+        for request, theirs in zip(asked, named, strict=True):
+            mine = [value for value in values[start : start + len(theirs)] if value == value]  # noqa: PLR0124 (NaN)
+            request.aggregates[around.key] = _brought_together(around, mine)
+            start += len(theirs)
+        return True
+
+    def _plain(self, words: Array, kind: str) -> list[Any]:
+        """Results as expressions read them."""
+        if kind == NUMBER:
+            found: list[Any] = words.view(np.float64).tolist()
+            return found
+        return self._spelt(words.tolist()) if kind == TEXT else words.tolist()
 
     def _spelt(self, words: Sequence[int]) -> list[str | None]:
         """The texts of hashes; None of NULL."""
@@ -175,7 +208,7 @@ class Reader:
         columns: dict[tuple[str, str], Plain] = {}
         aggregates: dict[str, Plain] = {}
         read = {name: plain(fields[name], kind) for name, kind in self._read}
-        return Asked(fields, Given(read, columns, aggregates), columns, aggregates)
+        return Asked(fields, Given(read, columns, aggregates), columns, aggregates, {})
 
     def _rows_of_features(self) -> Array | None:
         """The result of each feature, where every one is a number that is folded in the only stage."""
@@ -208,6 +241,13 @@ class Reader:
         )
 
 
+class Folded(NamedTuple):
+    """The results of a stage, a row for each fold and a column for each request, and the values that folds name."""
+
+    values: Array
+    names: Array
+
+
 class Stage:
     """What is folded at once: units that need nothing of each other."""
 
@@ -216,8 +256,9 @@ class Stage:
         self.plan = FoldPlan([(unit.group.shape, [one.key for one in unit.folds]) for unit in units])
         self.results = [(one, _result(one)) for unit in units for one in unit.folds]
         self._none = self.plan.starts(0) if not self.plan.calendars else None
+        self._naming = sum(one.node.kind == "neighbours" for one, _ in self.results)
 
-    def keys(self, asked: Sequence[Asked]) -> tuple[list[tuple[str, str]], list[int]]:
+    def keys(self, asked: Sequence[Any]) -> tuple[list[tuple[str, str]], list[int]]:
         """The blobs that requests need, each once, and for each unit and request the number of its own, -1 for none."""
         places: dict[tuple[str, str], int] = {}
         numbers = []
@@ -228,13 +269,16 @@ class Stage:
                 numbers.append(-1 if key is None else places.setdefault((name, key), len(places)))
         return list(places), numbers
 
-    def folded(self, blobs: Sequence[bytes | None], numbers: Sequence[int], at: int, requests: int) -> Array:
-        """The results, a row for each fold and a column for each request."""
+    def folded(self, blobs: Sequence[bytes | None], numbers: Sequence[int], at: int, requests: int) -> Folded:
+        """What requests see at a time."""
         words = words_of([blob or EMPTY for blob in blobs] or [EMPTY])
-        out = np.empty((len(self.results), requests))
         starts = self.plan.starts(at) if self._none is None else self._none
-        check(fold(self.plan.numbers, starts, words, np.array(numbers), at, out, _NO_NAMES), self._units[0].group)
-        return out
+        out, names, places = np.empty((len(self.results), requests)), _NO_NAMES, np.array(numbers, dtype=np.int64)
+        if self._naming:
+            most = sum(len(blobs[number] or EMPTY) for number in numbers if number >= 0)
+            names = np.empty(self._naming * most // 8, dtype=np.int64)
+        check(fold(self.plan.numbers, starts, words, places, at, out, names), self._units[0].group)
+        return Folded(out, names)
 
 
 def given(fields: Mapping[str, Any], name: str, kind: str) -> Any:
@@ -302,6 +346,25 @@ def _staged(sources: Mapping[str, SourceGroups], folds: Sequence[Fold]) -> list[
         ]
         for number in sorted(stages)
     ]
+
+
+def _by_value(sources: Mapping[str, SourceGroups], one: Fold) -> Unit:
+    """A fold by a key of one part that is told itself."""
+    (group,) = [group for group in sources[one.source].groups if group.shape.columns == key_columns(one)]
+    return Unit(group, (one,), group.spelling.__getitem__)
+
+
+def _brought_together(around: Around, values: list[float]) -> float:
+    """The fold of the values of neighbours: exact sums, as those of rows."""
+    how, scale = around.node.fold, 10.0**around.node.decimals
+    if how == "count":
+        return float(len(values))
+    if how in ("min", "max"):
+        return (min(values) if how == "min" else max(values)) + 0.0 if values else NAN
+    total = float(sum(round(value * scale) for value in values))
+    if how == "sum":
+        return total / scale
+    return total / float(len(values)) / scale if values else NAN
 
 
 def _key(group: Group, parts: Sequence[Expr]) -> Callable[[Asked], str | None]:
