@@ -78,6 +78,8 @@ def expressions(kind: str, depth: int, *, sql: bool = False) -> st.SearchStrateg
         leaves.append(VALUES[kind].filter(lambda value: value is not None).map(Literal))
     if kind == "text":
         leaves.append(st.sampled_from(("", "a", "ü")).map(Literal))
+    if kind == "time":
+        leaves.append(st.integers(-(10**15), 10**15).map(lambda micros: Literal(micros, "time")))
     if depth == 0:
         return st.one_of(leaves)
 
@@ -140,7 +142,9 @@ def number_calls(
     clocks = ("hour", "weekday", "minute", "day", "month", "year")
     return [
         pair(("+", "-", "*", "/"), "number", "number"),
+        pair(("+", "-", "*", "/"), "number", "bool"),
         pair(("-",), "time", "time"),
+        st.builds(call("if_else"), part("bool"), part("number"), part("bool")),
         st.sampled_from(plain).flatmap(lambda name: st.builds(call(name), part("number"))),
         *([st.builds(call("power"), part("number"), part("number"))] if library else []),
         st.sampled_from((0, 1, 2, 15)).flatmap(lambda places: st.builds(call("round", places), part("number"))),
@@ -164,6 +168,8 @@ def bool_calls(part: Callable[[str], st.SearchStrategy[Expr]], pair: Callable[..
     return [
         pair(("&", "|"), "bool", "bool"),
         pair(every, "number", "number"),
+        pair(every, "bool", "number"),
+        pair(every, "bool", "bool"),
         pair(every, "time", "time"),
         pair(("==", "!="), "text", "text"),
         part("bool").map(lambda one: Call("not", (one,))),
@@ -177,6 +183,23 @@ def bool_calls(part: Callable[[str], st.SearchStrategy[Expr]], pair: Callable[..
             lambda one, others: Call("isin", (one, *others)), part("number"), st.lists(part("number"), max_size=2)
         ),
     ]
+
+
+def alone(name: str) -> tuple[str, Expr]:
+    """A function of fields and constants, with the kind that it gives."""
+    n, s, b, t = (Field(one) for one in "nsbt")
+    texts = {"lower": (s,), "upper": (s,), "strip": (s,), "joined": (s, Field("r")), "vocabulary": (s, Literal(1))}
+    texts["cross"] = (s, n, b)
+    numbers = {"length": (s,), "power": (n, Field("m")), "round": (n, Literal(2)), "bucket": (n, Literal(0.0))}
+    numbers |= {"minimum": (n, Field("m")), "maximum": (n, b), "if_else": (b, n, Field("m")), "fill": (n, Field("m"))}
+    numbers |= {"hashed": (s, Literal(100), Literal(3)), "json": (s, Literal("a"), Literal("text"), Literal("size"))}
+    numbers |= dict.fromkeys(CLOCKS, (t,))
+    bools = {"is_null": (t,), "isin": (n, Literal(1.0), Field("m")), "not": (b,)}
+    if name in texts:
+        return "text", Call(name, texts[name], "-" if name == "joined" else "")
+    if name in bools:
+        return "bool", Call(name, bools[name])
+    return "number", Call(name, numbers.get(name, (n,)), ZONES[1] if name in CLOCKS else "")
 
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -208,6 +231,8 @@ def meaning(expr: Expr, row: Row) -> Any:
         return values[1] if first is None else first
     if expr.function == "if_else":
         return values[1] if first is True else values[2]
+    if expr.function in ("standardised", "vocabulary"):
+        return first
     if expr.function == "isin":
         if first is None:
             return None
@@ -260,7 +285,7 @@ def crossed(*parts: Any) -> str:
 
 def spelled(number: float) -> str:
     """A number in words, a whole one as such."""
-    return f"{number:.0f}" if number == math.floor(number) and abs(number) < 2**53 else repr(number)
+    return f"{number + 0.0:.0f}" if number == math.floor(number) and abs(number) < 2**53 else repr(number)
 
 
 def splitmix(word: int) -> int:
@@ -375,7 +400,7 @@ def binary(expr: Binary, left: Any, right: Any) -> Any:
     if expr.op in COMPARE:
         return COMPARE[expr.op](left, right)
     if isinstance(left, int) and not isinstance(left, bool):
-        if isinstance(expr.right, Literal):
+        if isinstance(expr.right, Literal) and expr.right.unit == "duration":
             return left + right if expr.op == "+" else left - right
         return (left - right) / 1_000_000
     left, right = float(left), float(right)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from setpoint.features.on_demand import Given, compile_one, plain
 from tests.properties.language import (
     FIELDS,
     Row,
+    alone,
     arrays,
     expected,
     kinds_and_expressions,
@@ -39,25 +41,29 @@ def test_an_expression_means_the_same_for_arrays_and_for_one_value(
 def test_compiled_expressions_give_the_bits_of_the_evaluator(built: list[tuple[str, Expr]], rows: list[Row]) -> None:
     """Several expressions compiled together, on one row after another, are what the evaluator gives for arrays."""
     run = compile_one([expr for _, expr in built])
-    kinds = {name: kind for kind, names in FIELDS.items() for name in names}
     whole = [words(kind, evaluate(expr, arrays(rows)).tolist()) for kind, expr in built]
     for number, row in enumerate(rows):
-        found = run(Given(fields={name: plain(value, kinds[name]) for name, value in row.items()}))
+        found = run(given_one(row))
         for (kind, _), value, column in zip(built, found, whole, strict=True):
             assert words(kind, [value]) == column[number : number + 1]
 
 
-def test_every_function_of_the_language_is_tried() -> None:
-    """The random expressions above have every function that a declaration can write, but those that only mark."""
-    tried: set[str] = set()
+@pytest.mark.parametrize("name", scalars.names())
+@settings(max_examples=25)
+@given(rows=rows_of)
+def test_each_function_means_the_same_for_arrays_and_for_one_value(name: str, rows: list[Row]) -> None:
+    """Alone, of values of every sort."""
+    kind, expr = alone(name)
+    meant = [expected(kind, meaning(expr, row)) for row in rows]
+    assert words(kind, evaluate(expr, arrays(rows)).tolist()) == meant
+    run = compile_one([expr])
+    assert [words(kind, run(given_one(row)))[0] for row in rows] == meant
 
-    @settings(max_examples=2000, database=None)
-    @given(kinds_and_expressions)
-    def collect(built: tuple[str, Expr]) -> None:
-        tried.update(node.function for node in walk(built[1]) if isinstance(node, Call))
 
-    collect()
-    assert tried == {*scalars.names()} - {"standardised", "vocabulary"}
+def given_one(row: Row) -> Given:
+    """A row as the compiled expressions take it."""
+    kinds = {name: kind for kind, names in FIELDS.items() for name in names}
+    return Given(fields={name: plain(value, kinds[name]) for name, value in row.items()})
 
 
 def test_the_words_of_the_language_are_those_computed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -18,10 +19,10 @@ from setpoint.core.errors import DeclarationError
 from setpoint.data import scalars
 from setpoint.data.arrays import to_arrow
 from setpoint.data.evaluate import Inputs, evaluate
-from setpoint.declare.expr import Aggregate, Call, Expr, Literal
+from setpoint.declare.expr import Aggregate, Call, Expr
 from setpoint.declare.kinds import Scope
 from setpoint.declare.sql import MACROS, to_sql
-from tests.properties.language import FIELDS, LIBRARY, Row, arrays, expressions, half_or_zero, rows_of, words
+from tests.properties.language import FIELDS, LIBRARY, Row, alone, arrays, expressions, half_or_zero, rows_of, words
 
 KINDS = {name: kind for kind, names in FIELDS.items() for name in names}
 SCOPE = Scope({}, KINDS, {})
@@ -131,15 +132,19 @@ def test_a_python_feature_has_no_sql() -> None:
         to_sql(half_or_zero(sp.field("n")), SCOPE)
 
 
-def test_every_function_has_sql() -> None:
-    """What a declaration can write can be said in SQL, but for Python features."""
-    n, s, b, t = (sp.field(name) for name in "nsbt")
-    arguments = {"text": s, "bool": b, "time": t, "number": n}
-    takes = dict.fromkeys(("lower", "upper", "strip", "length", "vocabulary"), "text")
-    takes |= dict.fromkeys(("year", "month", "day", "hour", "minute", "weekday"), "time") | {"not": "bool"}
-    extra = {"fill": (n,), "power": (n,), "minimum": (n,), "maximum": (n,), "cross": (s,), "if_else": (n, n)}
-    extra |= {"round": (Literal(2),), "bucket": (Literal(1.0),), "hashed": (Literal(9), Literal(0))}
-    extra |= {"json": (Literal("a"), Literal("text"), Literal("")), "joined": (s,)}
-    takes |= {"json": "text", "joined": "text", "if_else": "bool"}
-    for name in scalars.names():
-        assert to_sql(Call(name, (arguments[takes.get(name, "number")], *extra.get(name, ()))), SCOPE)
+@pytest.mark.parametrize("name", sorted({*scalars.names()} - {*LIBRARY, "power"}))
+@settings(max_examples=10, deadline=None)
+@given(rows=rows_of)
+def test_each_function_has_sql(duck: duckdb.DuckDBPyConnection, name: str, rows: list[Row]) -> None:
+    """What a declaration can write can be said in SQL."""
+    kind, expr = alone(name)
+    assert run(duck, expr, kind, table(rows)) == words(kind, evaluate(expr, arrays(rows)).tolist())
+
+
+def test_now_and_the_action_are_columns_too() -> None:
+    """Beside fields, features and columns."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    expr = ((sp.now > moment) & (sp.action == "block")) | (sp.feature("f") < -1)
+    assert to_sql(expr, Scope({}, {}, {"f": "number"})) == (
+        """((("now" > TIMESTAMPTZ '2026-01-01T00:00:00Z') AND ("action" = 'block')) OR (sp_finite("f") < (-1e0)))"""
+    )
