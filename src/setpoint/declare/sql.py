@@ -133,8 +133,6 @@ def _literal(expr: Literal) -> str:
 
 
 def _number(value: float) -> str:
-    if value != value or abs(value) == float("inf"):  # noqa: PLR0124 (NaN)
-        return "NULL"
     text = repr(value)
     if "e" not in text:
         text = text.removesuffix(".0") + "e0"
