@@ -20,16 +20,16 @@ from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
 
 
-def read(plan: Plan, folder: Path, name: str) -> pa.Table:
+def read(plan: Plan, folder: Path, name: str, *, compiled: bool | None = None) -> pa.Table:
     """The features of the decisions in a folder, from the payments there, all read from disk."""
-    reader = FeatureReader(plan, {"payments": rows_of(folder / name)})
+    reader = FeatureReader(plan, {"payments": rows_of(folder / name)}, compiled=compiled)
     requests = pq.read_table(folder / "decisions.parquet")
     return reader.read(requests, requests.column("at").cast(pa.int64()).to_numpy())
 
 
 def offline(plan: Plan, name: str, folder: Path, result: str) -> None:
     """What reading the features costs, imports and a first call on a few rows left out; the values as a file."""
-    read(plan, folder / "few", name)
+    read(plan, folder / "few", name, compiled=True)
     before = spent()
     found = read(plan, folder, name)
     cpu, peak = spent() - before, peak_mb()

@@ -22,7 +22,7 @@ imported = spent() - before
 def first(folder: Path) -> None:
     """A few decisions read from files, a few payments taken in, and one decision online."""
     plan = planned(windowed(payments(late=True)))
-    read(plan, folder, "arrived.parquet")
+    read(plan, folder, "arrived.parquet", compiled=True)
     fed(plan, "memory://", rows_of(folder / "arrived.parquet")).see({"ask": 1, "card": 1}, 2**52)
 
 

@@ -63,14 +63,13 @@ def planned(features: dict[str, Expr]) -> Plan:
 
 def rows_of(path: Path) -> pa.Table:
     """Payments as a source's rows, read by Arrow: files in the order of becoming known need no sorting."""
-    return as_rows(pq.read_table(path))
+    return as_rows(pq.read_table(path, memory_map=True, use_threads=False))
 
 
 def as_rows(table: pa.Table) -> pa.Table:
     """A table of payments with what rows of a source have besides; the id of a payment is its position."""
-    at = table.column("at").cast(pa.int64())
-    known_at = table.column("known_at").cast(pa.int64()) if "known_at" in table.column_names else at
-    positions = pa.array(np.arange(table.num_rows))
-    for name, column in ((AT, at), (KNOWN_AT, known_at), (POSITION, positions)):
-        table = table.append_column(name, column)
-    return table
+    found = {name: table.column(name) for name in table.column_names}
+    found[AT] = table.column("at").combine_chunks().cast(pa.int64())
+    late = "known_at" in table.column_names
+    found[KNOWN_AT] = table.column("known_at").combine_chunks().cast(pa.int64()) if late else found[AT]
+    return pa.table({**found, POSITION: pa.array(np.arange(table.num_rows))})
