@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from setpoint.conformance.oracle import Oracle
@@ -23,12 +23,35 @@ def by_oracle(world: World) -> list[dict[str, object]]:
     return [oracle.read(fields, at) for fields, at in zip(world.fields, world.at, strict=True)]
 
 
-@settings(max_examples=80)
-@given(worlds())
-def test_the_reader_agrees_with_brute_force(world: World) -> None:
-    """Every kind of fold over ties, late rows, NULLs, edges and unknown keys has the bits of the definition."""
-    read = FeatureReader(world.plan, world.rows).read(world.requests, world.times)
+@pytest.fixture(params=[False, True], ids=["pairs", "compiled"])
+def way(request: pytest.FixtureRequest) -> bool:
+    """Whether compiled code is used."""
+    return bool(request.param)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(world=worlds(corrections=True))
+def test_the_reader_agrees_with_brute_force(world: World, way: bool) -> None:
+    """Every kind of fold over ties, late rows, corrections, NULLs, edges and unknown keys has the oracle's bits."""
+    read = FeatureReader(world.plan, world.rows, compiled=way).read(world.requests, world.times)
     assert compare(read, by_oracle(world)) == []
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(world=worlds(corrections=True), data=st.data())
+def test_decisions_may_say_what_they_had_seen(world: World, data: st.DataObject, way: bool) -> None:
+    """By number of rows instead of by time, and never mind whether later decisions had seen less."""
+    arrived = {
+        name: [data.draw(st.integers(0, table.num_rows)) for _ in world.at] for name, table in world.rows.items()
+    }
+    oracle = Oracle(world.plan, world.rows)
+    expected = [
+        oracle.read(fields, at, arrived={name: counts[place] for name, counts in arrived.items()})
+        for place, (fields, at) in enumerate(zip(world.fields, world.at, strict=True))
+    ]
+    reader = FeatureReader(world.plan, world.rows, compiled=way)
+    counts = {name: np.array(counts) for name, counts in arrived.items()}
+    assert compare(reader.read(world.requests, world.times, arrived=counts), expected) == []
 
 
 @settings(max_examples=20)
@@ -74,10 +97,10 @@ def test_what_became_known_later_changes_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("late", [0.0, 0.05, 0.9])
-def test_long_logs_agree_with_brute_force(late: float) -> None:
+def test_long_logs_agree_with_brute_force(late: float, way: bool) -> None:
     """Hot keys with hundreds of rows, in order, a few late or nearly all, on decisions spread over them."""
     world = big_world(seed=7, rows=900, decisions=24, late=late)
-    read = FeatureReader(world.plan, world.rows).read(world.requests, world.times)
+    read = FeatureReader(world.plan, world.rows, compiled=way).read(world.requests, world.times)
     assert compare(read, by_oracle(world)) == []
 
 

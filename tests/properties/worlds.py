@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import setpoint as sp
 from setpoint.core.times import HOUR
 from setpoint.data.arrays import UTC_MICROSECONDS
-from setpoint.data.rows import ALWAYS, AT, ID, KNOWN_AT, POSITION
+from setpoint.data.rows import ALWAYS, AT, ENDS, ID, KNOWN_AT, NEVER, POSITION, SIGN
 from setpoint.declare.expr import Expr
 from setpoint.declare.plan import Plan, Profile, make_plan
 
@@ -127,6 +127,38 @@ def plan_of(unit: int) -> Plan:
         "all_sum": sp.sum(buys.price, by=[], where=buys.gift, **long),
         "all_min": sp.min(buys.pieces, by=[], **middle),
         "all_distinct": sp.distinct(buys.user, by=[], **middle),
+        "user_var": sp.var(buys.price, by="user", decimals=6, **middle),
+        "user_var_gift": sp.var(buys.gift, by="user", **long),
+        "user_first": sp.first(buys.price, by="user", **short),
+        "user_first_word": sp.first(buys.word, by="user", where=dear, **long),
+        "user_first_ever": sp.now - sp.first(buys.due, by="user"),
+        "user_latest": sp.latest(buys.price, by="user", ttl=10 * step),
+        "user_latest_word": sp.latest(buys.word, by="user"),
+        "user_latest_dear": sp.latest(buys.word, by="user", where=dear),
+        "user_some": sp.distinct(buys.word, by="user", cap=2, **long),
+        "user_some_prices": sp.distinct(buys.price, by="user", cap=3),
+        "user_top": sp.top(buys.word, by="user", **long),
+        "user_second": sp.top(buys.word, by="user", rank=2, **long),
+        "user_top_price": sp.top(buys.price, by="user", **middle),
+        "user_top_due": sp.now - sp.top(buys.due, by="user", rank=2),
+        "user_top_gift": sp.top(buys.gift, by="user", cap=2, **short),
+        "user_top_of_few": sp.top(buys.price, by="user", rank=3, cap=3),
+        "user_median": sp.quantile(buys.price, q=0.5, by="user", **long),
+        "user_high": sp.quantile(buys.price, q=0.9, by="user", where=dear),
+        "user_most_pieces": sp.quantile(buys.pieces, q=1.0, by="user", **short),
+        "user_today": sp.sum(buys.price, by="user", last=sp.calendar("day", zone="America/New_York")),
+        "user_week": sp.count(buys, by="user", last=sp.calendar("week", zone="Asia/Kathmandu", count=2)),
+        "user_month": sp.distinct(buys.word, by="user", last=sp.calendar("month", zone="Europe/Berlin")),
+        "city_n": sp.count(buys, by={shops.city: "shop"}, **long),
+        "tier_sum": sp.sum(buys.price, by={users.tier: "word", sp.field("gift"): "gift"}),
+        "tier_size": sp.latest(shops.size, by={users.tier: "shop"}),
+        "near_sum": sp.neighbours(
+            buys.shop, by="user", of=sp.sum(buys.price, by="shop"), fold="sum", decimals=2, **long
+        ),
+        "near_mean": sp.neighbours(buys.till, by="user", of=sp.mean(buys.pieces, by="till", **middle), cap=2),
+        "near_n": sp.neighbours(buys.shop, by="user", of=sp.min(buys.price, by="shop"), fold="count", where=dear),
+        "near_min": sp.neighbours(buys.word, by=[], of=sp.max(buys.price, by="word", **short), fold="min", **middle),
+        "near_max": sp.neighbours(buys.word, by="user", of=sp.count(buys, by="word"), fold="max", cap=2),
         "tier": users.tier,
         "limit": users.limit,
         "vip": users.vip,
@@ -150,83 +182,133 @@ def plan_of(unit: int) -> Plan:
 
 
 def rows_table(schema: dict[str, str], rows: Sequence[dict[str, Any]]) -> pa.Table:
-    """Rows with system columns (`at`, `known_at`, `id` under those names), in the order and form that ingest gives."""
+    """Rows with system columns (`at`, `known_at`, `id` under those names), in the order and form that ingest gives.
+
+    A row may have a `tag`, and a row that `takes` this tag back is a retraction of it.
+    """
     ordered = sorted(rows, key=lambda row: (row["known_at"], row["at"], row["id"]))
     columns = {name: pa.array([row.get(name) for row in ordered], ARROW[kind]) for name, kind in schema.items()}
     columns[AT] = pa.array([row["at"] for row in ordered], pa.int64())
     columns[KNOWN_AT] = pa.array([row["known_at"] for row in ordered], pa.int64())
     columns[ID] = pa.array([row["id"] for row in ordered], pa.string())
     columns[POSITION] = pa.array(range(len(ordered)), pa.int64())
+    ends = {row["takes"]: place for place, row in enumerate(ordered) if "takes" in row}
+    if ends:
+        columns[SIGN] = pa.array([-1 if "takes" in row else 1 for row in ordered], pa.int8())
+        columns[ENDS] = pa.array([NEVER if "takes" in row else ends.get(row.get("tag"), NEVER) for row in ordered])
     return pa.table(columns)
 
 
-def _maybe(values: Sequence[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(st.sampled_from(values), st.none())
-
-
 @st.composite
-def worlds(draw: st.DrawFn, *, most_rows: int = 24, most_decisions: int = 6) -> World:
-    """A world with few keys and times, so that rows meet: ties, late rows, rows known before they happen, NULLs."""
-    unit = draw(st.sampled_from(UNITS))
-    moment = st.integers(-6, 30)
-    late = st.one_of(st.just(0), st.integers(-3, 3), st.integers(0, 40))
-    buy = st.fixed_dictionaries(
-        {
-            "at": moment,
-            "late": late,
-            "user": _maybe(USERS[:2]) if draw(st.booleans()) else st.sampled_from(USERS),
-            "shop": _maybe(SHOPS),
-            "till": _maybe((1.0, 2.5, -0.0, 0.0)),
-            "gift": _maybe((True, False)),
-            "price": _maybe(PRICES),
-            "pieces": _maybe((0.0, 1.0, 2.0, 3.0)),
-            "word": _maybe(WORDS),
-            "due": _maybe((0, 5, -3, 17)),
-        }
+def worlds(draw: st.DrawFn, *, most_rows: int = 24, most_decisions: int = 6, corrections: bool = False) -> World:
+    """A world with few keys and times, so that rows meet: ties, late rows, rows known before they happen, NULLs.
+
+    With `corrections` some rows are taken back, and some of these replaced by other content at another moment. The
+    shape of a world is drawn, and what fills it comes from a drawn seed.
+    """
+    some = _Some(
+        np.random.default_rng(draw(st.integers(0, 2**32))),
+        unit=draw(st.sampled_from(UNITS)),
+        nulls=draw(st.sampled_from((0.0, 0.1, 0.4))),
+        late=draw(st.sampled_from((0.0, 0.2, 0.8))),
+        users=USERS[: draw(st.sampled_from((1, 1, 2, 4)))],
     )
-    user = st.fixed_dictionaries(
-        {
-            "user": _maybe(USERS),
-            "at": moment,
-            "tier": _maybe(WORDS),
-            "limit": _maybe(PRICES),
-            "since": _maybe((0, 3)),
-            "vip": _maybe((True, False)),
-        }
-    )
-    buys, users, times = [], [], [0]
-    for number, row in enumerate(draw(st.lists(buy, max_size=most_rows))):
-        at = row["at"] * unit
-        known_at = at + row["late"] * unit
-        due = None if row["due"] is None else row["due"] * unit
-        buys.append({**row, "due": due, "at": at, "known_at": known_at, "id": f"b{number * 7 % 10}{number}"})
-        times += [at, known_at, at + 3 * unit, at + 10 * unit, at + 25 * unit]
-    for number, row in enumerate(draw(st.lists(user, max_size=6))):
-        since = None if row["since"] is None else row["since"] * unit
-        users.append({**row, "since": since, "at": row["at"] * unit, "known_at": row["at"] * unit, "id": f"{number}"})
+    buys = [some.buy(number) for number in range(draw(st.integers(0, most_rows)))]
+    times = [0, *[row["at"] + ahead * some.unit for row in buys for ahead in (0, 0, 1, 3, 10, 25)]]
+    times += [row["known_at"] for row in buys]
+    if corrections:
+        for number, row in enumerate(buys[:]):
+            buys += some.corrections(number, row)
+        times += [row["known_at"] for row in buys if "takes" in row]
+    users = [some.user(number) for number in range(draw(st.integers(0, 6)))]
     shops = [{"shop": shop, "size": float(len(shop)), "city": shop or None} for shop in SHOPS[1:]]
     shops = [{**row, "at": ALWAYS, "known_at": ALWAYS, "id": row["shop"]} for row in shops]
-    ask = st.fixed_dictionaries(
-        {
-            "user": _maybe(USERS),
-            "shop": _maybe(("a", "ua", "", "none")),
-            "till": _maybe((1.0, 2.5, 0.0, 9.0)),
-            "gift": _maybe((True, False)),
-            "born": _maybe((0, -5)),
-        }
-    )
-    asks = draw(st.lists(ask, min_size=1, max_size=most_decisions))
-    at = [draw(st.sampled_from(times)) + draw(st.sampled_from((-1, 0, 0, 0, 1, unit))) for _ in asks]
+    fields = [some.ask(number) for number in range(draw(st.integers(1, most_decisions)))]
+    tables = {
+        "buys": rows_table(BUYS, buys),
+        "users": rows_table(SCHEMAS["users"], users),
+        "shops": rows_table(SCHEMAS["shops"], shops),
+    }
     return World(
-        plan_of(unit),
-        {
-            "buys": rows_table(BUYS, buys),
-            "users": rows_table(SCHEMAS["users"], users),
-            "shops": rows_table(SCHEMAS["shops"], shops),
-        },
-        [{"ask": f"ask{number}", **ask} for number, ask in enumerate(asks)],
-        at,
+        plan_of(some.unit), tables, fields, [some.one(times) + some.one((-1, 0, 0, 0, 1, some.unit)) for _ in fields]
     )
+
+
+class _Some:
+    """Makes up rows and decisions."""
+
+    def __init__(self, rng: np.random.Generator, *, unit: int, nulls: float, late: float, users: Sequence[str]) -> None:
+        self._rng, self.unit, self._nulls, self._late, self._users = rng, unit, nulls, late, users
+
+    def one(self, values: Sequence[Any]) -> Any:
+        """One of some values."""
+        return values[int(self._rng.integers(len(values)))]
+
+    def maybe(self, values: Sequence[Any]) -> Any:
+        """One of some values, or NULL."""
+        return None if self._rng.random() < self._nulls else self.one(values)
+
+    def moment(self, low: int, high: int) -> int:
+        """A multiple of the unit of time."""
+        return int(self._rng.integers(low, high)) * self.unit
+
+    def buy(self, number: int) -> dict[str, Any]:
+        """A row of the log: known at once, a little before or after it happened, or late."""
+        at = self.moment(-6, 30)
+        near = self.moment(-3, 4) if self._rng.random() < 0.3 else 0
+        return {
+            "at": at,
+            "known_at": at + (self.moment(0, 40) if self._rng.random() < self._late else near),
+            "id": f"b{number * 7 % 10}{number}",
+            "user": self.maybe(self._users),
+            "shop": self.maybe(SHOPS),
+            "till": self.maybe((1.0, 2.5, -0.0, 0.0)),
+            "gift": self.maybe((True, False)),
+            **self.content(),
+        }
+
+    def content(self) -> dict[str, Any]:
+        """The columns of a row that are not part of a key."""
+        return {
+            "price": self.maybe(PRICES),
+            "pieces": self.maybe((0.0, 1.0, 2.0, 3.0)),
+            "word": self.maybe(WORDS),
+            "due": self.maybe(tuple(step * self.unit for step in (0, 5, -3, 17))),
+        }
+
+    def corrections(self, number: int, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Nothing, or what takes a row back, or also the row with other content at another moment."""
+        if self._rng.random() < 0.6:
+            return []
+        row["tag"], known_at = number, row["known_at"] + self.moment(0, 12)
+        back = {**row, "known_at": known_at, "takes": number}
+        again = {**row, **self.content(), "at": row["at"] + self.moment(-1, 2), "known_at": known_at, "tag": None}
+        return [back] if self._rng.random() < 0.4 else [back, again]
+
+    def user(self, number: int) -> dict[str, Any]:
+        """A row of a table."""
+        at = self.moment(-6, 30)
+        return {
+            "user": self.maybe(self._users),
+            "at": at,
+            "known_at": at,
+            "id": f"{number}",
+            "tier": self.maybe((*WORDS, *SHOPS)),
+            "limit": self.maybe(PRICES),
+            "since": self.maybe((0, 3 * self.unit)),
+            "vip": self.maybe((True, False)),
+        }
+
+    def ask(self, number: int) -> dict[str, Any]:
+        """The fields of a decision: mostly of a key that rows have."""
+        return {
+            "ask": f"ask{number}",
+            "user": self.maybe((*self._users, *self._users, "nobody")),
+            "shop": self.maybe((*SHOPS, "none")),
+            "till": self.maybe((1.0, 2.5, 0.0, 9.0)),
+            "gift": self.maybe((True, False)),
+            "born": self.maybe((0, -5)),
+        }
 
 
 def big_world(*, seed: int, rows: int, decisions: int, late: float) -> World:

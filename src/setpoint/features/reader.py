@@ -57,9 +57,10 @@ class FeatureReader:
     ) -> None:
         self._plan, self._threads, self._compiled = plan, threads, compiled
         self._patience = SMALL_PAIRS
-        self._direct = {name: plan.fields[name] for name in _fields_read(plan)}
         folds, self._arounds = everything(plan), arounds(plan)
         nearby = [fold for around in self._arounds for fold in (around.edges, around.of)]
+        asking = [*folds, *[around.edges for around in self._arounds]]
+        self._direct = {name: plan.fields[name] for name in _fields_read(plan, asking)}
         self._sources: dict[str, _Source] = {}
         for name in dict.fromkeys(fold.source for fold in (*folds, *nearby)):
             if name not in rows:
@@ -294,14 +295,13 @@ def _name(expr: Expr) -> Hashable:
     return aggregate_key(expr) if isinstance(expr, Aggregate) else None
 
 
-def _fields_read(plan: Plan) -> list[str]:
+def _fields_read(plan: Plan, asking: Sequence[Fold]) -> list[str]:
     """The request fields that expressions read; a text that is a feature as it is needs no expression."""
     exprs = [
         feature.expr
         for feature in plan.inputs
         if not (isinstance(feature.expr, Field) and plan.features[feature.name] == TEXT)
     ]
-    exprs += [part for fold in everything(plan) for part in fold.keys if not isinstance(part, Field)]
-    exprs += [part for around in arounds(plan) for part in around.edges.keys if not isinstance(part, Field)]
+    exprs += [part for fold in asking for part in fold.keys if not isinstance(part, Field)]
     nodes = [node for expr in exprs for node in walk(expr, into_aggregates=False)]
     return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Field)))
