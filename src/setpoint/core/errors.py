@@ -7,6 +7,7 @@ SetpointError
         LeakRefused             a declaration that would read the future
     DataError                   data that breaks its contract (also ValueError)
         SourceMissing           a file that is not there (also FileNotFoundError)
+        SourceUnavailable       a source elsewhere that cannot be reached or read to its end (also ConnectionError)
         SourceEmpty             a source without a single usable row
         NaiveTime               a time without a zone
         BatchRefused            a batch refused whole: too many of its rows break the contract
@@ -106,6 +107,12 @@ class SourceMissing(DataError, FileNotFoundError):
     """A source whose file is not there."""
 
     code = "source-missing"
+
+
+class SourceUnavailable(DataError, ConnectionError):
+    """A source elsewhere that cannot be reached now, or whose answer broke off."""
+
+    code = "source-unavailable"
 
 
 class SourceEmpty(DataError):

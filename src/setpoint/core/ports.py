@@ -5,10 +5,10 @@ A backend is done when the port's conformance kit passes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,6 +154,25 @@ class Events(Protocol):
     def read(self, source: str, *, after: int, until: int) -> pa.Table:
         """A source's rows beyond a position that were known by a time."""
         ...
+
+
+class Fetched(NamedTuple):
+    """What a source elsewhere has: its rows as an Arrow table, or a file's bytes and the type that its server names.
+
+    `name` is where it came from, as messages may show it: without a password.
+    """
+
+    name: str
+    content: Any
+    media: str = ""
+
+
+Fetch: TypeAlias = Callable[[str, Sequence[str] | None], Fetched]
+"""Gives all that is at a URL at one moment, or only these columns of it.
+
+Raises SourceMissing where nothing is there, SourceUnavailable where the server cannot be asked, DataError for what it
+refuses, and never says a password.
+"""
 
 
 class Segments(Protocol):

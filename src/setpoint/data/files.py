@@ -1,4 +1,4 @@
-"""Files of a source, read as they are: Parquet, CSV and JSON lines, one file or a pattern of them."""
+"""Files of a source, read as they are: Parquet, CSV and JSON lines, one file or a pattern of them, or one at a URL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -18,6 +19,7 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from setpoint.core.errors import DataError, SourceEmpty, SourceMissing, did_you_mean
+from setpoint.core.ports import Fetch, Fetched
 from setpoint.declare.source import SourceInfo
 
 ROW = "__row"
@@ -45,20 +47,41 @@ _SUFFIXES = {
     ".ndjson": "json",
     ".json": "json",
 }
+_MEDIA = {
+    "application/vnd.apache.parquet": "parquet",
+    "text/csv": "csv",
+    "text/tab-separated-values": "tsv",
+    "application/x-ndjson": "json",
+    "application/jsonl": "json",
+    "application/json": "json",
+}
+_PACKED = (("gzip", b"\x1f\x8b", 0), ("bz2", b"1AY&SY", 4), ("zstd", b"\x28\xb5\x2f\xfd", 0))
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ARROW = {"": pa.null(), "a truth value": pa.bool_(), "a text": pa.string()}
 _NAMES = {bool: "a truth value", int: "a number", float: "a number", str: "a text", dict: "an object", list: "a list"}
 _NESTED = (_NAMES[dict], _NAMES[list])
 
 
-def read_source(info: SourceInfo, root: Path) -> pa.Table:
+NOBODY: Mapping[str, Fetch] = {}
+"""Nobody fetches from anywhere."""
+
+
+def read_source(info: SourceInfo, root: Path, *, fetchers: Mapping[str, Fetch] = NOBODY) -> pa.Table:
     """The rows of a source as its files have them, with `__row` and `__file` of each.
 
-    Raises SourceMissing when no file matches, SourceEmpty when no file has a row, DataError for a file that is not
-    what its name says. A CSV record with too few or too many cells and a line that is not JSON stay as rows without
-    values that say why in `__bad_rule` and `__bad_reason`.
+    A path that begins like "http:" is fetched by what is given for that in `fetchers`. Raises SourceMissing when no
+    file matches, SourceEmpty when no file has a row, DataError for a file that is not what its name says. A CSV record
+    with too few or too many cells and a line that is not JSON stay as rows without values that say why in `__bad_rule`
+    and `__bad_reason`.
     """
-    paths = _matching(info, root)
-    parts = [_read_one(info, path, _name(path, root)) for path in paths]
+    scheme, elsewhere, _ = info.path.partition("://")
+    if elsewhere:
+        fetched = _fetcher(info, scheme, fetchers)(info.path, info.columns)
+        names, parts = [fetched.name], [_read_fetched(info, fetched)]
+    else:
+        paths = _matching(info, root)
+        names = [_name(path, root) for path in paths]
+        parts = [_read_file(info, path, name) for path, name in zip(paths, names, strict=True)]
     try:
         raw = parts[0] if len(parts) == 1 else pa.concat_tables(parts, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
@@ -68,7 +91,7 @@ def read_source(info: SourceInfo, root: Path) -> pa.Table:
         ) from error
     if raw.num_rows == 0:
         raise SourceEmpty(
-            f"Source {info.name!r} has no row in {', '.join(_name(path, root) for path in paths)}.",
+            f"Source {info.name!r} has no row in {', '.join(names)}.",
             expected="at least one row",
         )
     return raw
@@ -104,28 +127,68 @@ def _name(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _read_one(info: SourceInfo, path: Path, name: str) -> pa.Table:
-    suffixes = [suffix for suffix in path.suffixes if suffix not in (".gz", ".bz2", ".zst")]
-    kind = _SUFFIXES.get(suffixes[-1].lower() if suffixes else "")
+def _fetcher(info: SourceInfo, scheme: str, fetchers: Mapping[str, Fetch]) -> Fetch:
+    if scheme not in fetchers:
+        known = ", ".join(f'"{name}://"' for name in fetchers)
+        raise SourceMissing(
+            f"Source {info.name!r} is at {scheme}://, where nothing fetches from.",
+            expected=f"a file, or a URL that begins with {known}" if known else "a file",
+            hint=did_you_mean(scheme, fetchers),
+        )
+    return fetchers[scheme]
+
+
+def _read_file(info: SourceInfo, path: Path, name: str) -> pa.Table:
+    kind = kind_of_file(path.name)
+    if kind is None:
+        raise DataError(
+            f"Source {info.name!r} has the file {name}, whose format its name does not tell.",
+            expected=f"a name that ends in {', '.join(_SUFFIXES)}",
+        )
+    return _parse(info, kind, name, path)
+
+
+def _read_fetched(info: SourceInfo, fetched: Fetched) -> pa.Table:
+    if isinstance(fetched.content, pa.Table):
+        return _named(info, fetched.content, fetched.name, added=())
+    kind = kind_of_file(fetched.name.partition("?")[0]) or _MEDIA.get(fetched.media)
+    if kind is None:
+        raise DataError(
+            f"Source {info.name!r}: neither the name of {fetched.name} nor its type, {fetched.media or 'none'!r}, "
+            "tells the format.",
+            expected=f"a name that ends in {', '.join(_SUFFIXES)}, or one of the types {', '.join(_MEDIA)}",
+        )
+    return _parse(info, kind, fetched.name, fetched.content)
+
+
+def kind_of_file(name: str) -> str | None:
+    """The format that a name ends in, compressed or not; None for no known one.
+
+    >>> kind_of_file("sales.JSONL.gz"), kind_of_file("sales.txt")
+    ('json', None)
+    """
+    suffixes = [suffix for suffix in Path(name).suffixes if suffix not in (".gz", ".bz2", ".zst")]
+    return _SUFFIXES.get(suffixes[-1].lower() if suffixes else "")
+
+
+def _parse(info: SourceInfo, kind: str, name: str, content: Path | bytes) -> pa.Table:
     try:
         if kind == "parquet":
-            table = _read_parquet(path, info.columns)
-        elif kind == "json":
-            table = _read_json(_bytes(path))
-        elif kind is not None:
-            table = _read_csv(_bytes(path), "\t" if kind == "tsv" else ",")
-        else:
-            raise DataError(
-                f"Source {info.name!r} has the file {name}, whose format its name does not tell.",
-                expected=f"a name that ends in {', '.join(_SUFFIXES)}",
-            )
+            file = content if isinstance(content, Path) else pa.BufferReader(content)
+            return _named(info, _read_parquet(file, info.columns), name, added=())
+        data = _unpacked(content.read_bytes() if isinstance(content, Path) else content)
+        table = _read_json(data) if kind == "json" else _read_csv(data, "\t" if kind == "tsv" else ",")
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(
             f"Source {info.name!r}: {name} cannot be read as {kind}: {str(error).splitlines()[0].rstrip('.')}.",
             expected=f"a whole {kind} file",
         ) from error
+    return _named(info, table, name, added=(ROW, BAD_RULE, BAD_REASON))
+
+
+def _named(info: SourceInfo, table: pa.Table, name: str, *, added: Sequence[str]) -> pa.Table:
+    """The rows with their numbers and the name of what they were read from; `added` are columns of ours."""
     names = table.column_names
-    added = () if kind == "parquet" else (ROW, BAD_RULE, BAD_REASON)
     taken = [n for n in names if names.count(n) > 1 or (n.startswith("__") and n not in added)]
     if taken:
         raise DataError(
@@ -138,15 +201,19 @@ def _read_one(info: SourceInfo, path: Path, name: str) -> pa.Table:
     return table.append_column(FILE, files)
 
 
-def _read_parquet(path: Path, columns: Sequence[str] | None) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        wanted = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
-        return file.read(columns=wanted)
+def _read_parquet(file: Path | pa.BufferReader, columns: Sequence[str] | None) -> pa.Table:
+    with pq.ParquetFile(file) as opened:
+        wanted = None if columns is None else [name for name in opened.schema_arrow.names if name in columns]
+        return opened.read(columns=wanted)
 
 
-def _bytes(path: Path) -> bytes:
-    with pa.input_stream(str(path), compression="detect") as stream:
-        return bytes(stream.read())
+def _unpacked(data: bytes) -> bytes:
+    """What was compressed, as its first bytes tell."""
+    for packed, mark, place in _PACKED:
+        if data[place : place + len(mark)] == mark:
+            with pa.input_stream(pa.BufferReader(data), compression=packed) as stream:
+                return bytes(stream.read())
+    return data
 
 
 def _assemble(
@@ -245,7 +312,7 @@ def _decode(table: pa.Table) -> tuple[pa.Table, set[int]]:
 def _read_json(data: bytes) -> pa.Table:
     if not data.strip():
         return pa.table({})
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = _as_lines(data.removeprefix(b"\xef\xbb\xbf"))
     try:
         table = _read_json_at_once(data)
     except pa.ArrowInvalid:
@@ -253,6 +320,16 @@ def _read_json(data: bytes) -> pa.Table:
     lines = [number for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
     numbers = lines if len(lines) == table.num_rows else np.arange(1, table.num_rows + 1)
     return _assemble({name: table[name] for name in table.column_names}, numbers, {}, any_kind=())
+
+
+def _as_lines(data: bytes) -> bytes:
+    """JSON lines as they are, and the objects of one JSON list as lines."""
+    if data.lstrip()[:1] != b"[":
+        return data
+    try:
+        return b"\n".join(bytes(part).replace(b"\n", b" ") for part in _LIST.decode(data))
+    except msgspec.DecodeError:
+        return data
 
 
 def _read_json_at_once(data: bytes) -> pa.Table:
