@@ -47,6 +47,7 @@ from setpoint.rollout.register import load_reference, register
 from setpoint.rollout.retrain import Due, training_due
 from setpoint.rollout.shadow import Evidence, Pair, compare_shadow
 from setpoint.serve.latency import measure_model
+from setpoint.watch.consistency import CONSISTENCY, Consistency, record_definitions, verify_tick
 from setpoint.watch.finding import Finding
 from setpoint.watch.incidents import Incident, merge
 from setpoint.watch.performance import QualityWindow, quality_window
@@ -72,7 +73,8 @@ class Workspace:
 
     `judge_measured` says whether guardrails that a clock measures are measured and decide; a replay does neither.
     `owner` names who holds this workspace: whoever comes back under this name takes up what it left. `told` gives
-    the outcomes that were told rather than read from a source.
+    the outcomes that were told rather than read from a source. `verified` is how many decisions of each tick are worked
+    out again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
     """
 
     metadata: Metadata
@@ -84,6 +86,7 @@ class Workspace:
     owner: str
     judge_measured: bool
     told: Callable[[], pa.Table | None] = _nothing
+    verified: int = 0
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,7 @@ class Written:
     summary: DaySummary | None
     opened: tuple[Incident, ...]
     acts: tuple[Act, ...]
+    checked: Consistency | None = None
 
 
 def open_loop(
@@ -233,6 +237,7 @@ def open_loop(
         metadata.put("loop", name, state.to_dict())  # or one that is restarted before every tick would never have one
     else:
         state = LoopState.from_dict(found)
+    record_definitions(metadata, plan)
     forget_after(tables, state.tick)
     loop = Loop(plan, work, rows, examples, state, Meter(state.cpu))
     if state.reference is not None:
@@ -266,6 +271,10 @@ def tick(
     with loop.meter("watch"):
         summary, findings = look(loop, decided, now)
         findings += check_freshness(loop.plan, loop.rows, decided)
+    with loop.meter("verify"):
+        checked = check_sample(loop, decided, now)
+        findings += [] if checked is None else checked.findings()
+    with loop.meter("watch"):
         incidents, opened = merge(loop.state.incidents, findings, now)
     with loop.meter("release"):
         release, acts = decide_release(loop, now)
@@ -291,7 +300,8 @@ def tick(
             state, more = retrain(loop, state, now, due)
             acts = [*acts, *more]
     with loop.meter("log"):
-        commit(loop, follow(loop, state), now, Written(decided, scored, matured, summary, tuple(opened), tuple(acts)))
+        written = Written(decided, scored, matured, summary, tuple(opened), tuple(acts), checked)
+        commit(loop, follow(loop, state), now, written)
     mature = 0 if matured is None else matured.num_rows
     return TickReport(now, decided.num_rows, mature, tuple(opened), tuple(acts))
 
@@ -370,6 +380,21 @@ def look(loop: Loop, decided: pa.Table, now: int) -> tuple[DaySummary | None, li
         now=now,
     )
     return summary, findings
+
+
+def check_sample(loop: Loop, decided: pa.Table, now: int) -> Consistency | None:
+    """A sample of the tick's decisions worked out again; None where none is asked for."""
+    if not loop.work.verified or not decided.num_rows:
+        return None
+    return verify_tick(
+        loop.plan,
+        loop.rows,
+        decided,
+        now=now,
+        sample=loop.work.verified,
+        seed=loop.work.seed,
+        scorer_of=loop.scorer,
+    )
 
 
 def decide_release(loop: Loop, now: int) -> tuple[ReleaseState, list[Act]]:
@@ -522,6 +547,8 @@ def commit(loop: Loop, state: LoopState, now: int, written: Written) -> None:
             audit.record(metadata, at=now, act="alarm", subject=incident.id, reason=incident.title, evidence=None)
         for act in written.acts:
             audit.record(metadata, at=now, act=act.kind, subject=act.subject, reason=act.reason, evidence=act.evidence)
+        if written.checked is not None:
+            metadata.put(CONSISTENCY, part, written.checked.to_dict())
         if written.summary is not None:
             metadata.put("summary", part, written.summary.to_dict())
             loop.summaries = [*loop.summaries, written.summary][-HISTORY:]

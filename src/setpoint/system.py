@@ -7,9 +7,9 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -46,6 +46,7 @@ from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.scales import Scale, without_scale
 from setpoint.declare.source import info
+from setpoint.features.freshness import freshness_of
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.python_verdicts import python_verdicts
 from setpoint.features.reader import FeatureReader
@@ -54,6 +55,7 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
 from setpoint.labels.join import STATES, resolve
 from setpoint.learn.audit import check_outcomes
+from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
 from setpoint.registry import audit, models, runs
 from setpoint.registry.card import make_card, to_markdown
@@ -64,15 +66,20 @@ from setpoint.serve.decide import Decision
 from setpoint.serve.outcomes import Outcome, Outcomes
 from setpoint.serve.snapshot import Serving
 from setpoint.session import LogBook, Session
+from setpoint.watch.consistency import verify_moment
+from setpoint.watch.inventory import facts_of, take_inventory
 from setpoint.watch.status import loop_status
 from setpoint.watch.told import told_act, told_gate
-from setpoint.watch.why import explain
+from setpoint.watch.why import Records, explain
 
 REPLAY, LIVE = "replay", "live system"
 """What a workspace is held for."""
 
 REFRESH_SECONDS = 1.0
 """How often a live system takes in what became known, and looks whether a tick is due."""
+
+VERIFIED = 200
+"""How many decisions of every tick of a live system are worked out again."""
 
 RESULTS = "results.json"
 """What a finished replay leaves in its folder."""
@@ -293,6 +300,24 @@ class Live:
             "changes": [change.to_dict() for change in changes],
         }
 
+    def catalogue(self) -> dict[str, Any]:
+        """Every feature with version, owner, users, coverage, freshness and importance, and those that could go.
+
+        Before anything has run it tells what the declaration says.
+        """
+        plan = self.plan
+        with ExitStack() as opened:
+            try:
+                folders, settings, where = self._newest()
+            except NothingYet:
+                fresh = freshness_of(plan, self.rows, self.clock.now())
+                return take_inventory(plan, facts_of([self.metadata], None, None, fresh=fresh))
+            metadata, tables = folders.open_metadata(settings), folders.open_tables()
+            opened.callback(metadata.close)
+            moment = take_moment(plan, metadata, tables, _reading(opened, folders.log))
+            fresh = freshness_of(plan, self.rows, self._moment_of(metadata, where))
+            return take_inventory(plan, facts_of([metadata, self.metadata], tables, moment, fresh=fresh))
+
     def replay(
         self,
         *,
@@ -369,13 +394,48 @@ class Live:
 
     def status(self) -> dict[str, Any]:
         """The whole loop on one screen: of the live system, or of the newest replay where nothing is live."""
+        plan = self.plan
         with self._recorded() as (metadata, tables, where):
-            return loop_status(self.plan, metadata, tables, where=where)
+            fresh = freshness_of(plan, self.rows, self._moment_of(metadata, where))
+            return loop_status(plan, metadata, tables, where=where, fresh=fresh)
 
-    def why(self, subject: str) -> dict[str, Any]:
-        """One decision, model or incident explained from what was recorded; raises NothingYet when there is none."""
-        with self._recorded() as (metadata, tables, _):
-            return explain(self.plan, metadata, tables, subject)
+    def why(self, subject: str, *, feature: str | None = None) -> dict[str, Any]:
+        """One decision, model or incident explained from what was recorded; raises NothingYet when there is none.
+
+        With a `feature`, the events behind its value in that decision.
+        """
+        with self._recorded() as (metadata, tables, _), ExitStack() as opened:
+            moment = take_moment(self.plan, metadata, tables, _reading(opened, self._newest()[0].log))
+            return explain(Records(self.plan, metadata, tables, moment, self.rows), subject, feature=feature)
+
+    def verify(
+        self,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        features: Sequence[str] | None = None,
+        sample: float = 1.0,
+    ) -> dict[str, Any]:
+        """What was logged of decisions from a time to before another, worked out again and compared bit for bit.
+
+        `features` names those to look at (default: all, and the scores), `sample` is the share of decisions. Where a
+        value differs, the event that explains it is named.
+        """
+        with self._recorded() as (metadata, tables, _), ExitStack() as opened:
+            folders = self._newest()[0]
+            return verify_moment(
+                self.plan,
+                self.rows,
+                metadata,
+                tables,
+                take_moment(self.plan, metadata, tables, _reading(opened, folders.log)),
+                scorer_of=_Scorers(folders.models, open_learners(self.settings.threads)).of,
+                since=since,
+                until=until,
+                features=features,
+                sample=sample,
+                seed=self.settings.seed,
+            )
 
     def sql(self, query: str) -> pa.Table:
         """The answer to one SELECT over `decisions`, `outcomes`, `scores` and the sources by name, as of this moment.
@@ -458,7 +518,8 @@ class Live:
             log, told = FileSegments(folders.log, quota=quota), FileSegments(folders.outcomes, quota=quota)
             outcomes = Outcomes(plan.system.name, told)
             book = LogBook(plan, work, self.rows, outcomes)
-            loop = open_loop(plan, replace(work, told=book.told), self.rows, book.examples, started=self.clock.now())
+            watched = replace(work, told=book.told, verified=VERIFIED)
+            loop = open_loop(plan, watched, self.rows, book.examples, started=self.clock.now())
             session = Session(
                 loop,
                 clock=self.clock,
@@ -467,7 +528,13 @@ class Live:
                 log=log,
                 outcomes=outcomes,
                 book=book,
-                status=lambda: loop_status(plan, work.metadata, work.tables, where=str(folders.home)),
+                status=lambda: loop_status(
+                    plan,
+                    work.metadata,
+                    work.tables,
+                    where=str(folders.home),
+                    fresh=freshness_of(plan, self.rows, self.clock.now()),
+                ),
             )
             try:
                 session.refresh()
@@ -506,6 +573,11 @@ class Live:
             expected="a replay, a training or a service",
             hint="Run `setpoint replay`, `setpoint train` or `setpoint serve` first.",
         )
+
+    def _moment_of(self, metadata: Metadata, where: str) -> int:
+        """The time in a workspace: now where a system is live, and where a replay ended its last tick."""
+        state = metadata.get("loop", self.declared.name)
+        return state["tick"] * self.plan.tick if where.startswith(REPLAY) and state else self.clock.now()
 
     @contextmanager
     def _recorded(self) -> Iterator[tuple[Metadata, Tables, str]]:
@@ -569,6 +641,21 @@ def open_system(
     folder = Path(root).resolve()
     found = load_settings(file=folder / "setpoint.toml", home=home, **settings)
     return Live(declared, root=folder, settings=found, clock=clock or SystemClock())
+
+
+@dataclass(frozen=True)
+class _Scorers:
+    """Models ready to score, each loaded once."""
+
+    folder: Path
+    learners: Mapping[str, Learner]
+    loaded: dict[str, Scorer] = field(default_factory=dict)
+
+    def of(self, model: str) -> Scorer:
+        """The model of this digest."""
+        if model not in self.loaded:
+            self.loaded[model] = load_scorer(models.folder_of(self.folder, model), self.learners, expected=model)
+        return self.loaded[model]
 
 
 def _reading(opened: ExitStack, folder: Path) -> Segments | None:

@@ -48,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
     check = add("check", "Check sources against their contracts and the declaration for leaks; nothing is trained.")
     check.add_argument("--quarantine", action="store_true", help="show the rows that were set aside, and why")
 
-    add("plan", "Show what is derived from the declaration, why, and what changed since the last plan.")
+    plan = add("plan", "Show what is derived from the declaration, why, and what changed since the last plan.")
+    plan.add_argument("--catalogue", action="store_true", help="show every feature: owner, users, coverage, freshness")
 
     train = add("train", "Train one candidate on what is known, judge it and register it.")
     train.add_argument("--as-of", help="train on what was known at this time (default: now)")
@@ -70,11 +71,18 @@ def parser() -> argparse.ArgumentParser:
 
     add("status", "Show the whole loop on one screen.")
 
-    add(
+    why = add(
         "why",
-        "Explain one decision, alarm or refusal.",
+        "Explain one decision, alarm or refusal, or the events behind one value.",
         subject="the id of a decision, model or incident (a beginning is enough), or a decision's key",
     )
+    why.add_argument("--feature", help="show the events behind the value of this feature in the decision")
+
+    verify = add("verify", "Work out again what was logged of decisions, and compare it bit for bit.")
+    verify.add_argument("--since", help="first decision time (default: the first in the log)")
+    verify.add_argument("--until", help="end of decision times (default: after the last in the log)")
+    verify.add_argument("--feature", action="append", help="only this feature (may be given again)")
+    verify.add_argument("--sample", type=float, default=1.0, help="share of decisions to look at (default: all)")
 
     sql = add(
         "sql",

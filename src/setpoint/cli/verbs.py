@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from setpoint.api.app import App
@@ -82,7 +83,9 @@ def check(words: Namespace) -> int:
 
 
 def plan(words: Namespace) -> int:
-    """What is derived, why, and what changed."""
+    """What is derived, why, and what changed; or every feature."""
+    if words.catalogue:
+        return _catalogue(words)
     shown = _open(words).show_plan()
     if words.json:
         print_json(shown)
@@ -101,6 +104,35 @@ def plan(words: Namespace) -> int:
         out.print(f"[yellow]warning[/] {warning}")
     for change in shown["changes"]:
         out.print(f"[cyan]changed[/] {change['what']}: runs again {', '.join(change['runs_again'])}")
+    return 0
+
+
+def _catalogue(words: Namespace) -> int:
+    """Every feature with what is known of it."""
+    shown = _open(words).catalogue()
+    if words.json:
+        print_json(shown)
+        return 0
+    rows = [
+        (
+            each["name"],
+            each["version"],
+            each["owner"] or None,
+            ", ".join(each["used_by"]) or None,
+            each["coverage"],
+            each["distinct"],
+            None if each["age"] is None else ("STALE " if each["stale"] else "") + each["age"].split(" ")[0],
+            each["importance"],
+        )
+        for each in shown["features"]
+    ]
+    columns = ("feature", "version", "owner", "used by", "coverage", "distinct", "age", "importance")
+    out.print(table(f"Features of {shown['system']}", columns, rows))
+    for each in shown["features"]:
+        if each["note"]:
+            out.print(f"  {each['name']}: {escape(each['note'])}")
+    for each in shown["proposed"]:
+        out.print(f"[yellow]could go[/] {each['feature']}: {escape(each['because'])}")
     return 0
 
 
@@ -212,8 +244,8 @@ def status(words: Namespace) -> int:
 
 
 def why(words: Namespace) -> int:
-    """One decision, model or incident explained."""
-    shown = _open(words).why(words.subject)
+    """One decision, model, incident or value explained."""
+    shown = _open(words).why(words.subject, feature=words.feature)
     if words.json:
         print_json(shown)
         return 0
@@ -223,6 +255,32 @@ def why(words: Namespace) -> int:
     for title, rows in shown["tables"].items():
         out.print(table(f"\n{title}", tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
     return 0
+
+
+def verify(words: Namespace) -> int:
+    """What was logged, worked out again."""
+    since, until = (None if each is None else times.time(each) for each in (words.since, words.until))
+    report = _open(words).verify(since=since, until=until, features=words.feature, sample=words.sample)
+    if words.json:
+        print_json(plain(report))
+        return 0 if report["passed"] else 1
+    out.print(
+        f"{report['decisions']:,} decisions from {report['from'] or '-'} to {report['to'] or '-'}: "
+        f"{report['values']:,} values worked out again, {report['mismatches']:,} differ"
+    )
+    wrong = [tuple(each.values()) for each in report["features"] if each["mismatches"]]
+    if wrong:
+        out.print(table("\nFeatures that differ", ("feature", "values", "differ", "rate"), wrong))
+    for each in report["differences"]:
+        out.print(f"\n[bold]{each['feature']}[/] of {each['key']} at {each['at']} ({each['decision']})")
+        out.print(f"  logged {each['logged']!r}, worked out again {each['recomputed']!r}")
+        if each["because"]:
+            out.print(f"  {escape(each['because'])}")
+        elif each["behind"]:
+            out.print("  no single event explains it; behind the value are:")
+            out.print(table("", tuple(each["behind"][0]), [tuple(row.values()) for row in each["behind"]]))
+    out.print("[green]the same bits[/]" if report["passed"] else "[red]not the same[/]")
+    return 0 if report["passed"] else 1
 
 
 SHOWN = 60

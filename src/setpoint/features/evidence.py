@@ -63,8 +63,8 @@ class Event:
 class Part:
     """A part of an expression, `depth` steps inside it, with its value.
 
-    A fold has its `source`, its key, the start of its window (None: all time) and its rows, newest first; `counted` of
-    all its rows count, and `rest` are not listed.
+    A fold has its `source`, its key, the start of its window (None: all time) and its rows, newest first, whose values
+    are of `kind_of_rows`; `counted` of all its rows count, and `rest` are not listed.
     """
 
     title: str
@@ -72,6 +72,7 @@ class Part:
     kind: str
     value: float | int | str | None
     source: str = ""
+    kind_of_rows: str = ""
     key: tuple[Any, ...] = ()
     since: int | None = None
     events: tuple[Event, ...] = ()
@@ -254,6 +255,7 @@ class Seen:
         return replace(
             part,
             source=fold.source,
+            kind_of_rows=fold.kind,
             key=self.key(fold),
             since=self.since(fold) if bounded else None,
             events=tuple(events),

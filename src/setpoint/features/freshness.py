@@ -1,9 +1,10 @@
 """Freshness: how old the newest event behind each feature is, and whether that is older than it may be.
 
 The age of a source at a time is how long ago the newest event known by then happened. A limit is declared for a feature
-(`System(freshness=...)`); for any other it is twice the greatest age that the source reached in its newest 30 days, each
-time just before something newer came in, so that nights, weekends and delays are part of what is usual and a silence
-that goes on is not. Until a source has shown enough of what is usual, and where it holds at all times, there is none.
+(`System(freshness=...)`); for any other it is twice the greatest age that the source reached in its newest 30 days,
+each time just before something newer came in, so that nights, weekends and delays are part of what is usual and a
+silence that goes on is not. Until a source has shown enough of what is usual, and where it holds at all times, there is
+none.
 """
 
 from __future__ import annotations

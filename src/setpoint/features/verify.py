@@ -7,9 +7,10 @@ without each event that it rests on, and with each that it just missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,17 +25,21 @@ from setpoint.data.decisions import (
     plan_sources,
     positions_known,
     positions_of,
+    sources_read,
 )
 from setpoint.data.rows import AT, ENDS, NEVER, POSITION, times_of
 from setpoint.declare.kinds import NUMBER, TEXT
 from setpoint.declare.plan import Plan
-from setpoint.features.evidence import BEFORE, COUNTS, LATER, TAKEN_BACK, UNKNOWN, Event, Seen
+from setpoint.features.evidence import BEFORE, COUNTS, LATER, TAKEN_BACK, UNKNOWN, Event, Part, Seen
 from setpoint.features.needs import Fold, arounds, everything
 from setpoint.features.reader import FeatureReader
 from setpoint.features.windows import window_start
 
 EXPLAINED = 3
 """Differences whose event is looked for, of different features, unless more are asked for."""
+
+BEHIND = 5
+"""Events that are listed behind a value that differs."""
 
 TRIED = 200
 """Events that are left out one by one, and as many ends of the log, in search of one that explains a difference."""
@@ -58,7 +63,11 @@ class Cause:
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that is not what was logged; `cause` is None where no one event explains it, or none was looked for."""
+    """A value that is not what was logged.
+
+    `cause` is None where no one event explains it; `behind` are the folds that the value rests on. Both are looked for
+    in the first of a feature's differences only.
+    """
 
     decision_id: str
     key: str
@@ -67,6 +76,7 @@ class Difference:
     logged: float | str | None
     recomputed: float | str | None
     cause: Cause | None = None
+    behind: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,18 +126,18 @@ def verify(
     near, reached = nearby(narrow, rows, at, arrived)
     found = FeatureReader(narrow, near).read(fields_of(log), at, arrived=reached)
     logged, checked = features_of(log), []
-    left = explained
+    causes: dict[str, tuple[Cause, ...]] = {}
     for name in names:
         told, kind = logged[name], plan.features[name]
         counted = of_version(plan, log, name, versions or {}) & _is_logged(told, kind)
         wrong = np.flatnonzero(differing(told, found[name], kind) & counted)
         first = [_difference(log, int(row), name, told, found[name]) for row in wrong[:EXPLAINED]]
-        if first and left > 0:
-            left -= 1
+        if first and len(causes) < explained:
             seen = seen_by(plan, rows, log, int(wrong[0]), {key: values[wrong[0]] for key, values in arrived.items()})
-            first[0] = replace(first[0], cause=find_cause(seen, name, first[0].logged))
+            first[0] = replace(first[0], behind=seen.evidence(name, most=BEHIND).folds)
+            causes[name] = find_causes(seen, name, first[0].logged)
         checked.append(Checked(name, int(counted.sum()), int(wrong.size), tuple(first)))
-    return tuple(checked)
+    return tuple(_with_cause(each, causes) for each in checked)
 
 
 def differing(left: pa.ChunkedArray, right: pa.ChunkedArray, kind: str) -> Mask:
@@ -228,48 +238,74 @@ def seen_by(
     return Seen(plan, rows, fields_of(one), int(one["at"][0].as_py()), counts)
 
 
-def find_cause(seen: Seen, feature: str, logged: Any) -> Cause | None:
-    """The event that explains why a logged value is not the one worked out again; None when no single one does.
+def find_causes(seen: Seen, feature: str, logged: Any) -> tuple[Cause, ...]:
+    """The events each of which alone explains why a logged value is not the one worked out again; often none.
 
     Tried are, newest first: each event left out that the value rests on; each let in that it just missed, because it
-    was not known yet, lies at the edge of the window, or was taken back; and the log ending before each event.
+    was not known yet, lies at the edge of the window, or was taken back; and, if that explains nothing, the log ending
+    before each event.
     """
     expr = next(one.expr for one in seen.plan.inputs if one.name == feature)
-    places = {name: seen.near(name, [expr]) for name in plan_sources(replace(seen.plan, inputs=_only(seen, feature)))}
-    whole = {name: seen.visible(name, near) for name, near in places.items()}
-    for source, event, told, rows in _variants(seen, seen.folds([expr]), whole):
-        if same(seen.values_on([expr], {**{n: seen.table(n, p) for n, p in whole.items()}, source: rows})[0], logged):
-            return Cause(source, event, told)
-    return None
+    folds = seen.folds([expr])
+    whole = {name: seen.visible(name, seen.near(name, [expr])) for name in sources_read([expr])}
+    tables = {name: seen.table(name, places) for name, places in whole.items()}
+
+    def explaining(variants: Iterable[Variant]) -> tuple[Cause, ...]:
+        return tuple(
+            Cause(each.source, each.event, each.told)
+            for each in variants
+            if same(seen.values_on([expr], {**tables, each.source: each.rows})[0], logged)
+        )
+
+    return explaining(_changed(seen, folds, whole)) or explaining(_ended(seen, folds, whole))[:1]
 
 
-def _only(seen: Seen, feature: str) -> tuple[Any, ...]:
-    return tuple(one for one in seen.plan.inputs if one.name == feature)
+class Variant(NamedTuple):
+    """What a decision would have seen of a source had one event been treated otherwise."""
+
+    source: str
+    event: Event
+    told: str
+    rows: pa.Table
 
 
-def _variants(
-    seen: Seen, folds: Sequence[Fold], whole: Mapping[str, Array]
-) -> Iterator[tuple[str, Event, str, pa.Table]]:
-    """What a decision would have seen had one event been treated otherwise: source, event, how, and the rows."""
-    listed = [(fold, seen.listed(fold)) for fold in folds]
-    judged = [(fold, places, seen.verdicts(fold, places)[0]) for fold, places in listed]
-    for fold, places, verdicts in judged:
+def _changed(seen: Seen, folds: Sequence[Fold], whole: Mapping[str, Array]) -> Iterator[Variant]:
+    """With one event left out, or let in that was just missed."""
+    for fold in folds:
+        name, places = fold.source, seen.listed(fold)
+        verdicts, _ = seen.verdicts(fold, places)
         for place in places[verdicts == COUNTS][:TRIED]:
-            rest = whole[fold.source][whole[fold.source] != place]
-            yield fold.source, seen.event(fold, int(place)), "without", seen.table(fold.source, rest)
-    for fold, places, verdicts in judged:
+            rows = seen.table(name, whole[name][whole[name] != place])
+            yield Variant(name, seen.event(fold, int(place)), "without", rows)
         for verdict, told in _MISSED.items():
             for place in places[verdicts == verdict][: 1 if verdict == BEFORE else TRIED]:
-                rows = seen.table(fold.source, np.union1d(whole[fold.source], [place]))
-                moved = np.union1d(whole[fold.source], [place]) == place
-                inside = seen.since(fold) if verdict == BEFORE else seen.at - 1
-                at = np.where(moved & (verdict in (BEFORE, LATER)), inside, times_of(rows, AT))
-                rows = rows.set_column(rows.schema.get_field_index(AT), AT, pa.array(at, pa.int64()))
-                yield fold.source, seen.event(fold, int(place)), told, rows
-    for fold, places, verdicts in judged:
+                let_in = np.union1d(whole[name], [place])
+                rows = seen.table(name, let_in)
+                inside = {BEFORE: seen.since(fold), LATER: seen.at - 1}.get(verdict, 0)
+                moved = (let_in == place) & (verdict in (BEFORE, LATER))
+                at = pa.array(np.where(moved, inside, times_of(rows, AT)), pa.int64())
+                rows = rows.set_column(rows.schema.get_field_index(AT), AT, at)
+                yield Variant(name, seen.event(fold, int(place)), told, rows)
+
+
+def _ended(seen: Seen, folds: Sequence[Fold], whole: Mapping[str, Array]) -> Iterator[Variant]:
+    """With the log ending before an event."""
+    for fold in folds:
+        name, places = fold.source, seen.listed(fold)
+        verdicts, _ = seen.verdicts(fold, places)
         for place in np.sort(places[verdicts == COUNTS])[::-1][:TRIED]:
-            rest = whole[fold.source][whole[fold.source] < place]
-            yield fold.source, seen.event(fold, int(place)), "of a log that ends before", seen.table(fold.source, rest)
+            rows = seen.table(name, whole[name][whole[name] < place])
+            yield Variant(name, seen.event(fold, int(place)), "of a log that ends before", rows)
+
+
+def _with_cause(checked: Checked, causes: Mapping[str, Sequence[Cause]]) -> Checked:
+    """The cause of a feature's first difference: of several events that each explain it, the one that explains most."""
+    mine = causes.get(checked.feature)
+    if not mine:
+        return checked
+    shared = Counter(name for theirs in causes.values() for name in {(each.source, each.event.id) for each in theirs})
+    cause = max(mine, key=lambda each: shared[each.source, each.event.id])
+    return replace(checked, first=(replace(checked.first[0], cause=cause), *checked.first[1:]))
 
 
 _MISSED = {

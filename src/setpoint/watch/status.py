@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from setpoint.core.ports import Metadata, Tables
-from setpoint.core.times import iso
+from setpoint.core.times import SECOND, iso, spell
 from setpoint.data.decisions import DECISIONS, OUTCOMES
 from setpoint.declare.plan import Plan
+from setpoint.features.freshness import Freshness
 from setpoint.registry import audit, models
+from setpoint.watch.consistency import CONSISTENCY
+
+RECENT = 30
+"""Ticks that the rate of mismatches is told of."""
 
 
-def loop_status(plan: Plan, metadata: Metadata, tables: Tables, *, where: str) -> dict[str, Any]:
+def loop_status(
+    plan: Plan, metadata: Metadata, tables: Tables, *, where: str, fresh: Sequence[Freshness] = ()
+) -> dict[str, Any]:
     """The state of a system's loop as sections of facts; `where` says which workspace this is."""
     state = metadata.get("loop", plan.system.name)
     acts = audit.trail(metadata)
@@ -29,6 +37,8 @@ def loop_status(plan: Plan, metadata: Metadata, tables: Tables, *, where: str) -
             "decision parts": len(tables.parts(DECISIONS)),
             "matured parts": len(tables.parts(OUTCOMES)),
         },
+        "freshness": _freshness(fresh) or {"sources": "no feature reads one"},
+        "consistency": _consistency(metadata.find(CONSISTENCY)[-RECENT:]),
         "incidents": {each["id"]: f"{each['severity']}: {each['title']}" for each in incidents} or {"open": "none"},
         "last acts": {f"{iso(act['at'])[:10]} {act['act']}": _short(act) for act in acts[-6:]} or {"acts": "none yet"},
     }
@@ -62,6 +72,53 @@ def _release(state: dict[str, Any] | None) -> dict[str, Any]:
         "watching its successor": name("previous"),
         "last training": None if last is None else iso(last),
     }
+
+
+def _freshness(fresh: Sequence[Freshness]) -> dict[str, str]:
+    """How old each source is, and of its features those that have a limit of their own or are stale."""
+    found = {}
+    for source in dict.fromkeys(each.source for each in fresh):
+        theirs = [each for each in fresh if each.source == source]
+        usual = next((each.limit for each in theirs if not each.declared), None)
+        limit = "no limit yet" if usual is None else f"at most {_about(usual)} by what is usual"
+        age = theirs[0].age
+        found[source] = "holds at all times" if age is None else f"{_about(age)} old; {limit}"
+        late = [each.feature for each in theirs if each.stale and not each.declared]
+        if late:
+            found[source] += f"; STALE: {', '.join(late)}"
+        for each in theirs:
+            if each.declared and each.limit is not None:
+                told = "STALE" if each.stale else "fresh"
+                found[f"{each.feature} ({source})"] = f"{told}: at most {_about(each.limit)}, declared"
+    return found
+
+
+def _about(length: int) -> str:
+    """A duration in whole seconds, minutes or hours: more is not read.
+
+    >>> _about(93_784_000_000)
+    '1d 2h 3m'
+    """
+    return spell(length // (60 * SECOND) * 60 * SECOND if length >= 60 * SECOND else length // SECOND * SECOND)
+
+
+def _consistency(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How many logged values of the newest ticks differ from what they should be."""
+    if not found:
+        return {"worked out again": "nothing yet: the ticks of a live system take a sample"}
+    values, wrong = sum(each["values"] for each in found), sum(each["mismatches"] for each in found)
+    facts: dict[str, Any] = {
+        "worked out again": f"{sum(each['decisions'] for each in found):,} decisions of {len(found)} ticks",
+        "mismatches": f"{wrong:,} of {values:,} values",
+        "mismatch rate": wrong / values if values else 0.0,
+        "cost": f"{sum(each['cpu_seconds'] for each in found) / len(found):.2f} CPU s a tick",
+    }
+    first = next((each["first"][0] for each in reversed(found) if each["first"]), None)
+    if first is not None:
+        facts["newest difference"] = f"{first['feature']} of {first['key']} at {first['at']}: " + (
+            first["because"] or f"logged {first['logged']}, should be {first['recomputed']}"
+        )
+    return facts
 
 
 def _short(act: dict[str, Any]) -> str:

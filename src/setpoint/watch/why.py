@@ -1,8 +1,10 @@
-"""Why: one decision, model or incident, explained from what was recorded."""
+"""Why: one decision, model or incident, explained from what was recorded; one value, by the events behind it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,17 +15,40 @@ from setpoint.core.ports import Metadata, Tables
 from setpoint.core.records import FEATURE, FIELD, RULE
 from setpoint.core.times import iso
 from setpoint.data.decisions import DECISIONS, OUTCOMES
+from setpoint.data.rows import ALWAYS
 from setpoint.declare.plan import Plan
+from setpoint.features.evidence import Part, shown_value
+from setpoint.features.verify import of_version, same, seen_by
 from setpoint.labels.join import STATES
 from setpoint.registry import audit, lineage, models
+from setpoint.serve.asked import Moment
+from setpoint.watch.consistency import told_events, versions_recorded
 
 
-def explain(plan: Plan, metadata: Metadata, tables: Tables, subject: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Records:
+    """What explanations are made from: documents, tables, the decisions of a moment, and the rows of the sources."""
+
+    plan: Plan
+    metadata: Metadata
+    tables: Tables
+    moment: Moment
+    rows: Mapping[str, pa.Table]
+
+
+def explain(records: Records, subject: str, *, feature: str | None = None) -> dict[str, Any]:
     """What is recorded about a decision (by id or key), a model or an incident (by id; a beginning of it is enough).
 
-    Raises NothingYet when nothing recorded has this name.
+    With a `feature`, the events behind its value in that decision. Raises NothingYet when nothing recorded has this
+    name, NameUnknown for a feature that the plan does not have.
     """
-    found = _incident(metadata, subject) or _model(metadata, subject) or _decision(plan, metadata, tables, subject)
+    metadata, found = records.metadata, None
+    if feature is None:
+        found = _incident(metadata, subject) or _model(metadata, subject)
+    if found is None:
+        row = _decision(records, subject)
+        if row is not None:
+            found = _told(records, row) if feature is None else _told_feature(records, row, feature)
     if found is None:
         raise NothingYet(
             f"Nothing recorded is called {subject!r}.",
@@ -76,24 +101,46 @@ def _model(metadata: Metadata, subject: str) -> dict[str, Any] | None:
     return None
 
 
-def _decision(plan: Plan, metadata: Metadata, tables: Tables, subject: str) -> dict[str, Any] | None:
-    for part in reversed(tables.parts(DECISIONS)):
+def _decision(records: Records, subject: str) -> pa.Table | None:
+    """The newest decision of this id or key, as a table of one row."""
+    tables = records.tables
+    chosen = _named(records.moment.newer, records.moment.newer, subject)
+    for part in reversed(records.moment.parts):
+        if chosen.num_rows:
+            break
         names = tables.read(DECISIONS, parts=[part], columns=["decision_id", "key"])
-        named = pc.or_(pc.equal(names["decision_id"], subject), pc.equal(pc.cast(names["key"], pa.string()), subject))
-        if pc.any(named).as_py():
-            chosen = tables.read(DECISIONS, parts=[part]).filter(named)
-            return _told(plan, metadata, tables, chosen.slice(chosen.num_rows - 1).to_pylist()[0])
-    return None
+        if _named(names, names, subject).num_rows:
+            chosen = _named(tables.read(DECISIONS, parts=[part]), names, subject)
+    return chosen.slice(chosen.num_rows - 1) if chosen.num_rows else None
 
 
-def _told(plan: Plan, metadata: Metadata, tables: Tables, row: dict[str, Any]) -> dict[str, Any]:
+def _named(rows: pa.Table, names: pa.Table, subject: str) -> pa.Table:
+    same_key = pc.equal(pc.cast(names["key"], pa.string()), subject)
+    return rows.filter(pc.or_(pc.equal(names["decision_id"], subject), same_key))
+
+
+def _told(records: Records, log: pa.Table) -> dict[str, Any]:
+    plan, metadata, row = records.plan, records.metadata, log.to_pylist()[0]
     action = plan.system.goal.act.name if row["acted"] else f"not {plan.system.goal.act.name}"
     by = "the fallback rule" if row["model"] == RULE else f"model {row['model'][:12]}"
     shares = {} if row["model"] == RULE else dict(models.get(metadata, row["model"])["importances"])
-    values = [
-        {"feature": name, "value": _null(row[FEATURE + name]), "importance": shares.get(name)} for name in plan.features
-    ]
-    ranked = sorted(values, key=lambda each: -(each["importance"] or 0.0))
+    seen, saw, wrong = seen_by(plan, records.rows, log, 0), [], []
+    versions = versions_recorded(metadata)
+    for feature in plan.inputs:
+        name, evidence = feature.name, seen.evidence(feature.name, most=1)
+        logged, events = _null(row.get(FEATURE + name)), [part.newest for part in evidence.folds if part.newest]
+        if of_version(plan, log, name, versions)[0] and not same(logged, evidence.value):
+            wrong.append(name)
+        newest = max((event.at for event in events), default=None)
+        saw.append(
+            {
+                "feature": name,
+                "value": logged,
+                "importance": shares.get(name),
+                "events": sum(part.counted for part in evidence.folds) if evidence.folds else None,
+                "newest event": _moment(newest),
+            }
+        )
     return {
         "subject": row["decision_id"],
         "kind": f"decision on {row['key']}",
@@ -101,14 +148,64 @@ def _told(plan: Plan, metadata: Metadata, tables: Tables, row: dict[str, Any]) -
             f"at {iso(row['at'])}: {action}, by {by}",
             f"score {row['score']:.4f} against the threshold {row['threshold']:.4f}"
             + (f"; degraded: {row['degraded']}" if row["degraded"] else ""),
-            _truth(tables, row),
+            _truth(records.tables, row),
+            "worked out again, every feature is what it was: `--feature` shows the events behind one"
+            if not wrong
+            else f"worked out again, {', '.join(wrong)} would be another: `setpoint verify` says why",
         ],
         "tables": {
-            "Request": [{"field": name, "value": str(row[FIELD + name])} for name in plan.fields],
-            "What it saw": ranked,
+            "Request": [{"field": name, "value": str(row.get(FIELD + name))} for name in plan.fields],
+            "What it saw": sorted(saw, key=lambda each: -(each["importance"] or 0.0)),
             "Made from": [link.to_dict() for link in lineage.trace_decision(metadata, row)],
         },
     }
+
+
+def _told_feature(records: Records, log: pa.Table, feature: str) -> dict[str, Any]:
+    """The events behind the value of one feature in one decision, and what each part of its expression gives."""
+    plan, row = records.plan, log.select(["decision_id", "key", "at"]).to_pylist()[0]
+    evidence = seen_by(plan, records.rows, log, 0).evidence(feature)
+    logged = _null(log[FEATURE + feature][0].as_py()) if FEATURE + feature in log.column_names else None
+    declared = next(one for one in plan.inputs if one.name == feature)
+    if not of_version(plan, log, feature, versions_recorded(records.metadata))[0]:
+        verdict = "logged by another version of this feature"
+    else:
+        verdict = "the same bits" if same(logged, evidence.value) else "NOT the same: `setpoint verify` says why"
+    tables: dict[str, Any] = {
+        "Expression": [
+            {"part": "  " * part.depth + part.title, "value": shown_value(part.value, part.kind)}
+            for part in evidence.parts
+        ]
+    }
+    for part in evidence.folds:
+        if part.events:
+            tables[f"Events behind {part.title}"] = told_events(part)
+    return {
+        "subject": row["decision_id"],
+        "kind": f"feature {feature} of the decision on {row['key']}",
+        "story": [
+            f"{feature} = {declared.expr}  (version {declared.version})",
+            f"logged {_shown(logged)}; worked out again {_shown(evidence.value)}: {verdict}",
+            *[_window(part, row["at"]) for part in evidence.folds],
+        ],
+        "tables": tables,
+    }
+
+
+def _window(part: Part, at: int) -> str:
+    """In words, which rows a fold looked at and how many count."""
+    key = ", ".join(_shown(value) for value in part.key)
+    since = "from the beginning" if part.since is None else f"from {iso(part.since)}"
+    rest = f"; {part.rest:,} more are not listed" if part.rest else ""
+    return f"{part.title}: key {key or 'of all rows'}, {since} to before {iso(at)}, {part.counted:,} rows count{rest}"
+
+
+def _shown(value: Any) -> str:
+    return "NULL" if value is None else repr(value)
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else "always" if abs(at) >= abs(ALWAYS) else iso(at)
 
 
 def _null(value: Any) -> Any:

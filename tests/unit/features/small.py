@@ -19,7 +19,7 @@ buys = sp.events("buys", "buys.parquet", id="buy", at="at", delay="0s")
 users = sp.table("users", "users.parquet", key="user", valid_from="from")
 
 
-def plan_of(*, limits: dict[str, str] | None = None, **features: Expr) -> Plan:
+def plan_of(*, limits: dict[str, str] | None = None, fallback: Any = None, **features: Expr) -> Plan:
     """The plan of these features of a decision on a user; `limits` say how fresh they must be."""
     ends = sp.events("ends", "ends.parquet", at="at", delay="0s")
     system = sp.System(
@@ -28,7 +28,7 @@ def plan_of(*, limits: dict[str, str] | None = None, **features: Expr) -> Plan:
         features=features,
         label=sp.label(ends.bad > 0, on="ask", within="1d"),
         goal=sp.goal(sp.auc(), business="eur", act=sp.act("stop"), cost=sp.cost(false_positive=1, false_negative=2)),
-        release=sp.release(sp.shadow("1d"), fallback=sp.rule(sp.field("user") == "u")),
+        release=sp.release(sp.shadow("1d"), fallback=fallback or sp.rule(sp.field("user") == "u")),
         freshness=limits,
     )
     return make_plan(system, SCHEMAS, Profile({}, 1.0))
