@@ -126,21 +126,21 @@ class Oracle:
         return _FOLDS[node.kind](values, fold)
 
     def _around(self, around: Around, key: list[Value], at: int, arrived: Mapping[str, int] | None) -> Value:
-        """The fold over the neighbours that a decision sees: of too many the newest."""
+        """The fold over the neighbours that a decision sees: of too many those with the smallest hashes."""
         edges, node = around.edges, around.node
-        newest: dict[int, tuple[tuple[Any, ...], Value]] = {}
-        for place, row in self._seen(edges, key, at, arrived):
-            value = self._value(edges.source, edges.column, place)
-            if value is not None:
-                newest[_word(value)] = max(newest.get(_word(value), ((), None)), (_order(row), value))
-        kept = sorted(newest.values(), reverse=True)[: edges.node.cap]
-        found = [self._fold(around.of, self._seen(around.of, [value], at, arrived)) for _, value in kept]
+        seen = [self._value(edges.source, edges.column, place) for place, _ in self._seen(edges, key, at, arrived)]
+        named = {_hash(_word(value)): value for value in seen if value is not None}
+        kept = [named[hashed] for hashed in sorted(named)[: edges.node.cap]]
+        found = [self._fold(around.of, self._seen(around.of, [value], at, arrived)) for value in kept]
         values: list[Any] = [value for value in found if not _is_null(value)]
         if node.fold == "count":
             return float(len(values))
         if node.fold in ("min", "max"):
             return _extreme(values, min if node.fold == "min" else max)
-        return _moment(node.fold, values, node.decimals)
+        try:
+            return _moment(node.fold, values, node.decimals)
+        except OverflowError:  # units that leave the range of floats
+            return None
 
 
 def _order(row: Row) -> tuple[Any, ...]:

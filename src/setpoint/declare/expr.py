@@ -314,7 +314,7 @@ class Neighbours(Expr):
     """A fold of `of`, an aggregate by one key, over the different keys that the rows of a window name.
 
     `edges` says which: its `column` names a neighbour in each row that its window, key and `where` select; its kind is
-    "neighbours" and its `cap` says how many are looked at, the newest by (at, known_at, id) first.
+    "neighbours" and its `cap` says how many are looked at: of more, those with the smallest hashes.
     """
 
     edges: Aggregate

@@ -344,11 +344,14 @@ def neighbours(
     """What the neighbours of a key are like: `of`, an aggregate by one key, folded over those that edge rows name.
 
     The rows of `column`'s source that the decision sees for its key in the window are edges, and each different value
-    of `column` among them is a neighbour, NULL none. Of more than `cap` neighbours the `cap` with the newest edges
-    count, by the order (at, known_at, id). The value of a neighbour is that of `of` for it, seen by the same decision
-    at the same time; neighbours without a value (NULL) are left out. `fold` then gives their count, their exact sum
-    with each value taken to `decimals` places, their mean from that sum, their min or their max. Without a neighbour
-    that has a value, count and sum are 0 and the others NULL.
+    of `column` among them is a neighbour, NULL none. Of more than `cap` neighbours a fixed sample counts: the `cap`
+    whose 64-bit hashes are smallest, whenever their edges came. The value of a neighbour is that of `of` for it, seen
+    by the same decision at the same time; neighbours without a value (NULL) are left out. `fold` then gives their
+    count, their exact sum with each value taken to `decimals` places, their mean from that sum, their min or their
+    max. Without a neighbour that has a value, count and sum are 0 and the others NULL.
+
+    The sample is the sketch of k minimum values (Beyer and others, "On synopses for distinct-value estimation under
+    multiset operations", 2007), which is one of the neighbours without regard to how often or when each is named.
 
     >>> from setpoint.declare.source import events
     >>> friends = events("friends", "f.parquet", at="since", delay="0s")

@@ -26,8 +26,9 @@ from setpoint.features.values import bucket_of, bucket_value, hash_words, value_
 class Codes:
     """A code for each row, -1 where it does not count, and the number of each code.
 
-    Codes are in the order that a kind of fold needs: of hashes (distinct; the number is the hash), of values (top, of
-    texts of their hashes; the number is the code), of buckets (quantile; the number is the bucket's value).
+    Codes are in the order that a kind of fold needs: of hashes (distinct and neighbours; the number is the hash), of
+    values (top, of texts of their hashes; the number is the code), of buckets (quantile; the number is the bucket's
+    value).
     """
 
     codes: Array
@@ -111,10 +112,10 @@ class Columns:
         return np.where(null, NULL_TIME, whole if known is None else known[whole])
 
     def codes(self, column: Expr, where: Expr | None, kind: str, fold: str) -> Codes:
-        """The codes that a "distinct", "top" or "quantile" counts."""
+        """The codes that a "distinct", "top", "quantile" or "neighbours" counts."""
         counts = self.counts(column, where)
         codes, words, values = self._texts(column) if kind == TEXT else self._words(column, kind, fold)
-        if fold == "distinct":
+        if fold in ("distinct", "neighbours"):
             rank = np.argsort(hash_words(words), kind="stable")
             numbers = hash_words(words)[rank].astype(np.float64)
         else:

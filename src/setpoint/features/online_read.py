@@ -16,18 +16,20 @@ from setpoint.core import times
 from setpoint.core.errors import DataError, NothingYet, RequestInvalid
 from setpoint.core.ports import Mark, OnlineState
 from setpoint.data.arrays import Array
-from setpoint.data.scalars import NAN, Plain
+from setpoint.data.scalars import Plain
 from setpoint.declare.expr import Aggregate, Column, Expr, Field, walk
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.features.needs import Around, Fold, arounds, everything
+from setpoint.features.neighbours import bring_together
 from setpoint.features.on_demand import Given, compile_one, plain
 from setpoint.features.online_feed import check, text_key, text_of, words_of
 from setpoint.features.online_groups import TEXTS, Group, SourceGroups, key_columns, position_of
 from setpoint.features.online_keys import MOST
 from setpoint.features.state import EMPTY
 from setpoint.features.state_fold import FoldPlan, fold
+from setpoint.features.values import words_hashed
 
 Value: TypeAlias = float | str | None
 
@@ -77,7 +79,7 @@ class Reader:
         self._plan, self._state, self._sources = plan, state, sources
         self._names = [name for source in sources.values() for name in source.names]
         self.stages = [Stage(units) for units in _staged(sources, folds)]
-        self._circles = [(one, Stage([_by_value(sources, one.of)])) for one in circles]
+        self._circles = _circles(sources, circles)
         self._texts: dict[int, str] = {}
         self._known: tuple[list[Mark | None], Moment] = ([], Moment({}, 0))
         exprs = [feature.expr for feature in plan.inputs]
@@ -141,9 +143,8 @@ class Reader:
         if self._direct is not None:
             names, rows = self._features, found.values[self._direct].T.tolist()
             return [Seen(dict(zip(names, row, strict=True)), moment.positions, at) for row in rows]
-        for around, stage in self._circles:
-            if not self._tell_around(around, stage, asked, at, first):
-                return None
+        if self._circles and not self._tell_arounds(asked, at, first):
+            return None
         seen = []
         for one in asked:
             one.given.now = at
@@ -156,7 +157,8 @@ class Reader:
         for row, (one, kind) in enumerate(stage.results):
             if one.node.kind == "neighbours":
                 for request, word in zip(asked, words[row].tolist(), strict=True):
-                    named = found.names[word >> 24 : (word >> 24) + (word & (2**24 - 1))]
+                    hashes = found.names[word >> 24 : (word >> 24) + (word & (2**24 - 1))]
+                    named = words_hashed(hashes.view(np.uint64))
                     request.neighbours[one.key] = self._plain(named, NUMBER if one.kind == BOOL else one.kind)
                 continue
             values = self._plain(words[row], kind)
@@ -165,22 +167,24 @@ class Reader:
                     request.columns[one.reads] = value
                 request.aggregates[one.key] = value
 
-    def _tell_around(
-        self, around: Around, stage: Stage, asked: Sequence[Asked], at: int, first: list[Mark | None] | None
-    ) -> bool:
-        """Fold the values of each request's neighbours; False where the state moved on."""
-        named = [request.neighbours[around.edges.key] for request in asked]
-        together = [value for values in named for value in values]
-        keys, numbers = stage.keys(together)
-        marks, blobs = self._state.read(self._names, keys)
+    def _tell_arounds(self, asked: Sequence[Asked], at: int, first: list[Mark | None] | None) -> bool:
+        """Fold the values of each request's neighbours, read all at once; False where the state moved on."""
+        together = [[value for one in asked for value in one.neighbours[circle.edges]] for circle in self._circles]
+        wanted = [circle.stage.keys(values) for circle, values in zip(self._circles, together, strict=True)]
+        marks, blobs = self._state.read(self._names, [key for keys, _ in wanted for key in keys])
         if marks != first:
             return False
-        values: list[Any] = stage.folded(blobs, numbers, at, len(together)).values[0].tolist()
-        start = 0
-        for request, theirs in zip(asked, named, strict=True):
-            mine = [value for value in values[start : start + len(theirs)] if value == value]  # noqa: PLR0124 (NaN)
-            request.aggregates[around.key] = _brought_together(around, mine)
-            start += len(theirs)
+        begin = 0
+        for circle, values, (keys, numbers) in zip(self._circles, together, wanted, strict=True):
+            folded = circle.stage.folded(blobs[begin : begin + len(keys)], numbers, at, len(values)).values
+            begin += len(keys)
+            rows = {one.key: row for (one, _), row in zip(circle.stage.results, folded, strict=True)}
+            for around in circle.arounds:
+                found, start = rows[around.of.key].tolist(), 0
+                for one in asked:
+                    stop = start + len(one.neighbours[circle.edges])
+                    mine = [value for value in found[start:stop] if value == value]  # noqa: PLR0124 (NaN)
+                    one.aggregates[around.key], start = bring_together(around.node, mine), stop
         return True
 
     def _plain(self, words: Array, kind: str) -> list[Any]:
@@ -348,23 +352,30 @@ def _staged(sources: Mapping[str, SourceGroups], folds: Sequence[Fold]) -> list[
     ]
 
 
-def _by_value(sources: Mapping[str, SourceGroups], one: Fold) -> Unit:
-    """A fold by a key of one part that is told itself."""
-    (group,) = [group for group in sources[one.source].groups if group.shape.columns == key_columns(one)]
-    return Unit(group, (one,), group.spelling.__getitem__)
+class Circle(NamedTuple):
+    """What is folded over the neighbours that the same edges name, and what is read for each of these."""
+
+    edges: str
+    arounds: Sequence[Around]
+    stage: Stage
 
 
-def _brought_together(around: Around, values: list[float]) -> float:
-    """The fold of the values of neighbours: exact sums, as those of rows."""
-    how, scale = around.node.fold, 10.0**around.node.decimals
-    if how == "count":
-        return float(len(values))
-    if how in ("min", "max"):
-        return (min(values) if how == "min" else max(values)) + 0.0 if values else NAN
-    total = float(sum(round(value * scale) for value in values))
-    if how == "sum":
-        return total / scale
-    return total / float(len(values)) / scale if values else NAN
+def _circles(sources: Mapping[str, SourceGroups], arounds: Sequence[Around]) -> list[Circle]:
+    """The folds over neighbours by their edges."""
+    by_edges: dict[str, list[Around]] = {}
+    for one in arounds:
+        by_edges.setdefault(one.edges.key, []).append(one)
+    found = []
+    for edges, theirs in by_edges.items():
+        by_group: dict[tuple[str, tuple[str, ...]], dict[str, Fold]] = {}
+        for one in theirs:
+            by_group.setdefault((one.of.source, key_columns(one.of)), {})[one.of.key] = one.of
+        units = []
+        for (source, columns), folds in by_group.items():
+            (group,) = [group for group in sources[source].groups if group.shape.columns == columns]
+            units.append(Unit(group, tuple(folds.values()), group.spelling.__getitem__))
+        found.append(Circle(edges, theirs, Stage(units)))
+    return found
 
 
 def _key(group: Group, parts: Sequence[Expr]) -> Callable[[Asked], str | None]:

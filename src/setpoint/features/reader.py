@@ -7,8 +7,9 @@ how decisions are batched nor on whether compiled code (`kernel`) or pairs of de
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -29,12 +30,12 @@ from setpoint.features.finish import ROWS, finish
 from setpoint.features.kernel import Kernel
 from setpoint.features.keys import KeyIndex
 from setpoint.features.needs import Around, Fold, arounds, everything
-from setpoint.features.neighbours import fold_neighbours, newest_of_each
+from setpoint.features.neighbours import Edges, Named, bring_each_together
 from setpoint.features.pairs import PairFolds, Sorted
 from setpoint.features.ranges import ask
 from setpoint.features.requests import Answers, Requests
 
-CHUNK = 1 << 18
+CHUNK = 1 << 20
 """Decisions answered together: enough to be quick, few enough to bound the memory."""
 
 SMALL_ROWS = 1 << 16
@@ -57,9 +58,10 @@ class FeatureReader:
     ) -> None:
         self._plan, self._threads, self._compiled = plan, threads, compiled
         self._patience = SMALL_PAIRS
-        folds, self._arounds = everything(plan), arounds(plan)
-        nearby = [fold for around in self._arounds for fold in (around.edges, around.of)]
-        asking = [*folds, *[around.edges for around in self._arounds]]
+        folds = everything(plan)
+        around = arounds(plan)
+        nearby = [fold for one in around for fold in (one.edges, one.of)]
+        asking = [*folds, *[one.edges for one in around]]
         self._direct = {name: plan.fields[name] for name in _fields_read(plan, asking)}
         self._sources: dict[str, _Source] = {}
         for name in dict.fromkeys(fold.source for fold in (*folds, *nearby)):
@@ -69,7 +71,7 @@ class FeatureReader:
         if compiled is None and sum(source.columns.rows for source in self._sources.values()) > SMALL_ROWS:
             self._compiled = True
         self._readings = _in_order([self._reading(*theirs) for theirs in _together(folds)])
-        self._inside = {fold.key: self._reading(fold) for fold in nearby}
+        self._circles = [self._circle(theirs) for theirs in _by_edges(around)]
 
     def read(self, requests: pa.Table, at: Array, *, arrived: Mapping[str, Array] | None = None) -> pa.Table:
         """One column for each feature and one row for each request, in order.
@@ -92,33 +94,53 @@ class FeatureReader:
         answers = Answers(requests)
         for reading in self._readings:
             self._answer(reading, answers)
-        for around in self._arounds:
-            answers.aggregates[around.key] = self._around(around, answers)
+        for circle in self._circles:
+            self._read_around(circle, answers)
         return pa.table({one.name: self._column(one, answers) for one in self._plan.inputs})
 
     def _reading(self, *folds: Fold) -> _Reading:
         return _Reading(self._sources[folds[0].source], folds, self._plan)
 
-    def _answer(self, reading: _Reading, answers: Answers) -> None:
-        reading.answer(answers, compiled=self._uses_compiled(reading, answers), threads=self._threads)
+    def _circle(self, arounds: Sequence[Around]) -> _Circle:
+        edges = self._reading(arounds[0].edges)
+        named = Edges(arounds[0].edges, edges.source.columns)
+        theirs = []
+        for folds in _together([around.of for around in arounds]):
+            reading, keys = self._reading(*folds), {fold.key for fold in folds}
+            mine = [around for around in arounds if around.of.key in keys]
+            theirs.append(_Inner(reading, reading.find([named.values], rows=len(named.values)), mine))
+        return _Circle(edges, named, theirs)
 
-    def _uses_compiled(self, reading: _Reading, answers: Answers) -> bool:
+    def _answer(self, reading: _Reading, answers: Answers) -> None:
+        key = reading.key(answers)
+        compiled = self._uses_compiled(reading, answers.requests, key)
+        reading.answer(answers, key, compiled=compiled, threads=self._threads)
+
+    def _uses_compiled(self, reading: _Reading, requests: Requests, key: Array) -> bool:
         """Whether compiled code is used: when it is there, or pairs written out have cost as much as loading it."""
         if self._compiled is None and "numba" not in sys.modules:
-            self._patience -= reading.pairs(answers)
+            self._patience -= reading.pairs(requests, key)
         if self._compiled is None and ("numba" in sys.modules or self._patience < 0):
             self._compiled = True
         return bool(self._compiled)
 
-    def _around(self, around: Around, answers: Answers) -> Array:
-        """The fold over the neighbours of each decision's key."""
-        edges, inner = self._inside[around.edges.key], self._inside[around.of.key]
-        of, row = edges.newest_of_each(answers)
-        named = edges.source.columns.take_arrow(around.edges.column, around.edges.kind, row)
-        table = pa.table({around.of.node.by[0][0]: named})
-        theirs = Answers(answers.requests.others(of, table, inner.source.columns.name, inner.source.known_at))
-        self._answer(inner, theirs)
-        return fold_neighbours(around.node, of, theirs.aggregates[around.of.key], answers.requests.at.size)
+    def _read_around(self, circle: _Circle, answers: Answers) -> None:
+        """Add the folds over the neighbours of each decision's key."""
+        requests, key = answers.requests, circle.edges.key(answers)
+        compiled = self._uses_compiled(circle.edges, requests, key)
+        for inner in circle.inside:
+            for around in inner.arounds:
+                answers.aggregates[around.key] = np.empty(requests.at.size)
+        for decisions, of, code in circle.edges.named(circle.named, requests, key, compiled=compiled):
+            for inner in circle.inside:
+                source, theirs = inner.reading.source, inner.keys[code]
+                again = Answers(requests.again(decisions[of], source.columns.name, source.known_at))
+                inside = self._uses_compiled(inner.reading, again.requests, theirs)
+                inner.reading.answer(again, theirs, compiled=inside, threads=self._threads)
+                for around in inner.arounds:
+                    values = again.aggregates[around.of.key]
+                    found = bring_each_together(around.node, of, values, decisions.size)
+                    answers.aggregates[around.key][decisions] = found
 
     def _column(self, feature: Feature, answers: Answers) -> pa.Array:
         if self._plan.features[feature.name] != TEXT:
@@ -189,10 +211,10 @@ class _Reading:
     def _pairs(self) -> PairFolds:
         return PairFolds(self._group.sorted, self.source.columns, self._distinct)
 
-    def answer(self, answers: Answers, *, compiled: bool, threads: int) -> None:
-        """Add the values of the folds."""
+    def answer(self, answers: Answers, key: Array, *, compiled: bool, threads: int) -> None:
+        """Add the values of the folds for keys of these numbers."""
         requests, columns = answers.requests, self.source.columns
-        key, arrived = self._key(answers), requests.arrived(columns.name, self.source.known_at)
+        arrived = requests.arrived(columns.name, self.source.known_at)
         if compiled:
             asked = ask(key, requests.at, arrived)
             starts = np.stack([requests.starts(window)[asked.order] for window in self._kernel.windows])
@@ -209,31 +231,28 @@ class _Reading:
                 rows = out[line].astype(np.int64)
                 answers.texts[fold.reads or fold.key] = partial(columns.take_arrow, fold.column, TEXT, rows)
 
-    def pairs(self, answers: Answers) -> int:
+    def pairs(self, requests: Requests, key: Array) -> int:
         """How many pairs of a decision and a row of a window the folds would write out."""
-        key, rows = self._key(answers), self._group.sorted
+        rows = self._group.sorted
         sizes = {
-            window: int(
-                np.subtract(*rows.ranges(key, answers.requests.starts(window), answers.requests.at)[::-1]).sum()
-            )
+            window: int(np.subtract(*rows.ranges(key, requests.starts(window), requests.at)[::-1]).sum())
             for window in dict.fromkeys(fold.stretch for fold in self.folds)
         }
         return sum(sizes[fold.stretch] for fold in self.folds)
 
-    def newest_of_each(self, answers: Answers) -> tuple[Array, Array]:
-        """The newest row of each neighbour that edges name, and the decision whose neighbour it is."""
-        fold, requests = self.folds[0], answers.requests
+    def named(self, edges: Edges, requests: Requests, key: Array, *, compiled: bool) -> Iterator[Named]:
+        """The neighbours of decisions with these keys, some decisions at a time."""
         arrived = requests.arrived(self.source.columns.name, self.source.known_at)
-        codes = self.source.columns.codes(fold.column, fold.node.where, fold.kind, "neighbours").codes
-        of, row = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-        starts = requests.starts(fold.stretch)
-        for part, pairs in self._group.sorted.pairs(self._key(answers), requests.at, arrived, starts):
-            theirs, rows = newest_of_each(*pairs.coded(codes), fold.node.cap)
-            of.append(theirs + part.start)
-            row.append(rows)
-        return np.concatenate(of), np.concatenate(row)
+        starts = requests.starts(self.folds[0].stretch)
+        if compiled:
+            return edges.from_arranged(self._group.arranged, key, requests.at, arrived, starts)
+        return edges.from_pairs(self._group.sorted, key, requests.at, arrived, starts)
 
-    def _key(self, answers: Answers) -> Array:
+    def find(self, parts: Sequence[pa.Array], *, rows: int) -> Array:
+        """The numbers of keys with these parts."""
+        return self._group.index.find(parts, rows=rows)
+
+    def key(self, answers: Answers) -> Array:
         """The number of each decision's key."""
         parts = [
             answers.requests.table.column(part.name)
@@ -241,7 +260,7 @@ class _Reading:
             else to_arrow(evaluate(part, answers.inputs), kind_of(part, self._scope, where="A key"))
             for part in self.folds[0].keys
         ]
-        return self._group.index.find(parts, rows=answers.requests.at.size)
+        return self.find(parts, rows=answers.requests.at.size)
 
     @cached_property
     def _scope(self) -> Scope:
@@ -257,6 +276,30 @@ class _Reading:
     def gives(self) -> set[tuple[str, str]]:
         """The columns of tables that it reads."""
         return {fold.reads for fold in self.folds if fold.reads is not None}
+
+
+class _Inner(NamedTuple):
+    """Folds that are read for each neighbour: the number of the key that each neighbour is, and what they go into."""
+
+    reading: _Reading
+    keys: Array
+    arounds: Sequence[Around]
+
+
+class _Circle(NamedTuple):
+    """Folds over the neighbours that the same edges name."""
+
+    edges: _Reading
+    named: Edges
+    inside: Sequence[_Inner]
+
+
+def _by_edges(arounds: Sequence[Around]) -> list[list[Around]]:
+    """The folds over neighbours by what names these."""
+    found: dict[str, list[Around]] = {}
+    for around in arounds:
+        found.setdefault(around.edges.key, []).append(around)
+    return list(found.values())
 
 
 def _together(folds: Sequence[Fold]) -> list[list[Fold]]:

@@ -48,9 +48,9 @@ class Requests:
             self._starts[window] = window_start(self.at, window)
         return self._starts[window]
 
-    def others(self, of: Array, table: pa.Table, source: str, known_at: Array) -> Requests:
-        """Requests with other fields, each at the time of the decision `of` and with what it had seen of a source."""
-        return Requests(table, self.at[of], {}, {source: self.arrived(source, known_at)[of]})
+    def again(self, of: Array, source: str, known_at: Array) -> Requests:
+        """Requests without fields, each at the time of the decision `of` and with what it had seen of a source."""
+        return Requests(pa.table({}), self.at[of], {}, {source: self.arrived(source, known_at)[of]})
 
 
 def _known(known_at: Array, at: Array) -> Array:

@@ -28,7 +28,7 @@ from setpoint.features.values import bucket_of, hash_words, value_words
 FORMAT: Final = 1
 """The version of what a blob looks like; another one is another group."""
 
-TILES, NEWEST, DISTINCT, TOP, QUANTILE, NEIGHBOURS = range(6)
+TILES, NEWEST, DISTINCT, TOP, QUANTILE = range(5)
 """The kinds of layers."""
 
 COUNT, SUM, SQUARES, LEAST, GREATEST, OLDEST, LATEST = range(7)
@@ -38,9 +38,8 @@ value in order, the oldest or newest row as its time, position and value."""
 PART_WORDS: Final = (1, 2, 2, 1, 1, 3, 3)
 """How many words each part takes."""
 
-RECORD_WORDS: Final = (0, 0, 1, 2, 2, 3)
-"""How many words each value takes in a layer of values: itself, and how often it came or its newest time and position.
-"""
+RECORD_WORDS: Final = (0, 0, 1, 2, 2)
+"""How many words each value takes in a layer of values: itself, and how often it came."""
 
 OF_COUNT, OF_SUM, OF_MEAN, OF_VAR, OF_STD, OF_EXTREME, OF_ROW = range(7)
 OF_DISTINCT, OF_TOP, OF_QUANTILE, OF_NEIGHBOURS = range(7, 11)
@@ -62,7 +61,7 @@ FOLD_WORDS: Final = 9
 
 _SQUARED = ("var", "std")
 _SUMMED = ("sum", "mean", *_SQUARED)
-_SKETCHED = {"distinct": DISTINCT, "top": TOP, "quantile": QUANTILE, "neighbours": NEIGHBOURS}
+_SKETCHED = {"distinct": DISTINCT, "top": TOP, "quantile": QUANTILE, "neighbours": DISTINCT}
 _BITS = 62
 
 
@@ -222,7 +221,7 @@ class Shape:
             for layer in self.layers
         ]
         windows = [tuple(window) for window in self.windows]
-        return [FORMAT, list(self.columns), list(self.truths), list(self.values), windows, told]
+        return [FORMAT, list(self.columns), list(self.truths), list(self.values), self.texts, windows, told]
 
     def _tiles(self, folds: Sequence[Fold]) -> None:
         """One layer for everything that has a fixed size, with the windows of all."""
@@ -269,18 +268,20 @@ class Shape:
         wanted: dict[str, list[Fold]] = {}
         for fold in folds:
             node = fold.node
-            name = digest([node.kind, self._truth(fold), to_dict(fold.column), node.cap])
+            name = digest([_SKETCHED[node.kind], self._truth(fold), to_dict(fold.column), node.cap])
             wanted.setdefault(name, []).append(fold)
         for theirs in wanted.values():
             fold, layer = theirs[0], len(self.layers)
             kind, truth = fold.node.kind, self._truth(fold)
-            value = self._word(fold, truth, "word") if kind == "neighbours" else self._value(fold, _FORMS[kind])
+            value = self._value(fold, _FORMS[kind])
             if kind == "top" and fold.kind == TEXT:
                 self.texts.append((truth, value))
             for one in theirs:
+                if one.node.kind == "neighbours" and one.kind == TEXT:
+                    self._word(one, truth)
                 self.places[one.key] = Place(
                     layer,
-                    _FINISH[kind],
+                    _FINISH[one.node.kind],
                     self.windows.index(one.stretch),
                     number=one.node.cap,
                     parameter=one.node.parameter,
@@ -312,9 +313,9 @@ class Shape:
         decimals = fold.decimals if form == "scaled" else 0
         return _place(self.values, Value(fold.column, form, fold.kind, decimals))
 
-    def _word(self, fold: Fold, truth: int, form: str = "row") -> int:
+    def _word(self, fold: Fold, truth: int) -> int:
         """The place of a value that is given back as it is; a text is kept beside, under its hash."""
-        value = self._value(fold, form)
+        value = self._value(fold, "row")
         if fold.kind == TEXT and (truth, value) not in self.texts:
             self.texts.append((truth, value))
         return value
@@ -421,8 +422,8 @@ class Batch:
 def words_of(values: Array, value: Value) -> Array:
     """The 64 bits that are kept of each value.
 
-    "row" keeps a value bit for bit, NULL as NaN or NULL_TIME; "word" is the same for equal values. "order" is a word in
-    whose order numbers and times are smaller or greater; "hash" is one in the order of the hashes of words as unsigned
+    "row" keeps a value bit for bit, NULL as NaN or NULL_TIME. "order" is a word, the same for equal values, in whose
+    order numbers and times are smaller or greater; "hash" is one in the order of the hashes of words as unsigned
     integers.
     """
     if value.form == "scaled":
@@ -434,8 +435,6 @@ def words_of(values: Array, value: Value) -> Array:
     words = value_words(values, value.kind)
     if value.form == "row":
         return np.where(null_mask(values), np.int64(NULL_TIME), words)
-    if value.form == "word":
-        return words
     if value.form == "hash":
         return np.asarray(hash_words(words).view(np.int64) ^ np.int64(FIRST))
     return words if value.kind in (TEXT, TIME) else words ^ ((words >> np.int64(63)) & np.int64(LAST))
@@ -482,4 +481,4 @@ _FINISH: Final = {
     "quantile": OF_QUANTILE,
     "neighbours": OF_NEIGHBOURS,
 }
-_FORMS: Final = {"distinct": "hash", "top": "order", "quantile": "bucket"}
+_FORMS: Final = {"distinct": "hash", "neighbours": "hash", "top": "order", "quantile": "bucket"}

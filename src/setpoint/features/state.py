@@ -29,7 +29,6 @@ from setpoint.features.shape import (
     LAYER_WORDS,
     LEAST,
     LEVEL_WORDS,
-    NEIGHBOURS,
     NEWEST,
     OLDEST,
     PART_PLAN_WORDS,
@@ -39,7 +38,7 @@ from setpoint.features.shape import (
     WINDOW_WORDS,
     Added,
 )
-from setpoint.features.state_values import counted, newest_of, united
+from setpoint.features.state_values import counted, united
 from setpoint.features.wide import Int, add, add_square, add_wide
 from setpoint.features.windows import FAR_PAST
 
@@ -393,8 +392,6 @@ def merge_values(
             records, more = counted(kind, added, rows, begun, row, truth, value)
             count = united(kind, cap, left, count, records, 0, more, right)
             left, right = right, left
-        if kind == NEIGHBOURS and count > cap:
-            count = newest_of(left, count, cap)
         out[new], out[new + 1] = begins, count
         for word in range(width * max(count, 0)):
             out[new + 2 + word] = left[word]

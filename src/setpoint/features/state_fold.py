@@ -12,7 +12,6 @@ from setpoint.features.compiled import compiled
 from setpoint.features.finalise import mean_of, std_of, total_of, var_of
 from setpoint.features.shape import (
     AS_NUMBER,
-    DISTINCT,
     FIRST,
     FOLD_WORDS,
     FOLDED_WORDS,
@@ -20,6 +19,7 @@ from setpoint.features.shape import (
     NAN,
     NEWEST,
     OF_COUNT,
+    OF_DISTINCT,
     OF_EXTREME,
     OF_MEAN,
     OF_ROW,
@@ -34,7 +34,7 @@ from setpoint.features.shape import (
     window_numbers,
 )
 from setpoint.features.state import BROKEN, GOOD, OVERFLOW, SIZE, clear_part, combine_part, size_of, window_edge
-from setpoint.features.state_values import estimated, newest_of, quantile, ranked, united
+from setpoint.features.state_values import estimated, quantile, ranked, united
 from setpoint.features.wide import Int
 from setpoint.features.windows import start_of
 
@@ -204,7 +204,7 @@ def fold_values(
                 else:
                     count = -1
                 number -= 1
-        if kind == DISTINCT:
+        if plan[fold] == OF_DISTINCT:
             out[row, decision] = float(count) if count <= cap else estimated(left[cap - 1] ^ FIRST, cap)
         elif kind == QUANTILE:
             bits[row, decision] = quantile(left, count, parameters[fold + 7])
@@ -212,11 +212,11 @@ def fold_values(
             found = ranked(left, count, int(parameters[fold + 7]))
             bits[row, decision] = nothing(result) if found < 0 else in_order(left[2 * found], result)
         else:
-            count = newest_of(left, count, cap)
-            for name in range(count):
-                names[listed + name] = left[3 * name]
-            bits[row, decision] = (listed << 24) | count
-            listed += count
+            named = min(count, cap)
+            for name in range(named):
+                names[listed + name] = left[name] ^ FIRST
+            bits[row, decision] = (listed << 24) | named
+            listed += named
         fold += FOLD_WORDS
     return listed
 

@@ -1,7 +1,7 @@
 """Different values, counted: lists of records in order of value, one for each tile of a layer of values.
 
-A record is a hash; a value and how often it came; or a value and the time and position of its newest row. Lists are
-brought together by merging, which no order of rows can change.
+A record is a hash, or a value and how often it came. Lists are brought together by merging, which no order of rows can
+change.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from setpoint.data.arrays import Array
 from setpoint.features.compiled import compiled
-from setpoint.features.shape import DISTINCT, FIRST, LAST, NAN, NEIGHBOURS, QUANTILE, RECORD_WORDS, TOP, Added
+from setpoint.features.shape import DISTINCT, FIRST, LAST, NAN, QUANTILE, RECORD_WORDS, TOP, Added
 from setpoint.features.values import BUCKET_SHIFT
 from setpoint.features.wide import Int, to_float
 
@@ -49,8 +49,6 @@ def counted(
                 records[to + 1] = 0
         if kind in (TOP, QUANTILE):
             records[to + 1] += 1
-        elif kind == NEIGHBOURS:
-            records[to + 1], records[to + 2] = added.at[chosen[place]], added.position[chosen[place]]
     return records, many
 
 
@@ -76,37 +74,9 @@ def united(kind: int, cap: int, left: Array, count: int, right: Array, source: i
             out[to] = left[one]
             if kind in (TOP, QUANTILE):
                 out[to + 1] = left[one + 1] + right[other + 1]
-            elif kind == NEIGHBOURS:
-                later = left[one + 1] == right[other + 1] and left[one + 2] > right[other + 2]
-                if left[one + 1] > right[other + 1] or later:
-                    out[to + 1], out[to + 2] = left[one + 1], left[one + 2]
-                else:
-                    out[to + 1], out[to + 2] = right[other + 1], right[other + 2]
             one += width
             other += width
     return -1 if kind == TOP and found > cap else found
-
-
-@compiled
-def newest_of(records: Array, count: int, cap: int) -> Int:
-    """Keep the neighbours whose newest rows are newest, `cap` of them, in order of value; gives how many are left."""
-    positions = np.empty(count, np.int64)
-    for place in range(count):
-        positions[place] = records[3 * place + 2]
-    by_position = np.argsort(positions, kind="mergesort")
-    times = np.empty(count, np.int64)
-    for place in range(count):
-        times[place] = records[3 * by_position[place] + 1]
-    kept = np.zeros(count, np.bool_)
-    for place in np.argsort(times, kind="mergesort")[max(0, count - cap) :]:
-        kept[by_position[place]] = True
-    found = 0
-    for place in range(count):
-        if kept[place]:
-            for word in range(3):
-                records[3 * found + word] = records[3 * place + word]
-            found += 1
-    return found
 
 
 @compiled

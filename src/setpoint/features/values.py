@@ -21,6 +21,7 @@ BUCKET_SHIFT = 45
 
 STEP, FACTOR_1, FACTOR_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 SHIFT_1, SHIFT_2, SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
+BACK_1, BACK_2 = (np.uint64(pow(int(factor), -1, 2**64)) for factor in (FACTOR_1, FACTOR_2))
 
 
 def value_words(values: Array, kind: str) -> Array:
@@ -45,6 +46,18 @@ def hash_words(words: Array) -> Array:
     array([16294208416658607535], dtype=uint64)
     """
     return mix(words.view(np.uint64))
+
+
+def words_hashed(hashes: Array) -> Array:
+    """The word of each hash: what `hash_words` does, undone, which can be done as no two words share a hash.
+
+    >>> words_hashed(hash_words(np.array([0, 5, -7])))
+    array([ 0,  5, -7])
+    """
+    mixed = (hashes ^ (hashes >> SHIFT_3) ^ (hashes >> (SHIFT_3 + SHIFT_3))) * BACK_2
+    mixed = (mixed ^ (mixed >> SHIFT_2) ^ (mixed >> (SHIFT_2 + SHIFT_2))) * BACK_1
+    mixed = (mixed ^ (mixed >> SHIFT_1) ^ (mixed >> (SHIFT_1 + SHIFT_1))) - STEP
+    return mixed.view(np.int64)
 
 
 @compiled
