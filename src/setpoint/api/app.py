@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
-from setpoint.api.errors import Problem, Refused, internal, not_allowed, not_found, problem_of
+from setpoint.api.errors import Problem, Refused, internal, not_accepted, not_allowed, not_found, problem_of
 from setpoint.api.metrics import Labels, Metrics
 from setpoint.api.openapi import openapi
-from setpoint.api.validate import BODY_SECONDS, Message, Receive, read_body, read_json
+from setpoint.api.validate import (
+    BODY_SECONDS,
+    JSON,
+    LINES,
+    MOST_EVENT_BYTES,
+    Message,
+    Receive,
+    read_body,
+    read_events,
+    read_json,
+)
 from setpoint.core.clock import stopwatch
+from setpoint.data.eventlog import Receipt
 from setpoint.serve.decide import Decision
 from setpoint.serve.outcomes import Outcome
 
@@ -26,7 +37,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Service(Protocol):
-    """One system, as HTTP sees it. Calls come from one thread, except `status`, which may take its time in another."""
+    """One system, as HTTP sees it.
+
+    Calls come from one thread, except `status` and `event`, which may take their time in others.
+    """
 
     def decide(self, request: Mapping[str, Any]) -> Decision:
         """The decision on a request; raises RequestInvalid or LogUnavailable."""
@@ -34,6 +48,14 @@ class Service(Protocol):
 
     def outcome(self, told: Mapping[str, Any]) -> tuple[Outcome, bool]:
         """The outcome as recorded, and whether it is new."""
+        ...
+
+    def event(self, source: str, events: Sequence[Any]) -> Receipt:
+        """What became of events that were told to a source; raises RequestInvalid or LogUnavailable."""
+        ...
+
+    def events(self) -> Mapping[str, Any]:
+        """What an event of each source that takes them may hold, as JSON Schema."""
         ...
 
     def schema(self) -> Mapping[str, Any]:
@@ -70,6 +92,7 @@ class Route:
     system: str
     name: str
     handler: Handler
+    events: bool = False
 
 
 class App:
@@ -87,6 +110,9 @@ class App:
         for system, service in self._services.items():
             for name, method, handler in self._of(system, service):
                 self._routes[f"/v1/{system}/{name}"] = Route(method, system, name, handler)
+            for source in service.events():
+                handler = self._events(system, service, source)
+                self._routes[f"/v1/{system}/events/{source}"] = Route("POST", system, "events", handler, events=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the entry point of ASGI servers."""
@@ -125,7 +151,11 @@ class App:
             return await route.handler(None)
         if method != route.method:
             raise Refused(not_allowed(method, scope["path"], route.method))
-        body = await read_body(scope["headers"], receive, seconds=self._body_seconds)
+        if route.events:
+            types, most = (JSON, *LINES), MOST_EVENT_BYTES
+            body, kind = await read_body(scope["headers"], receive, seconds=self._body_seconds, types=types, most=most)
+            return await route.handler(read_events(body, kind))
+        body, _ = await read_body(scope["headers"], receive, seconds=self._body_seconds)
         return await route.handler(read_json(body))
 
     def _of(self, system: str, service: Service) -> list[tuple[str, str, Handler]]:
@@ -159,6 +189,21 @@ class App:
             ("status", "GET", status),
         ]
 
+    def _events(self, system: str, service: Service, source: str) -> Handler:
+        """What takes the events of one source."""
+
+        async def events(told: Any) -> Answer:
+            receipt = await asyncio.to_thread(service.event, source, told)
+            counts = {name: getattr(receipt, name) for name in ("accepted", "repeated", "superseded", "skipped")}
+            for name, count in {**counts, "quarantined": len(receipt.quarantined)}.items():
+                labels = (("system", system), ("source", source), ("became", name))
+                self.metrics.count("setpoint_events_total", labels, by=count)
+            if receipt.quarantined and not any(counts.values()):
+                raise Refused(not_accepted(receipt.to_dict()))
+            return Answer(202 if receipt.accepted else 200, _encode(receipt.to_dict()))
+
+        return events
+
     async def _livez(self, _: None) -> Answer:
         return Answer(200, b'{"live":true}')
 
@@ -178,7 +223,8 @@ class App:
         return Answer(200, text.encode(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
 
     async def _openapi(self, _: None) -> Answer:
-        return Answer(200, _encode(openapi({name: service.schema() for name, service in self._services.items()})))
+        requests = {name: service.schema() for name, service in self._services.items()}
+        return Answer(200, _encode(openapi(requests, {name: each.events() for name, each in self._services.items()})))
 
 
 def _told(problem: Problem) -> Answer:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
@@ -37,7 +38,8 @@ _STATUS: tuple[tuple[type[SetpointError], int], ...] = (
 class Problem:
     """An answer that is no success: what happened, what was expected and what to do next.
 
-    `close` ends the connection after it, because the rest of the request was not read.
+    `close` ends the connection after it, because the rest of the request was not read. `receipt` says what became of
+    each event.
     """
 
     status: int
@@ -48,6 +50,7 @@ class Problem:
     field: str | None = None
     allow: str | None = None
     close: bool = False
+    receipt: Mapping[str, Any] | None = None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The headers that this problem needs beyond those of every answer."""
@@ -71,6 +74,7 @@ class Problem:
             "expected": self.expected,
             "hint": self.hint,
             "field": self.field,
+            "receipt": self.receipt,
         }
         return msgspec.json.encode({name: value for name, value in told.items() if value is not None})
 
@@ -94,6 +98,18 @@ def problem_of(error: Exception) -> Problem | None:
             field = error.field if isinstance(error, RequestInvalid) else None
             return Problem(status, error.code, error.problem, error.expected, error.hint, field)
     return None
+
+
+def not_accepted(receipt: Mapping[str, Any]) -> Problem:
+    """The answer when every event was set aside: they are kept in the quarantine, so telling them again is no use."""
+    bad = receipt["quarantined"]
+    return Problem(
+        422,
+        "events-quarantined",
+        f"None of {len(bad)} events was taken in; {bad[0]['reason']}.",
+        expected=f"events that keep the contract of {receipt['source']!r}",
+        receipt=receipt,
+    )
 
 
 def internal() -> Problem:

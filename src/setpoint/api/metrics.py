@@ -15,6 +15,7 @@ HELP = {
     "setpoint_decisions_total": ("counter", "Decisions given, by system, arm and action."),
     "setpoint_degraded_total": ("counter", "Decisions that the fallback rule took, by system and reason."),
     "setpoint_decision_seconds": ("histogram", "Time from the request read to the decision logged, by system."),
+    "setpoint_events_total": ("counter", "Events told, by system, source and what became of them."),
     "setpoint_failures_total": ("counter", "Requests on which the server itself failed."),
     "setpoint_ready": ("gauge", "Whether a system can decide now, by system."),
     "setpoint_cpu_seconds_total": ("counter", "CPU time of the process."),
@@ -38,10 +39,11 @@ class Metrics:
         self._counts: dict[tuple[str, Labels], int] = {}
         self._times: dict[tuple[str, Labels], list[float]] = {}
 
-    def count(self, name: str, labels: Labels = ()) -> None:
-        """One more."""
+    def count(self, name: str, labels: Labels = (), *, by: int = 1) -> None:
+        """One more, or several."""
         key = (name, labels)
-        self._counts[key] = self._counts.get(key, 0) + 1
+        if by:
+            self._counts[key] = self._counts.get(key, 0) + by
 
     def observe(self, name: str, labels: Labels, seconds: float) -> None:
         """One more that took this long."""

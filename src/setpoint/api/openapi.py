@@ -55,6 +55,34 @@ _OUTCOME = {
         "new": {"type": "boolean", "description": "false when it had been recorded before"},
     },
 }
+_RECEIPT = {
+    "type": "object",
+    "required": [
+        "source", "known_at", "accepted", "positions", "repeated", "superseded", "skipped", "quarantined", "left_out",
+    ],
+    "properties": {
+        "source": {"type": "string"},
+        "known_at": {"type": "string", "format": "date-time", "description": "from when decisions may see them"},
+        "accepted": {"type": "integer"},
+        "positions": {
+            "type": ["array", "null"],
+            "items": {"type": "integer"},
+            "description": "the first and the last position of the rows that they brought",
+        },
+        "repeated": {"type": "integer", "description": "were there before"},
+        "superseded": {"type": "integer", "description": "are older than what is known, or take back nothing"},
+        "skipped": {"type": "integer", "description": "have not happened yet"},
+        "quarantined": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["row", "rule", "reason"],
+                "properties": {"row": {"type": "integer"}, "rule": {"type": "string"}, "reason": {"type": "string"}},
+            },
+        },
+        "left_out": {"type": "object", "description": "fields that the source does not have, each with the reason"},
+    },
+}  # fmt: skip
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "code", "detail"],
@@ -67,14 +95,23 @@ _PROBLEM = {
         "expected": {"type": "string"},
         "hint": {"type": "string"},
         "field": {"type": "string"},
+        "receipt": {"$ref": "#/components/schemas/Receipt"},
     },
 }
 
 
-def openapi(requests: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The document for systems by name, each with the JSON Schema of its requests."""
+def openapi(
+    requests: Mapping[str, Mapping[str, Any]], events: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """The document for systems by name, each with the JSON Schemas of its requests, and of its events by source."""
     paths: dict[str, Any] = {}
-    schemas: dict[str, Any] = {"Decision": _DECISION, "Told": _TOLD, "Outcome": _OUTCOME, "Problem": _PROBLEM}
+    schemas: dict[str, Any] = {
+        "Decision": _DECISION,
+        "Told": _TOLD,
+        "Outcome": _OUTCOME,
+        "Receipt": _RECEIPT,
+        "Problem": _PROBLEM,
+    }
     for system, request in requests.items():
         name = f"Request-{system}"
         schemas[name] = {part: value for part, value in request.items() if part != "$schema"}
@@ -88,6 +125,10 @@ def openapi(requests: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
                 {201: ("Recorded.", "Outcome"), 200: ("It had been recorded before.", "Outcome")},
             )
         }
+        for source, shape in events.get(system, {}).items():
+            named = f"Event-{system}-{source}"
+            schemas[named] = {part: value for part, value in shape.items() if part != "$schema"}
+            paths[f"/v1/{system}/events/{source}"] = {"post": _post_events(system, source, named)}
         paths[f"/v1/{system}/schema"] = {"get": _get(f"What a request of {system} holds, as JSON Schema")}
         paths[f"/v1/{system}/status"] = {"get": _get(f"The state of the loop of {system}")}
     paths["/livez"] = {"get": _get("Whether the process answers")}
@@ -111,6 +152,22 @@ def _post(summary: str, body: str, good: Mapping[int, tuple[str, str]], without:
         "summary": summary,
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(body)}}},
         "responses": {**answers, **_problems(*[status for status in _PROBLEMS if status != without])},
+    }
+
+
+def _post_events(system: str, source: str, event: str) -> dict[str, Any]:
+    one = _ref(event)
+    bodies: dict[str, Any] = {"application/json": {"schema": {"anyOf": [one, {"type": "array", "items": one}]}}}
+    bodies |= {lines: {"schema": one} for lines in ("application/x-ndjson", "application/jsonl")}
+    good = {"202": "Those accepted are in the log.", "200": "There was nothing new."}
+    answers = {
+        status: {"description": words, "content": {"application/json": {"schema": _ref("Receipt")}}}
+        for status, words in good.items()
+    }
+    return {
+        "summary": f"Tell events of {source} to {system}",
+        "requestBody": {"required": True, "content": bodies},
+        "responses": {**answers, **_problems(*[status for status in _PROBLEMS if status != 409])},
     }
 
 

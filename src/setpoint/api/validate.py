@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,14 +16,28 @@ Receive = Callable[[], Awaitable[Message]]
 MOST_BYTES = 1_000_000
 """The most bytes of a body."""
 
+MOST_EVENT_BYTES = 16_000_000
+"""The most bytes of a body of events."""
+
+JSON = b"application/json"
+LINES = (b"application/x-ndjson", b"application/jsonl")
+"""The types of a body that holds a JSON value, and of one that holds one in each line."""
+
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 
 _decoder = msgspec.json.Decoder()
 
 
-async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, *, seconds: float) -> bytes:
-    """The whole body of a request that says it is JSON.
+async def read_body(
+    headers: Iterable[tuple[bytes, bytes]],
+    receive: Receive,
+    *,
+    seconds: float,
+    types: Sequence[bytes] = (JSON,),
+    most: int = MOST_BYTES,
+) -> tuple[bytes, bytes]:
+    """The whole body of a request that says it is JSON, or another of these types, and which.
 
     Raises Refused with 415 for another media type, 413 for too many bytes, 408 when they do not come in time.
     """
@@ -33,18 +47,19 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, *,
             media = value
         elif name == b"content-length":
             length = value
-    if media.partition(b";")[0].strip().lower() != b"application/json":
+    kind = media.partition(b";")[0].strip().lower()
+    if kind not in types:
         raise Refused(
             Problem(
                 415,
                 "media-type",
                 f"The body is said to be {media.decode('latin-1')[:80]!a}.",
-                expected="content-type: application/json",
+                expected=f"content-type: {b' or '.join(types).decode()}",
                 close=True,
             )
         )
-    if not length.isdigit() or int(length[:12]) > MOST_BYTES:
-        raise _too_large()
+    if not length.isdigit() or int(length[:12]) > most:
+        raise _too_large(most)
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     expired = False
@@ -56,7 +71,7 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, *,
 
     timer = loop.call_later(seconds, expire)  # asyncio.timeout would cost 7 us for each request
     try:
-        return await _all(receive)
+        return await _all(receive, most), kind
     except asyncio.CancelledError:
         if not expired:
             raise
@@ -74,7 +89,7 @@ async def read_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, *,
         timer.cancel()
 
 
-async def _all(receive: Receive) -> bytes:
+async def _all(receive: Receive, most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -83,8 +98,8 @@ async def _all(receive: Receive) -> bytes:
             raise Refused(Problem(400, "disconnected", "The client went away.", close=True))
         part = message.get("body", b"")
         size += len(part)
-        if size > MOST_BYTES:
-            raise _too_large()
+        if size > most:
+            raise _too_large(most)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts) if len(parts) > 1 else parts[0]
@@ -111,7 +126,29 @@ def read_json(body: bytes) -> Any:
     )
 
 
-def _too_large() -> Refused:
+def read_events(body: bytes, kind: bytes) -> list[Any]:
+    """The events that a body holds: one object, a list of them, or one in each line.
+
+    A line that is no JSON stays a text, which is no event: it is set aside with the others' reasons. Raises Refused
+    with 400 for another body that is no JSON.
+    """
+    if kind == JSON:
+        value = read_json(body)
+        return value if isinstance(value, list) else [value]
+    try:
+        return _decoder.decode_lines(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [_line(line) for line in body.split(b"\n") if line.strip()]
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return line.decode("utf-8", errors="replace")
+
+
+def _too_large(most: int) -> Refused:
     return Refused(
-        Problem(413, "body-too-large", "The body is too large.", expected=f"at most {MOST_BYTES} bytes", close=True)
+        Problem(413, "body-too-large", "The body is too large.", expected=f"at most {most} bytes", close=True)
     )

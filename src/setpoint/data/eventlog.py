@@ -25,6 +25,7 @@ from setpoint.data.objects import read_objects, written
 from setpoint.data.quarantine import SCHEMA
 from setpoint.data.sourcelog import Added, SourceLog
 from setpoint.data.told import Aside, Batch, decode_batch, encode_batch, rows_of
+from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.source import SourceInfo
 
 MOST_EVENTS = 100_000
@@ -161,6 +162,10 @@ class EventLog:
                 left_out=dict.fromkeys(read.unknown, _unknown(info)),
             )
 
+    def schemas(self) -> dict[str, dict[str, Any]]:
+        """What an event of each source that takes them may hold, as JSON Schema (draft 2020-12)."""
+        return {name: event_schema(each.contract) for name, each in self._origins.items() if each.info.at is not None}
+
     def quarantined(self, source: str) -> pa.Table:
         """The events of a source that were set aside, in the columns of the quarantine."""
         with self._lock:
@@ -204,6 +209,33 @@ class _Tables(Mapping[str, pa.Table]):
 
     def __len__(self) -> int:
         return len(self._log.sources())
+
+
+def event_schema(contract: Contract) -> dict[str, Any]:
+    """The fields of an event, as JSON Schema: those that say which row it is, and when it happened, are required."""
+    info = contract.info
+    properties: dict[str, Any] = {}
+    for name, column in contract.columns.items():
+        shape: dict[str, Any] = {"type": [_JSON[column.kind], "null"]}
+        if column.kind == TIME:
+            shape["format"] = "date-time"
+        if column.json:
+            shape = {"type": ["string", "object", "array", "null"]}
+        properties[name] = shape
+    required = [
+        *contract.required,
+        *([info.at] if info.at and info.retracted is None and info.null_at != "skip" else []),
+    ]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": info.name,
+        "type": "object",
+        "properties": properties,
+        "required": list(dict.fromkeys(required)),
+    }
+
+
+_JSON = {NUMBER: "number", TEXT: "string", BOOL: "boolean", TIME: "string"}
 
 
 def aside_table(asides: Sequence[Aside]) -> pa.Table:

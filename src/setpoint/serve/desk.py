@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from setpoint.core.errors import LogUnavailable
+from setpoint.core.errors import LogUnavailable, RequestInvalid
 from setpoint.core.ports import Clock, Segments
 from setpoint.core.times import SECOND
+from setpoint.data.eventlog import EventLog, Receipt
 from setpoint.serve.decide import Decision, decide
 from setpoint.serve.outcomes import Outcome, Outcomes
 from setpoint.serve.request import request_schema
@@ -19,7 +20,7 @@ UNREADY = 5 * SECOND
 
 
 class Desk:
-    """Decisions and outcomes of one system, for the product's own code and for HTTP.
+    """Decisions, outcomes and events of one system, for the product's own code and for HTTP.
 
     `publish` puts another snapshot in force by one assignment: no decision waits for it, and none sees half of it.
     """
@@ -32,10 +33,11 @@ class Desk:
         clock: Clock,
         log: Segments,
         outcomes: Outcomes,
+        told: EventLog | None = None,
         status: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
         self._serving, self._features, self._clock = serving, features, clock
-        self._log, self._outcomes, self._status = log, outcomes, status
+        self._log, self._outcomes, self._event_log, self._status = log, outcomes, told, status
         self._runner = Runner()
         self._refused: tuple[int, str] | None = None
 
@@ -66,6 +68,20 @@ class Desk:
     def outcome(self, told: Mapping[str, Any]) -> tuple[Outcome, bool]:
         """The outcome as recorded, and whether it is new."""
         return self._outcomes.tell(told, clock=self._clock)
+
+    def event(self, source: str, events: Sequence[Any]) -> Receipt:
+        """What became of events that were told to a source; what was accepted is in its log before this returns."""
+        if self._event_log is None:
+            raise RequestInvalid("No events are taken here.", expected="a system that is live")
+        try:
+            return self._event_log.append(source, events)
+        except LogUnavailable as error:
+            self._refused = (self._clock.now(), error.problem)
+            raise
+
+    def events(self) -> dict[str, Any]:
+        """What an event of each source that takes them may hold, as JSON Schema."""
+        return {} if self._event_log is None else self._event_log.schemas()
 
     def schema(self) -> dict[str, Any]:
         """What a request may hold, as JSON Schema."""

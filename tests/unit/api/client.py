@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 
 from setpoint.api.app import App
 from setpoint.backends.segments import FileSegments
 from setpoint.core.clock import SimulatedClock
+from setpoint.data.contract import infer_contract
+from setpoint.data.eventlog import EventLog, Origin
+from setpoint.data.ingest import ingest
+from setpoint.declare.source import info
 from setpoint.serve.desk import Desk
 from setpoint.serve.outcomes import Outcomes
 from setpoint.serve.snapshot import Scorer, Serving
-from tests.unit.serve.shop import NOON, Formula, ReadFeatures, shop
+from tests.unit.serve.shop import NOON, Formula, ReadFeatures, returns, shop
 
 JSON = ((b"content-type", b"application/json"),)
 
@@ -74,23 +79,44 @@ class Shop:
     desk: Desk
     log: FileSegments
     clock: SimulatedClock
+    events: EventLog
+
+
+def event_log(segments: FileSegments, clock: SimulatedClock) -> EventLog:
+    """The log of the shop's returns, which starts with two of them."""
+    moments = [NOON - 2 * 86_400_000_000, NOON - 86_400_000_000]
+    raw = pa.table(
+        {
+            "return_id": ["r1", "r2"],
+            "checkout_id": ["x1", "x2"],
+            "ts": pa.array(moments, pa.timestamp("us", tz="UTC")),
+            "fraud": [True, False],
+        }
+    )
+    source = info(returns)
+    contract = infer_contract(source, raw)
+    origin = Origin(source, contract, ingest(source, raw, contract).delivered)
+    return EventLog({"returns": origin}, {"returns": segments}, clock=clock)
 
 
 def opened(folder: Path, *, scorer: Scorer | None = None, quota: int = 10**9) -> Iterator[Shop]:
     """The shop with its logs in a folder, closed at the end."""
     plan = shop()
     log, told = FileSegments(folder / "log", quota=quota, sync_every=0), FileSegments(folder / "told", sync_every=0)
-    clock = SimulatedClock(NOON)
+    clock, segments = SimulatedClock(NOON), FileSegments(folder / "events", quota=quota, sync_every=0)
+    events = event_log(segments, clock)
     desk = Desk(
         Serving(plan, scorer),
         features=ReadFeatures(plan),
         clock=clock,
         log=log,
         outcomes=Outcomes("shop", told),
+        told=events,
         status=lambda: {"tick": 7},
     )
-    yield Shop(App({"shop": desk}, body_seconds=0.05), desk, log, clock)
+    yield Shop(App({"shop": desk}, body_seconds=0.05), desk, log, clock, events)
     desk.close()
+    segments.close()
     log.close()
     told.close()
 

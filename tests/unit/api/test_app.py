@@ -213,6 +213,14 @@ class Failing:
         """Fails."""
         raise self.error
 
+    def event(self, source: str, events: Any) -> Any:
+        """Fails."""
+        raise self.error
+
+    def events(self) -> dict[str, Any]:
+        """One source takes events."""
+        return {"returns": {}}
+
     def schema(self) -> dict[str, Any]:
         """Nothing is needed."""
         return {}
@@ -270,6 +278,7 @@ def test_the_interface_describes_itself(served: Shop) -> None:
         "/v1/shop/outcome",
         "/v1/shop/schema",
         "/v1/shop/status",
+        "/v1/shop/events/returns",
         "/livez",
         "/readyz",
         "/metrics",
