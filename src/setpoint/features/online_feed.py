@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise, repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -98,7 +99,7 @@ class Feeder:
             rebuilt = batch.keys(group, again)[1] if again.size else []
             touched.append(_Touched(group, *batch.folded(group, fresh), rebuilt))
             moves[group.name] = mark, Mark(last, known_at if mark is None else max(known_at, mark.known_at))
-        wanted = [(one.group.name, key) for one in touched for key in one.keys]
+        wanted = [name for one in touched for name in zip(repeat(one.group.name), one.keys, strict=False)]
         now, blobs = self._state.read(self.source.names, wanted)
         if now != list(marks):
             return None
@@ -111,7 +112,9 @@ class Feeder:
             found += self._texts(batch, one)
             if one.rebuilt:
                 found += self._rebuilt(one.group, one.rebuilt, last)
-        return Taken(moves, list({(group, key): (group, key, blob) for group, key, blob in found}.values()))
+        if len(found) > len(wanted):
+            found = list({(group, key): (group, key, blob) for group, key, blob in found}.values())
+        return Taken(moves, found)
 
     def _rebuilt(self, group: Group, keys: Sequence[str], last: int) -> Iterator[Blob]:
         """The blobs of keys from the log alone: what a row that was taken back leaves behind."""
@@ -214,10 +217,10 @@ class Rows:
 
 def merged(
     added: Added, group: Group, numbers: Array, keys: Sequence[str], old: Sequence[bytes | None], since: int = FAR_PAST
-) -> Iterator[Blob]:
+) -> list[Blob]:
     """The blobs of keys with rows added; `numbers` says whose each row is, the watermark becomes `since` at least."""
     if not keys:
-        return
+        return []
     order = np.argsort(added.at, kind="stable")
     words = words_of([blob or EMPTY for blob in old])
     calendar = np.zeros((len(keys), 0), dtype=np.int64)
@@ -227,9 +230,8 @@ def merged(
     out, ends = np.empty(room, dtype=np.int64), np.empty(len(keys) + 1, dtype=np.int64)
     check(merge(group.program, calendar, words, added, numbers, order, since, out, ends), group)
     content, bounds = out[: ends[-1]].tobytes(), (8 * ends).tolist()
-    name = group.name
-    for place, key in enumerate(keys):
-        yield (name, key, content[bounds[place] : bounds[place + 1]])
+    blobs = [content[begin:end] for begin, end in pairwise(bounds)]
+    return list(zip(repeat(group.name), keys, blobs, strict=False))
 
 
 def words_of(blobs: Sequence[bytes]) -> Array:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from json.encoder import encode_basestring_ascii
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
 
-from setpoint.core.digest import canonical
 from setpoint.data.arrays import Array
 
 MOST: Final = 1 << 20
@@ -24,12 +24,17 @@ def spelled(*parts: Any) -> str | None:
     >>> spelled("UA", 1.0), spelled("UA", 1), spelled(None)
     ('["UA",1]', '["UA",1]', None)
     """
-    plain: list[Any] = []
-    for part in parts:
-        if part is None or (isinstance(part, float) and not math.isfinite(part)):
-            return None
-        plain.append(int(part) if isinstance(part, (bool, float)) and part == int(part) else part)
-    return canonical(plain)
+    found = [_part(part) for part in parts]
+    return None if None in found else f"[{','.join(cast(list[str], found))}]"
+
+
+def _part(part: Any) -> str | None:
+    """One part as JSON; a whole number without a fraction, whatever its type."""
+    if isinstance(part, str):
+        return encode_basestring_ascii(part)
+    if part is None or not math.isfinite(part):
+        return None
+    return repr(int(part) if part == int(part) else part)
 
 
 class Spelling(dict[Any, str | None]):
@@ -78,8 +83,10 @@ class Columns:
         columns = [self._column(name) for name in names]
         codes = columns[0].codes[chosen]
         if len(columns) == 1:
-            used, numbers = _used(codes, len(columns[0].values))
-            keys = [columns[0].values[place] for place in used]
+            keys, numbers = columns[0].values, codes
+            if chosen.size < self._rows.num_rows:
+                used, numbers = _used(codes, len(keys))
+                keys = [keys[place] for place in used]
         else:
             for column in columns[1:]:
                 more = column.codes[chosen]
@@ -93,7 +100,7 @@ class Columns:
                 for row in zip(*parts, strict=True)
             ]
             numbers = codes
-        return _told_apart(numbers, [spelling[key] for key in keys])
+        return _told_apart(numbers, list(map(spelling.__getitem__, keys)))
 
     def _column(self, name: str) -> Encoded:
         if name not in self._encoded:
@@ -125,8 +132,8 @@ def _used(codes: Array, size: int) -> tuple[list[int], Array]:
 
 def _told_apart(numbers: Array, keys: list[str | None]) -> tuple[Array, list[str]]:
     """The keys without those that are none, each once, and the rows' numbers among them."""
+    if None not in (apart := dict.fromkeys(keys)) and len(apart) == len(keys):
+        return numbers, cast(list[str], keys)
     places: dict[str, int] = {}
     table = [-1 if key is None else places.setdefault(key, len(places)) for key in keys]
-    if len(places) == len(keys):
-        return numbers, list(places)
     return np.array([*table, -1], dtype=np.int64)[numbers], list(places)
