@@ -57,7 +57,7 @@ def test_a_file_of_each_format_is_read(server: HttpServer) -> None:
         ("/sales.jsonl", LINES, "text/plain"),
         ("/sales.csv", b"id,price\na,1.5\nb,2\n", "application/octet-stream"),
         ("/sales.parquet", parquet(), "application/octet-stream"),
-        ("/sales.jsonl.gz", gzip.compress(LINES), "application/gzip"),
+        ("/sales.jsonl.gz", gzip.compress(LINES, mtime=0), "application/gzip"),
         ("/export", LINES, "application/x-ndjson; charset=utf-8"),
         ("/list", b'[{"id": "a",\n"price": 1.5}, {"id": "b", "price": 2}]', "application/json"),
         ("/table", b"id\tprice\na\t1.5\nb\t2\n", "text/tab-separated-values"),
@@ -72,7 +72,7 @@ def test_a_file_of_each_format_is_read(server: HttpServer) -> None:
 
 def test_a_coding_and_redirects_are_followed(server: HttpServer) -> None:
     """What the server compressed is unpacked, and where it points to is read."""
-    coded = server.put("/coded.jsonl", gzip.compress(LINES), Content_Encoding="gzip")
+    coded = server.put("/coded.jsonl", gzip.compress(LINES, mtime=0), Content_Encoding="gzip")
     assert read(server.put("/moved.jsonl", b"", status=302, Location=coded)).num_rows == 2
 
 
@@ -83,7 +83,7 @@ def test_a_coding_and_redirects_are_followed(server: HttpServer) -> None:
         ("/broken.csv", b"", {"status": 500}, SourceUnavailable, "answered 500"),
         ("/closed.csv", b"", {"status": 403}, SourceUnavailable, r"refuses \(403.*netrc"),
         ("/short.csv", b"id\na\n", {"Content_Length": "99"}, SourceUnavailable, "broke off after 5 of 99 bytes"),
-        ("/cut.csv", gzip.compress(b"id\na\n")[:-9], {"Content_Encoding": "gzip"}, SourceUnavailable, "broke off"),
+        ("/cut.csv", gzip.compress(b"id\na\n", mtime=0)[:-9], {"Content_Encoding": "gzip"}, SourceUnavailable, "broke off"),
         ("/noise.csv", b"id\na\n", {"Content_Encoding": "gzip"}, SourceUnavailable, "gzip coding is broken"),
         ("/odd.csv", b"id\na\n", {"Content_Encoding": "br"}, DataError, "coding 'br'"),
         ("/thing", b"id\na\n", {"Content_Type": "image/png"}, DataError, "neither the name .* 'image/png'"),
@@ -112,7 +112,7 @@ def test_a_path_that_nobody_serves_is_missing(server: HttpServer) -> None:
 def test_a_file_beyond_the_limit_is_refused(server: HttpServer) -> None:
     """Also one that grows beyond it when it is unpacked; up to the limit it is read."""
     plain = server.put("/plain.jsonl", LINES)
-    bomb = server.put("/bomb.jsonl", gzip.compress(b" " * 10_000_000), Content_Encoding="gzip")
+    bomb = server.put("/bomb.jsonl", gzip.compress(b" " * 10_000_000, mtime=0), Content_Encoding="gzip")
     assert read(plain, most=len(LINES)).num_rows == 2
     for url, most in ((plain, len(LINES) - 1), (bomb, 1_000_000)):
         with pytest.raises(DataError, match=f"more than {most} bytes"):
