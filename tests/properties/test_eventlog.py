@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from setpoint.core.clock import SimulatedClock
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.eventlog import EventLog, Origin, Receipt
 from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, NEVER, POSITION, SIGN, known_rows
+from setpoint.data.told import read_batches
 from setpoint.declare.source import SourceInfo
 from tests.unit.data.make import moments, sales
 from tests.unit.data.memory import MemorySegments
@@ -87,7 +89,8 @@ class World:
 
     def opened(self) -> EventLog:
         """The log, opened from what is there."""
-        return EventLog({"sales": self.origin}, {"sales": self.segments}, clock=self.clock)
+        origin = replace(self.origin, told=read_batches(self.segments))
+        return EventLog({"sales": origin}, {"sales": self.segments}, clock=self.clock)
 
     def go(self, days: list[tuple[int, list[Event]]]) -> None:
         """Let time go on, and events be told."""

@@ -24,7 +24,7 @@ from setpoint.data.ingest import delivered
 from setpoint.data.objects import read_objects, written
 from setpoint.data.quarantine import SCHEMA
 from setpoint.data.sourcelog import Added, SourceLog
-from setpoint.data.told import Aside, Batch, decode_batch, encode_batch, rows_of
+from setpoint.data.told import Aside, Batch, encode_batch, rows_of
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.source import SourceInfo
 
@@ -37,11 +37,12 @@ Unfit = Callable[[str, pa.Table], Mapping[int, str]]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a source's log begins: what is declared, its contract, and what was delivered by now."""
+    """Where a source's log begins: what is declared, its contract, what it delivered, and what was told by now."""
 
     info: SourceInfo
     contract: Contract
     deliveries: pa.Table
+    told: Sequence[Batch] = ()
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ class Receipt:
 class EventLog:
     """The Events port of a live system, and where it is told of more; safe to share between threads.
 
-    An event that was accepted is in a log on its way to the disk before `append` returns, so kill -9 loses none; a log
-    opened again from the same deliveries and records gives the same rows at the same positions.
+    `logs` are those of the sources that events may be told to. An event that was accepted is in its log, on its way to
+    the disk, before `append` returns, so kill -9 loses none; opened again from the same deliveries and records, it
+    gives the same rows at the same positions.
     """
 
     def __init__(
@@ -129,7 +131,7 @@ class EventLog:
         with self._lock:
             log, contract = self._of(source), self._origins[source].contract
             info = contract.info
-            _refuse(info, events)
+            _refuse(info, events, takes=source in self._logs)
             read = read_objects(events, {name: column.kind for name, column in contract.columns.items()})
             raw = read.table
             moment = log.moment(self._clock.now())
@@ -164,7 +166,7 @@ class EventLog:
 
     def schemas(self) -> dict[str, dict[str, Any]]:
         """What an event of each source that takes them may hold, as JSON Schema (draft 2020-12)."""
-        return {name: event_schema(each.contract) for name, each in self._origins.items() if each.info.at is not None}
+        return {name: event_schema(self._origins[name].contract) for name in self._logs}
 
     def quarantined(self, source: str) -> pa.Table:
         """The events of a source that were set aside, in the columns of the quarantine."""
@@ -178,10 +180,9 @@ class EventLog:
         return self._sources[source]
 
     def _open(self, name: str, origin: Origin) -> SourceLog:
-        batches = [decode_batch(data) for _, data in self._logs[name].read()] if name in self._logs else []
-        self._aside[name] = [aside for batch in batches for aside in batch.aside]
-        last = max((batch.known_at for batch in batches), default=0)
-        told = [rows_of(batches, origin.contract)] if any(batch.ids for batch in batches) else []
+        self._aside[name] = [aside for batch in origin.told for aside in batch.aside]
+        last = max((batch.known_at for batch in origin.told), default=0)
+        told = [rows_of(origin.told, origin.contract)] if any(batch.ids for batch in origin.told) else []
         deliveries, _ = self._fitting(name, pa.concat_tables([origin.deliveries, *told], promote_options="permissive"))
         return SourceLog(origin.info, deliveries, until=max(self._clock.now(), last), told=bool(told))
 
@@ -248,17 +249,9 @@ def aside_table(asides: Sequence[Aside]) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def asides_of(log: Segments) -> list[Aside]:
-    """The events that a log says were set aside."""
-    batches: Iterator[Batch] = (decode_batch(data) for _, data in log.read())
-    return [aside for batch in batches for aside in batch.aside]
-
-
-def _refuse(info: SourceInfo, events: Sequence[Any]) -> None:
-    if info.at is None:
-        raise RequestInvalid(
-            f"The table {info.name!r} holds at all times and takes no events.", expected="a source with times"
-        )
+def _refuse(info: SourceInfo, events: Sequence[Any], *, takes: bool) -> None:
+    if not takes or info.at is None:
+        raise RequestInvalid(f"The source {info.name!r} takes no events.", expected="one with times, of a live system")
     if not 0 < len(events) <= MOST_EVENTS:
         raise RequestInvalid(f"There are {len(events)} events.", expected=f"one, or at most {MOST_EVENTS}")
 

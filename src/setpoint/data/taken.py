@@ -38,8 +38,7 @@ def take_in(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Meta
 
     Raises DataError, naming the first row, when one that was taken in says something else now or is no longer there.
     """
-    key = f"{info.name}/{digest(info.to_dict())}"
-    shelf = f"{NOUN}/{file_name(info.name)}-{digest(info.to_dict())[:12]}"
+    key, shelf = _places(info)
     book = metadata.get(NOUN, key) or {"parts": [], "content": ""}
     before = [tables.read(shelf, parts=[part["part"]]) for part in book["parts"]]
     content = ContentDigests().of(found.delivered)
@@ -54,6 +53,22 @@ def take_in(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Meta
         book["parts"].append(part)
     metadata.put(NOUN, key, {**book, "content": content})
     return pa.concat_tables([*before, fresh], promote_options="permissive")
+
+
+def taken_before(info: SourceInfo, *, tables: Tables, metadata: Metadata) -> pa.Table | None:
+    """The deliveries of a source that were taken in so far; None when nothing was."""
+    key, shelf = _places(info)
+    book = metadata.get(NOUN, key)
+    if book is None:
+        return None
+    parts = [tables.read(shelf, parts=[part["part"]]) for part in book["parts"]]
+    return pa.concat_tables(parts, promote_options="permissive")
+
+
+def _places(info: SourceInfo) -> tuple[str, str]:
+    """Under which key it is written down what was taken in, and the set of tables that has it."""
+    identity = digest(info.to_dict())
+    return f"{info.name}/{identity}", f"{NOUN}/{file_name(info.name)}-{identity[:12]}"
 
 
 def new_rows(info: SourceInfo, before: pa.Table, now: pa.Table) -> pa.Table:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.errors import DataError
+from setpoint.core.ports import Segments
 from setpoint.data.arrays import UTC_MICROSECONDS
 from setpoint.data.contract import Contract
 from setpoint.data.rows import AT, ID, KNOWN_AT
@@ -56,6 +57,11 @@ def decode_batch(data: bytes) -> Batch:
         return _decoder.decode(data)
     except msgspec.DecodeError as error:
         raise DataError(f"These {len(data)} bytes are no events ({error}).", expected="MessagePack") from error
+
+
+def read_batches(log: Segments) -> list[Batch]:
+    """All that a log says was told, in order."""
+    return [decode_batch(data) for _, data in log.read()]
 
 
 def rows_of(batches: Sequence[Batch], contract: Contract) -> pa.Table:

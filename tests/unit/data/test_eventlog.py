@@ -18,9 +18,10 @@ from setpoint.core.clock import SimulatedClock, SystemClock
 from setpoint.core.errors import DataError, LogUnavailable, NameUnknown, RequestInvalid
 from setpoint.core.times import DAY, time
 from setpoint.data.contract import infer_contract
-from setpoint.data.eventlog import EventLog, Origin, asides_of
+from setpoint.data.eventlog import EventLog, Origin
 from setpoint.data.ingest import ingest
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, SIGN, standing_rows
+from setpoint.data.told import read_batches
 from setpoint.declare.source import SourceInfo, info
 from tests.unit.data.make import days, moments, sales
 from tests.unit.data.memory import MemorySegments
@@ -36,8 +37,9 @@ def begin(
     done = ingest(source, raw, contract)
     deliveries = done.delivered.select([*contract.columns, AT, KNOWN_AT, ID])
     clock = SimulatedClock(now)
-    logs = {source.name: segments or MemorySegments()}
-    return EventLog({source.name: Origin(source, contract, deliveries)}, logs, clock=clock, **options), clock
+    log = segments or MemorySegments()
+    origin = Origin(source, contract, deliveries, read_batches(log))
+    return EventLog({source.name: origin}, {source.name: log}, clock=clock, **options), clock
 
 
 def three() -> pa.Table:
@@ -119,7 +121,7 @@ def test_bad_events_are_set_aside_with_the_reason_and_good_ones_taken_in() -> No
     assert '"id":"e"' in receipt.quarantined[0].held
     shown = log.quarantined("sales")
     assert shown["reason"].to_pylist() == reasons
-    assert [aside.reason for aside in asides_of(segments)] == reasons
+    assert [aside.reason for batch in read_batches(segments) for aside in batch.aside] == reasons
 
 
 def test_a_field_that_the_source_does_not_have_is_told() -> None:
