@@ -1,230 +1,39 @@
-"""Features: many decisions from tables, a few at once, one online, and what feeding the online state costs.
+"""Features: of many decisions from files, online from their state, and taken in as a stream, against other engines.
 
-The data are made up in the size and shape of the flights example: three event sources of about 330,000 rows in a year,
-one of weather, a table of planes, 340,000 decisions and 45 features over windows of 3 hours to 30 days.
+Every contender works in a process of its own; `ours` and `peers` read the same files. Imports and a first call on a
+few rows are left out of all of them, and stand in rows of their own for ours.
 """
 
 from __future__ import annotations
 
-import resource
 import tempfile
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from time import process_time
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from common import Row, main
-
-import setpoint as sp
-from setpoint.backends.sqlite_tiles import SqliteState
-from setpoint.core.times import DAY, HOUR, MINUTE
-from setpoint.data.arrays import UTC_MICROSECONDS
-from setpoint.data.rows import ALWAYS, AT, ID, KNOWN_AT, POSITION, known_rows, schemas
-from setpoint.declare.expr import Expr
-from setpoint.declare.plan import Plan, Profile, make_plan
-from setpoint.declare.source import Source
-from setpoint.features.needs import folds, looks
-from setpoint.features.online import OnlineFeatures
-from setpoint.features.parity import compare
-from setpoint.features.reader import FeatureReader
-
-DECISIONS = 340_000
-YEAR = 365 * DAY
-BATCH = 100
-
-
-def ingested(columns: dict[str, Any], at: np.ndarray, known_at: np.ndarray) -> pa.Table:
-    """Rows in the order and form that `ingest` gives."""
-    order = np.lexsort((at, known_at))
-    table = pa.table(columns).take(pa.array(order))
-    ids = pa.array(np.char.zfill(np.arange(order.size).astype(str), 7).tolist())
-    places = pa.array(np.arange(order.size))
-    names = (AT, KNOWN_AT, ID, POSITION)
-    values = (pa.array(at[order]), pa.array(known_at[order]), ids, places)
-    for name, column in zip(names, values, strict=True):
-        table = table.append_column(name, column)
-    return table
-
-
-def make_rows(size: int) -> tuple[dict[str, pa.Table], pa.Table, np.ndarray]:
-    """The rows of the sources, the requests, and their times."""
-    rng = np.random.default_rng(1)
-    scheduled = np.sort(rng.integers(0, YEAR, size)) // MINUTE * MINUTE
-
-    def named(prefix: str, many: int) -> pa.Array:
-        share = 1.0 / np.arange(1, many + 1) ** 0.8
-        places = rng.choice(many, size, p=share / share.sum())
-        return pa.array(np.char.add(prefix, places.astype(str)).tolist())
-
-    keys = {"carrier": named("C", 16), "origin": named("O", 3), "dest": named("D", 105), "tailnum": named("N", 4000)}
-    delay = np.round(rng.lognormal(2.5, 1.2, size)) - 12
-    departed, flown = scheduled + (delay * MINUTE).astype(np.int64), rng.integers(40, 400, size) * MINUTE
-    landed = departed + flown
-    delays = pa.array(delay, mask=rng.random(size) < 0.02)
-    hours = np.repeat(np.arange(0, YEAR, HOUR), 3)
-    origins = pa.array(np.tile(["O0", "O1", "O2"], hours.size // 3).tolist())
-    weather = {"origin": origins, **{name: pa.array(rng.normal(size=hours.size)) for name in ("temp", "wind", "rain")}}
-    planes = np.arange(4000)
-    always = np.full(planes.size, ALWAYS)
-    stamps = pa.array(landed).cast(UTC_MICROSECONDS)
-    rows = {
-        "arrivals": ingested({**keys, "delay": delays, "landed": stamps}, landed, landed),
-        "departures": ingested({**keys, "delay": delays}, departed, departed),
-        "reports": ingested({**keys, "delay": delays}, scheduled, landed + HOUR),
-        "weather": ingested(weather, hours, hours + HOUR),
-        "planes": ingested(
-            {
-                "tailnum": pa.array(np.char.add("N", planes.astype(str)).tolist()),
-                "seats": pa.array(rng.integers(20, 400, planes.size)),
-                "maker": pa.array(rng.choice(["B", "A", "E"], planes.size).tolist()),
-            },
-            always,
-            always,
-        ),
-    }
-    times = scheduled - 2 * HOUR
-    flights = pa.array([f"F{number}" for number in range(size)])
-    return rows, pa.table({"flight": flights, **keys, "leaves": pa.array(scheduled).cast(UTC_MICROSECONDS)}), times
-
-
-def make_features(arrivals: Source, departures: Source, reports: Source) -> dict[str, Expr]:
-    """45 features: history by five keys, weather, the plane, the schedule and what follows from them."""
-    weather = sp.events("weather", "weather.parquet", at="at", delay="1h")
-    planes = sp.table("planes", "planes.parquet", key="tailnum", valid_from=sp.always)
-    found: dict[str, Expr] = {
-        "carrier": sp.field("carrier"),
-        "origin": sp.field("origin"),
-        "hour": sp.field("leaves").hour(zone="America/New_York"),
-        "weekday": sp.field("leaves").weekday(zone="America/New_York"),
-        "seats": planes.seats,
-        "maker": planes.maker,
-        "last": sp.last(arrivals.delay, by="tailnum"),
-        "since": sp.now - sp.last(arrivals.landed, by="tailnum"),
-        "spread": sp.std(departures.delay, by="origin", last="1d"),
-        "worst": sp.max(departures.delay, by="carrier", last="1d"),
-        "planes": sp.distinct(departures.tailnum, by=["origin", "dest"], last="7d"),
-    }
-    for name in ("temp", "wind", "rain"):
-        found[name] = sp.last(weather[name], by="origin", last="1d")
-    for name, by in {"c": "carrier", "o": "origin", "d": "dest", "r": ["origin", "dest"], "t": "tailnum"}.items():
-        for last in ("3h", "7d"):
-            found[f"n_{name}_{last}"] = sp.count(arrivals, by=by, last=last)
-        for last in ("1d", "30d"):
-            found[f"mean_{name}_{last}"] = sp.mean(arrivals.delay, by=by, last=last)
-        found[f"late_{name}"] = sp.mean(arrivals.delay > 15, by=by, last="7d")
-    for last in ("6h", "1d", "7d"):
-        found[f"reported_{last}"] = sp.mean(reports.delay, by="carrier", last=last)
-        found[f"reports_{last}"] = sp.count(reports, by="origin", last=last)
-    return found
-
-
-def make_system(rows: dict[str, pa.Table]) -> Plan:
-    """The plan of a system with these features."""
-    arrivals = sp.events("arrivals", "arrivals.parquet", at="at", delay="0s")
-    departures = sp.events("departures", "departures.parquet", at="at", delay="0s")
-    reports = sp.events("reports", "reports.parquet", at="at", known_at="known")
-    ends = sp.events("ends", "ends.parquet", at="at", delay="0s")
-    system = sp.System(
-        "benchmark",
-        decide=sp.decide(
-            sp.events("flights", "flights.parquet", key="flight", at="at"),
-            fields=["carrier", "origin", "dest", "tailnum", "leaves"],
-        ),
-        features=make_features(arrivals, departures, reports),
-        label=sp.label(ends.late > 15, on="flight", within="2d"),
-        goal=sp.goal(sp.auc(), business="min", act=sp.act("warn"), cost=sp.cost(false_positive=1, false_negative=2)),
-        release=sp.release(sp.shadow("1d"), fallback=sp.rule(sp.field("origin") == "O0")),
-    )
-    fields = dict.fromkeys(("flight", "carrier", "origin", "dest", "tailnum"), "text") | {"leaves": "time"}
-    known = {name: {**kinds, "at": "time", "known": "time"} for name, kinds in schemas(rows).items()}
-    known |= {"flights": {**fields, "at": "time"}, "ends": {"flight": "text", "late": "number", "at": "time"}}
-    return make_plan(system, known, Profile({}, 1000.0))
-
-
-def least(times: int, work: Callable[[], object]) -> float:
-    """The least CPU seconds of some calls."""
-    spent = []
-    for _ in range(times):
-        before = process_time()
-        work()
-        spent.append(process_time() - before)
-    return min(spent)
-
-
-def peak_mb() -> float:
-    """The most memory that this process has held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def measure_reader(
-    plan: Plan, rows: dict[str, pa.Table], requests: pa.Table, at: np.ndarray, *, quick: bool
-) -> list[Row]:
-    """What the reader of many decisions costs."""
-    size, held = f"{at.size:,} decisions x {len(plan.inputs)} features", peak_mb()
-    before = process_time()
-    reader = FeatureReader(plan, rows)
-    prepared = process_time() - before
-    before = process_time()
-    reader.read(requests, at)
-    spent = prepared + process_time() - before
-    few = least(20 if quick else 100, lambda: reader.read(requests.slice(at.size // 2, 40), at[at.size // 2 :][:40]))
-    return [
-        Row("features of a year", spent, "CPU s", f"{size}, {prepared:.2f} CPU s of it to prepare", most=6.0),
-        Row("memory of a year", peak_mb() - held, "MB", "peak above the rows themselves", most=800.0),
-        Row("features of a batch", few * 1000, "CPU ms", "40 decisions on the prepared year", most=3.0),
-    ]
-
-
-def measure_online(
-    plan: Plan, rows: dict[str, pa.Table], requests: pa.Table, at: np.ndarray, *, quick: bool
-) -> list[Row]:
-    """What feeding and reading the online state costs, on the last 35 days before the middle of the year."""
-    middle, decisions = int(at[at.size // 2]), 100 if quick else 500
-    with tempfile.TemporaryDirectory() as folder:
-        state = SqliteState(f"sqlite:///{Path(folder)}/online.db")
-        online = OnlineFeatures(plan, state)
-        events, spent = 0, 0.0
-        for name, table in rows.items():
-            known, begin = known_rows(table, middle).num_rows, known_rows(table, middle - 35 * DAY).num_rows
-            online.feed(name, table.slice(0, begin))
-            groups = len(set(keys_of(plan, name)))
-            before = process_time()
-            for start in range(begin, known, BATCH):
-                online.feed(name, table.slice(start, min(BATCH, known - start)))
-            spent += process_time() - before
-            events += (known - begin) * groups
-        chosen = np.flatnonzero(at <= middle)[-decisions:]
-        fields = requests.take(pa.array(chosen)).to_pylist()
-        pairs = list(zip(fields, at[chosen].tolist(), strict=True))
-        seen = [online.read(*pair) for pair in pairs]
-        reading = sum(least(5 if quick else 20, partial(online.read, *pair)) for pair in pairs)
-        read = FeatureReader(plan, rows).read(requests.take(pa.array(chosen)), at[chosen])
-        different = len(compare(read, seen))
-        state.close()
-    compared = f"{decisions} decisions x {len(plan.inputs)} features, bit for bit"
-    return [
-        Row("online feed", spent / events * 1e6, "CPU us", f"per event and key, in batches of {BATCH}", most=8.0),
-        Row("online read", reading / decisions * 1e6, "CPU us", f"{len(plan.inputs)} features on SQLite", most=2000.0),
-        Row("online against offline", different, "differences", compared, most=0.0),
-    ]
-
-
-def keys_of(plan: Plan, source: str) -> list[object]:
-    """The keys under which a plan keeps a source's rows."""
-    return [fold.node.by for fold in folds(plan) if fold.source == source] + [
-        look.by for look in looks(plan) if look.source == source
-    ]
+from feature_bench import offline, online, start, year
+from feature_bench.feast import measure_feast
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Reader and online state on one set of rows, at full size in both forms; `quick` repeats less."""
-    rows, requests, at = make_rows(DECISIONS)
-    plan = make_system(rows)
-    found = measure_reader(plan, rows, requests, at, quick=quick)
-    return found + measure_online(plan, rows, requests, at, quick=quick)
+    """A year of the flights example's shape, then payments: offline, online, stream and start."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = year.measure(folder, quick=quick)  # in this process, so before anything else makes its memory grow
+        rows += offline.windows(folder / "windows", quick=quick)
+        rows += [] if quick else offline.growth(folder / "growth")
+        rows += lookups(folder, quick=quick)
+        rows += online.stream(folder / "stream", quick=quick)
+        return rows + start.measure(folder / "start", quick=quick)
+
+
+def lookups(folder: Path, *, quick: bool) -> list[Row]:
+    """The newest row of many decisions from files, and windows of a few from stores: where Feast can be asked too."""
+    keys, files = 1_000 if quick else 10_000, folder / "lookup"
+    size = offline.lookup_size(files, quick=quick)
+    with online.stores(folder / "get") as places:
+        feast = measure_feast(files, files / "lookup-Feast.npz", places, keys=keys, values=online.VALUES, quick=quick)
+        rows = offline.lookup(files, size, feast, quick=quick)
+        return rows + online.get(folder / "get", places, keys, feast)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ def contend(python: str | Path, script: str, *words: object, runs: int = 1, **en
 
 
 def _run(command: list[str], environment: dict[str, str]) -> Cost:
-    quiet = {"PYTHONPATH": str(HERE), "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}
+    paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    quiet = {"PYTHONPATH": paths, "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}
     before = _of_children()
     told = {**os.environ, **quiet, **environment}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=told)

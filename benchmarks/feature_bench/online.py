@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 from common import Row, peer_python
-from common.costs import Cost, contend
+from common.costs import contend
 
 from feature_bench.data import arrived, few_cards, payments, table
+from feature_bench.feast import Feast
 from feature_bench.redis_server import redis_server
 
 OURS = "feature_bench/ours_online.py"
@@ -22,7 +23,8 @@ RATIOS = {"SQLite": 50.0, "Redis": 20.0}
 
 @contextmanager
 def stores(folder: Path) -> Iterator[dict[str, tuple[str, str]]]:
-    """By name of a store, where ours and where Feast's is; without Redis where there is no server to start."""
+    """By name of an empty store, where ours and where Feast's is; without Redis where there is no server to start."""
+    folder.mkdir(parents=True)
     with redis_server() as port:
         found = {"SQLite": (f"sqlite:///{folder}/ours.db", f"{folder}/feast.db")}
         if port is not None:
@@ -30,59 +32,53 @@ def stores(folder: Path) -> Iterator[dict[str, tuple[str, str]]]:
         yield found
 
 
-def get(folder: Path, *, quick: bool) -> list[Row]:
+def get(folder: Path, places: Mapping[str, tuple[str, str]], keys: int, feast: Feast | None) -> list[Row]:
     """24 windowed values for 1, 10 and 100 cards, from SQLite and Redis."""
-    keys, rows = 1_000 if quick else 10_000, list[Row]()
     pq.write_table(table(few_cards(keys)), folder / "few-cards.parquet")
-    different = {}
-    with stores(folder) as places:
-        for name, (ours, theirs) in places.items():
-            python = peer_python("feast")
-            mine = contend(sys.executable, OURS, "get", ours, folder)
-            feast = python and contend(python, "peers/features_feast.py", "get", name.lower(), theirs, keys, VALUES)
-            rows += _gets(name, keys, mine, feast or None)
-            different[name] = mine.facts["different"]
-    told = f"{VALUES} values of 500 cards from {', '.join(different)}, bit for bit"
-    return [*rows, Row("online against offline", sum(different.values()), "differences", told, most=0.0)]
+    mine, rows = contend(sys.executable, OURS, "get", folder, *[ours for ours, _ in places.values()]), list[Row]()
+    for name, (ours, _) in places.items():
+        title = f"{feast.title}, {name}" if feast else "Feast"
+        rows += _gets(name, keys, mine.facts[ours]["got"], title, feast.got[name] if feast else None)
+    different = sum(mine.facts[ours]["different"] for ours, _ in places.values())
+    told = f"{VALUES} values of 500 cards from {' and '.join(places)}, bit for bit"
+    return [*rows, Row("online against offline", different, "differences", told, most=0.0)]
 
 
-def _gets(name: str, keys: int, mine: Cost, feast: Cost | None) -> list[Row]:
-    told = f"{VALUES} values of {{}} of {keys:,} cards, finished from their windows; Feast looks finished values up"
-    client = "CPU us of the client" if name == "Redis" else "CPU us"
-    title = f"Feast {feast.facts['version']}, {name}" if feast else "Feast"
+def _gets(name: str, keys: int, mine: Mapping[str, float], title: str, theirs: Mapping[str, float] | None) -> list[Row]:
+    told = f"{VALUES} values of {{}} of {keys:,} cards, finished from their windows; Feast looks {VALUES} up"
     return [
         Row(
-            f"get from {name}, {many} card{'s' if many > 1 else ''}",
-            mine.facts["got"][str(many)] * 1e6,
-            client,
+            f"get from {name}, {many} card{'s' if many != '1' else ''}",
+            mine[many] * 1e6,
+            "CPU us of the client" if name == "Redis" else "CPU us",
             told.format(many),
-            {title: feast and feast.facts["got"][str(many)] * 1e6},
+            {title: theirs and theirs[many] * 1e6},
             least_ratio=RATIOS[name],
         )
-        for many in (1, 10, 100)
+        for many in ("1", "10", "100")
     ]
 
 
 def stream(folder: Path, *, quick: bool) -> list[Row]:
     """Payments taken in, in batches of 10,000, by what keeps their windows."""
-    events = 100_000 if quick else 1_000_000
+    events = 50_000 if quick else 1_000_000
     columns = arrived(payments(events))
-    pq.write_table(table(columns), folder / "arrived.parquet")
-    np.savez(folder / "stream.npz", **columns)
-    peers = _stream_peers(folder, events, quick=quick)
-    rows, different = [], 0
+    rows = list[Row]()
     with stores(folder) as places:
+        pq.write_table(table(columns), folder / "arrived.parquet")
+        np.savez(folder / "stream.npz", **columns)
+        peers = _stream_peers(folder, events, quick=quick)
         wheres = {"memory": "memory://", **{name: ours for name, (ours, _) in places.items()}}
-        for name, where in wheres.items():
-            mine = contend(sys.executable, OURS, "stream", where, folder, events)
-            different += mine.facts["different"]
-            each = mine.cpu / events * 1e6
-            told = f"{events:,} payments of 100,000 cards, 5 % late, batches of 10,000, {VALUES} windowed values"
-            told += f"; {1e3 / each:,.0f} thousand per CPU s"
-            if name == "memory":
-                rows += _against(peers, each, told, shrunk=quick)
-            else:
-                rows.append(Row(f"stream into {name}", each, "CPU us per event", told, peers))
+        mine = contend(sys.executable, OURS, "stream", folder, events, *wheres.values())
+    for name, where in wheres.items():
+        each = mine.facts[where]["cpu"] / events * 1e6
+        told = f"{events:,} payments of 100,000 cards, 5 % late, batches of 10,000, {VALUES} windowed values"
+        told += f"; {1e3 / each:,.0f} thousand per CPU s"
+        if name == "memory":
+            rows += _against(peers, each, told, shrunk=quick)
+        else:
+            rows.append(Row(f"stream into {name}", each, "CPU us per event", told, peers))
+    different = sum(mine.facts[where]["different"] for where in wheres.values())
     told = f"{VALUES} values of 1,000 cards after the stream into {', '.join(wheres)}, bit for bit"
     return [*rows, Row("stream against offline", different, "differences", told, most=0.0)]
 

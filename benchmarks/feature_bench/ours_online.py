@@ -1,7 +1,7 @@
 """Ours online, in a process of its own.
 
-python ours_online.py get URL FOLDER
-python ours_online.py stream URL FOLDER EVENTS
+python ours_online.py get FOLDER URL...
+python ours_online.py stream FOLDER EVENTS URL...
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from common.costs import peak_mb, spent, tell
-from setpoint.backends.redis_state import RedisState
 
 from feature_bench.system import as_rows, payments, planned, windowed
 from setpoint.backends.memory_state import MemoryState
+from setpoint.backends.redis_state import RedisState
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.core.ports import OnlineState
 from setpoint.data.rows import KNOWN_AT
@@ -54,18 +54,22 @@ def unlike(plan: Plan, online: OnlineFeatures, rows: pa.Table, cards: list[int])
     return len(compare(read, [each.values for each in seen]))
 
 
-def get(url: str, folder: Path) -> None:
-    """What 24 values cost for 1, 10 and 100 cards at once, each round for other cards."""
+def get(folder: Path, urls: list[str]) -> dict[str, Any]:
+    """What 24 values cost for 1, 10 and 100 cards at once, each round for the same cards."""
     plan = planned(windowed(payments(late=True), hop=None, last=False))
     rows = as_rows(pq.read_table(folder / "few-cards.parquet"))
-    online, at = fed(plan, url, rows), int(rows[KNOWN_AT][-1].as_py()) + 1
-    rng, keys = np.random.default_rng(0), int(rows["card"].to_numpy().max()) + 1
-    got = {}
-    for many in (1, 10, 100):
-        asked = [[{"ask": 0, "card": card} for card in cards] for cards in rng.integers(0, keys, (20, many)).tolist()]
-        got[many] = min(least(online, each_round, at) for each_round in [asked] * 5)
-    different = unlike(plan, online, rows, rng.integers(0, keys, 500).tolist())
-    tell(cpu=got[1], peak=peak_mb(), got=got, different=different)
+    at, keys = int(rows[KNOWN_AT][-1].as_py()) + 1, int(rows["card"].to_numpy().max()) + 1
+    found = {}
+    for url in urls:
+        online, rng = fed(plan, url, rows), np.random.default_rng(0)
+        got = {}
+        for many in (1, 10, 100):
+            asked = [
+                [{"ask": 0, "card": card} for card in cards] for cards in rng.integers(0, keys, (20, many)).tolist()
+            ]
+            got[many] = min(least(online, each_round, at) for each_round in [asked] * 5)
+        found[url] = {"got": got, "different": unlike(plan, online, rows, rng.integers(0, keys, 500).tolist())}
+    return found
 
 
 def least(online: OnlineFeatures, asked: list[list[dict[str, Any]]], at: int) -> float:
@@ -76,20 +80,24 @@ def least(online: OnlineFeatures, asked: list[list[dict[str, Any]]], at: int) ->
     return (process_time() - before) / len(asked)
 
 
-def stream(url: str, folder: Path, events: int) -> None:
+def stream(folder: Path, events: int, urls: list[str]) -> dict[str, Any]:
     """What taking in payments costs, of which one in twenty comes late, besides imports and a first batch."""
     plan = planned(windowed(payments(late=True), hop=None, last=False))
     rows = as_rows(pq.read_table(folder / "arrived.parquet").slice(0, events).combine_chunks())
     fed(plan, "memory://", rows.slice(0, 100))
-    before = spent()
-    online = fed(plan, url, rows)
-    cpu, peak = spent() - before, peak_mb()
-    cards = rows["card"].to_numpy()[-1000:].tolist()
-    tell(cpu=cpu, peak=peak, different=unlike(plan, online, rows, cards))
+    cards, found = rows["card"].to_numpy()[-1000:].tolist(), {}
+    for url in urls:
+        before = spent()
+        online = fed(plan, url, rows)
+        cpu = spent() - before
+        found[url] = {"cpu": cpu, "different": unlike(plan, online, rows, cards)}
+    return found
 
 
 if __name__ == "__main__":
+    folder = Path(sys.argv[2])
     if sys.argv[1] == "get":
-        get(sys.argv[2], Path(sys.argv[3]))
+        told = get(folder, sys.argv[3:])
     else:
-        stream(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+        told = stream(folder, int(sys.argv[3]), sys.argv[4:])
+    tell(cpu=spent(), peak=peak_mb(), **told)

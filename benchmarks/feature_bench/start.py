@@ -13,17 +13,18 @@ from feature_bench.data import FEW, write
 OURS = "feature_bench/ours_start.py"
 
 
-def measure(folder: Path) -> list[Row]:
-    """Imports, a first call that compiles everything it needs, and one that finds it compiled."""
+def measure(folder: Path, *, quick: bool) -> list[Row]:
+    """Imports, a first call that compiles all it needs (not in the quick form), and one that finds it compiled."""
     write(folder, FEW, FEW // 10)
-    bare = contend(sys.executable, OURS, "import", runs=3)
-    kept = str(folder / "compiled")
-    cold = contend(sys.executable, OURS, folder, NUMBA_CACHE_DIR=kept)
-    cached = contend(sys.executable, OURS, folder, runs=3, NUMBA_CACHE_DIR=kept)
+    bare = contend(sys.executable, OURS, "import", runs=1 if quick else 3)
     done = f"{FEW // 10} decisions from {FEW:,} payments, these fed, one decision online; 28 features"
-    return [
+    rows = [
         Row("imports without compiled code", bare.facts["imported"], "CPU s", "declarations, reader, online, pyarrow"),
         Row("numba imported before it is needed", float(bare.facts["numba"]), "", "0 no, 1 yes", most=0.0),
-        Row("cold compile", cold.cpu, "CPU s", f"the first on a machine: {done}", most=30.0),
-        Row("cached start", cached.cpu, "CPU s", f"the first of a process, importing numba included: {done}", most=2.0),
     ]
+    if not quick:
+        cold = contend(sys.executable, OURS, folder, NUMBA_CACHE_DIR=str(folder / "compiled"))
+        rows.append(Row("cold compile", cold.cpu, "CPU s", f"the first on a machine: {done}", most=30.0))
+    cached = contend(sys.executable, OURS, folder, runs=1 if quick else 3)
+    told = f"the first of a process, importing numba included: {done}"
+    return [*rows, Row("cached start", cached.cpu, "CPU s", told, most=2.0)]

@@ -165,9 +165,8 @@ def measure_reader(
     plan: Plan, rows: dict[str, pa.Table], requests: pa.Table, at: np.ndarray, *, quick: bool
 ) -> list[Row]:
     """What the reader of many decisions costs, compiled code loaded before."""
-    FeatureReader(plan, {name: table.slice(0, 100) for name, table in rows.items()}).read(
-        requests.slice(0, 10), at[:10]
-    )
+    few = {name: table.slice(0, 100) for name, table in rows.items()}
+    FeatureReader(plan, few, compiled=True).read(requests.slice(0, 10), at[:10])
     size, held = f"{at.size:,} decisions x {len(plan.inputs)} features", peak_mb()
     before = spent()
     reader = FeatureReader(plan, rows)
@@ -186,13 +185,13 @@ def measure_reader(
 def measure_online(
     folder: Path, plan: Plan, rows: dict[str, pa.Table], requests: pa.Table, at: np.ndarray, *, quick: bool
 ) -> list[Row]:
-    """What feeding and reading the online state costs, on the last 35 days before the middle of the year."""
-    middle, decisions = int(at[at.size // 2]), 100 if quick else 500
+    """What feeding and reading the online state costs, on the last days before the middle of the year."""
+    middle, (decisions, days) = int(at[at.size // 2]), (100, 2) if quick else (500, 35)
     state = SqliteState(f"sqlite:///{folder}/year.db")
     online = OnlineFeatures(plan, state)
     events, feeding = 0, 0.0
     for name, table in rows.items():
-        known, begin = known_rows(table, middle).num_rows, known_rows(table, middle - 35 * DAY).num_rows
+        known, begin = known_rows(table, middle).num_rows, known_rows(table, middle - days * DAY).num_rows
         online.feed(name, table.slice(0, begin))
         groups = len({fold.node.by for fold in everything(plan) if fold.source == name})
         before = process_time()
@@ -209,7 +208,13 @@ def measure_online(
     state.close()
     told = f"{len(plan.inputs)} features"
     return [
-        Row("online feed", feeding / events * 1e6, "CPU us", f"per event and key, in batches of {BATCH}", most=8.0),
+        Row(
+            "online feed",
+            feeding / events * 1e6,
+            "CPU us",
+            f"per event and key, {days} days in batches of {BATCH}",
+            most=8.0,
+        ),
         Row("online read", reading / decisions * 1e6, "CPU us", f"{told} on SQLite", most=2000.0),
         Row("year: online against offline", different, "differences", f"{decisions} decisions x {told}", most=0.0),
     ]

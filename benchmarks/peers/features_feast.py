@@ -1,7 +1,6 @@
 """Feast: the newest row offline by its duckdb store, and values by key from its online stores; Apache-2.0 licence.
 
-python features_feast.py lookup FOLDER RESULT
-python features_feast.py get sqlite|redis WHERE KEYS VALUES
+python features_feast.py ROUNDS FOLDER RESULT KEYS VALUES [sqlite WHERE] [redis WHERE]
 """
 
 from __future__ import annotations
@@ -58,19 +57,19 @@ def newest(folder: Path) -> pa.Table:
         return store.get_historical_features(entity_df=asked, features=["cards:amount"]).to_arrow()
 
 
-def lookup(folder: Path, result: str) -> None:
+def lookup(folder: Path, result: str) -> dict[str, float]:
     """What the newest payment of each decision costs, besides imports and a first call."""
     newest(folder / "few")
     before = spent()
     found = newest(folder)
-    cpu, peak = spent() - before, peak_mb()
+    cost = {"cpu": spent() - before, "peak": peak_mb()}
     values = np.full(found.num_rows, np.nan)
     values[found["ask"].to_numpy()] = found["amount"].to_numpy()
     np.savez(result, amount=values)
-    tell(cpu=cpu, peak=peak, version=feast.__version__, rows=found.num_rows)
+    return cost
 
 
-def get(kind: str, where: str, keys: int, values: int) -> None:
+def get(kind: str, where: str, keys: int, values: int, *, rounds: int) -> dict[str, Any]:
     """What writing finished values costs, and reading them for 1, 10 and 100 keys as `get_online_features` does."""
     online = {"type": "sqlite", "path": where} if kind == "sqlite" else {"type": "redis", "connection_string": where}
     names = [f"f{number}" for number in range(values)]
@@ -86,15 +85,18 @@ def get(kind: str, where: str, keys: int, values: int) -> None:
         store.write_to_online_store("cards", frame)
         writing = (spent() - before) / keys
         features = [f"cards:{name}" for name in names]
-        got = {many: least(store, features, rng.integers(0, keys, (20, many)).tolist()) for many in (1, 10, 100)}
-    tell(cpu=got[1], peak=peak_mb(), version=feast.__version__, write=writing, got=got)
+        got = {
+            many: least(store, features, rng.integers(0, keys, (20, many)).tolist(), rounds=rounds)
+            for many in (1, 10, 100)
+        }
+    return {"write": writing, "got": got}
 
 
-def least(store: FeatureStore, features: list[str], asked: list[list[int]]) -> float:
+def least(store: FeatureStore, features: list[str], asked: list[list[int]], *, rounds: int) -> float:
     """The least CPU seconds of one call, of some rounds of calls."""
     rows: list[list[dict[str, Any]]] = [[{"card": card} for card in cards] for cards in asked]
     costs = []
-    for _ in range(5):
+    for _ in range(rounds):
         before = process_time()
         for each in rows:
             found = store.get_online_features(features=features, entity_rows=each).to_dict()
@@ -105,7 +107,8 @@ def least(store: FeatureStore, features: list[str], asked: list[list[int]]) -> f
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "lookup":
-        lookup(Path(sys.argv[2]), sys.argv[3])
-    else:
-        get(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
+    rounds, folder, result, keys, values, *places = sys.argv[1:]
+    costs: dict[str, Any] = {"lookup": lookup(Path(folder), result)}
+    for kind, where in zip(places[::2], places[1::2], strict=True):
+        costs[kind] = get(kind, where, int(keys), int(values), rounds=int(rounds))
+    tell(cpu=spent(), peak=peak_mb(), version=feast.__version__, **costs)
