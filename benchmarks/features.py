@@ -33,7 +33,7 @@ def lookups(folder: Path, *, quick: bool) -> list[Row]:
     with online.stores(folder / "get") as places:
         feast = measure_feast(files, files / "lookup-Feast.npz", places, keys=keys, values=online.VALUES, quick=quick)
         rows = offline.lookup(files, size, feast, quick=quick)
-        return rows + online.get(folder / "get", places, keys, feast)
+        return rows + online.get(folder / "get", places, keys, feast, quick=quick)
 
 
 if __name__ == "__main__":

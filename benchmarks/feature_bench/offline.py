@@ -107,7 +107,7 @@ def windows(folder: Path, *, quick: bool) -> list[Row]:
 def _agreement(done: Contest, name: str, size: str) -> Row:
     told = "count, min, max, last exactly, sum, mean, std to 1e-9"
     return Row(
-        f"values unlike {name}'s",
+        f"{done.what} unlike {name}'s",
         differing(done.result("ours"), done.result(name)),
         "values",
         f"{size}; {told}",
@@ -128,7 +128,7 @@ def _late(folder: Path, size: str, *, quick: bool) -> list[Row]:
     return [
         Row("28 windowed features, 5 % of payments late", ours.cpu, "CPU s", f"{size}; as known at each decision"),
         Row(
-            "values unlike DuckDB's pairs, late",
+            "late windows unlike DuckDB's pairs",
             differing(values, known, places=places),
             "values",
             f"28 features, {sample:,} decisions",
@@ -175,4 +175,6 @@ def lookup(folder: Path, size: int, feast: Feast | None, *, quick: bool) -> list
         ),
         Row("as-of lookup, against Polars join_asof", ours, "CPU s", told, done.cpu(POLARS)),
     ]
-    return rows + [_agreement(done, name, f"{size:,} values") for name in (DUCKDB, POLARS) if done.peers[name]]
+    return rows + [
+        _agreement(done, name, f"as-of lookup, {size:,} values") for name in (DUCKDB, POLARS) if done.peers[name]
+    ]

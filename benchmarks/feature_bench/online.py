@@ -32,19 +32,23 @@ def stores(folder: Path) -> Iterator[dict[str, tuple[str, str]]]:
         yield found
 
 
-def get(folder: Path, places: Mapping[str, tuple[str, str]], keys: int, feast: Feast | None) -> list[Row]:
+def get(
+    folder: Path, places: Mapping[str, tuple[str, str]], keys: int, feast: Feast | None, *, quick: bool
+) -> list[Row]:
     """24 windowed values for 1, 10 and 100 cards, from SQLite and Redis."""
     pq.write_table(table(few_cards(keys)), folder / "few-cards.parquet")
     mine, rows = contend(sys.executable, OURS, "get", folder, *[ours for ours, _ in places.values()]), list[Row]()
     for name, (ours, _) in places.items():
         title = f"{feast.title}, {name}" if feast else "Feast"
-        rows += _gets(name, keys, mine.facts[ours]["got"], title, feast.got[name] if feast else None)
+        rows += _gets(name, keys, mine.facts[ours]["got"], title, feast.got[name] if feast else None, shrunk=quick)
     different = sum(mine.facts[ours]["different"] for ours, _ in places.values())
     told = f"{VALUES} values of 500 cards from {' and '.join(places)}, bit for bit"
     return [*rows, Row("online against offline", different, "differences", told, most=0.0)]
 
 
-def _gets(name: str, keys: int, mine: Mapping[str, float], title: str, theirs: Mapping[str, float] | None) -> list[Row]:
+def _gets(
+    name: str, keys: int, mine: Mapping[str, float], title: str, theirs: Mapping[str, float] | None, *, shrunk: bool
+) -> list[Row]:
     told = f"{VALUES} values of {{}} of {keys:,} cards, finished from their windows; Feast looks {VALUES} up"
     return [
         Row(
@@ -54,6 +58,7 @@ def _gets(name: str, keys: int, mine: Mapping[str, float], title: str, theirs: M
             told.format(many),
             {title: theirs and theirs[many] * 1e6},
             least_ratio=RATIOS[name],
+            shrunk=shrunk,
         )
         for many in ("1", "10", "100")
     ]

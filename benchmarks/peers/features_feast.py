@@ -86,7 +86,7 @@ def get(kind: str, where: str, keys: int, values: int, *, rounds: int) -> dict[s
         writing = (spent() - before) / keys
         features = [f"cards:{name}" for name in names]
         got = {
-            many: least(store, features, rng.integers(0, keys, (20, many)).tolist(), rounds=rounds)
+            many: least(store, features, rng.integers(0, keys, (4 * rounds, many)).tolist(), rounds=rounds)
             for many in (1, 10, 100)
         }
     return {"write": writing, "got": got}
