@@ -50,8 +50,10 @@ def arrange(codes: Array, keys: int, at: Array, *, sign: Array | None = None, en
     """
     if sign is not None:
         codes = np.where(sign > 0, codes, np.int32(-1))
-    begin, position = sorted_by_code(codes, keys)
-    arranged_at, late = at[position], np.empty(keys, dtype=np.int64)
+    begin = starts_of(codes, keys)
+    position, arranged_at = np.empty(int(begin[-1]), dtype=np.int32), np.empty(int(begin[-1]), dtype=np.int64)
+    scatter(codes, begin[:-1].copy(), unwritten(at), position, arranged_at)
+    late = np.empty(keys, dtype=np.int64)
     arranged_ends = np.zeros(0, dtype=np.int64)
     if ends is not None and bool((ends < NEVER).any()):
         arranged_ends = ends[position]
@@ -59,18 +61,22 @@ def arrange(codes: Array, keys: int, at: Array, *, sign: Array | None = None, en
     return Arranged(position, arranged_at, arranged_ends, begin, late)
 
 
-def sorted_by_code(codes: Array, many: int) -> tuple[Array, Array]:
-    """Where each code below `many` begins, and the places of the codes in order; places of -1 are left out.
+def starts_of(codes: Array, many: int) -> Array:
+    """Where each code below `many` begins when codes are put in order and those below 0 left out, and the end.
 
-    >>> [found.tolist() for found in sorted_by_code(np.array([1, 0, -1, 1], dtype=np.int32), 2)]
-    [[0, 1, 3], [1, 0, 3]]
+    >>> starts_of(np.array([1, 0, -1, 1], dtype=np.int32), 2).tolist()
+    [0, 1, 3]
     """
     begin = np.zeros(many + 1, dtype=np.int64)
     count_codes(codes, begin)
-    np.cumsum(begin, out=begin)
-    places = np.empty(int(begin[-1]), dtype=np.int32)
-    scatter(codes, begin[:-1].copy(), places)
-    return begin, places
+    return np.cumsum(begin, out=begin)
+
+
+def unwritten(values: Array) -> Array:
+    """The same values as an array that cannot be written: a type of its own to compiled code."""
+    found = values.view()
+    found.flags.writeable = False
+    return found
 
 
 @compiled
@@ -82,13 +88,14 @@ def count_codes(codes: Array, counts: Array) -> None:
 
 
 @compiled
-def scatter(codes: Array, following: Array, places: Array) -> None:
-    """Put each row at the next free place of its code."""
+def scatter(codes: Array, following: Array, at: Array, position: Array, arranged_at: Array) -> None:
+    """Put each row and its time at the next free place of its code."""
     for row in range(codes.size):
         code = codes[row]
         if code >= 0:
-            places[following[code]] = row
-            following[code] += 1
+            place = following[code]
+            position[place], arranged_at[place] = row, at[row]
+            following[code] = place + 1
 
 
 @compiled

@@ -180,7 +180,6 @@ def fold_counted(
     enter: Array,
     leave: Array,
     key: Array,
-    order: Array,
     codes: Array,
     begin: Array,
     members: Array,
@@ -257,7 +256,7 @@ def fold_counted(
                             if tops < 0:
                                 tops = find_tops(more[0], present, counts, members, base, best)
                             found = float(members[base + best[np.int64(parameters[fold]) - 1]])
-                    out[outputs[fold], order[asked]] = found
+                    out[asked, outputs[fold]] = found
             count_in(codes, start, stop, -1, kind, state, counts, more)
             if late:
                 for spell in range(spells[segment], spells[segment + 1]):

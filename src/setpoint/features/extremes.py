@@ -177,7 +177,6 @@ def fold_extremes(
     row: Array,
     enter: Array,
     leave: Array,
-    order: Array,
     values: Array,
     begin: Array,
     least: Array,
@@ -205,7 +204,7 @@ def fold_extremes(
                     found = widened(found[0], found[1], -lows[asked - first], highs[asked - first])
                 for fold in range(windows[window], windows[window + 1]):
                     value = found[kinds[fold]]
-                    out[outputs[fold], order[asked]] = value + 0.0 if abs(value) < np.inf else np.nan
+                    out[asked, outputs[fold]] = value + 0.0 if abs(value) < np.inf else np.nan
 
 
 @compiled
@@ -217,7 +216,6 @@ def fold_ends(
     row: Array,
     enter: Array,
     leave: Array,
-    order: Array,
     values: Array,
     before: Array,
     after: Array,
@@ -262,7 +260,7 @@ def fold_ends(
                         found = float(position[place]) if place >= 0 else -1.0
                     else:
                         found = values[place] if place >= 0 else np.nan
-                    out[outputs[fold], order[asked]] = found
+                    out[asked, outputs[fold]] = found
 
 
 @compiled

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +22,7 @@ from setpoint.declare.expr import to_dict
 from setpoint.declare.kinds import NUMBER
 from setpoint.features.arrange import Arranged
 from setpoint.features.columns import Columns
+from setpoint.features.compiled import compiled
 from setpoint.features.counted import COUNTED, NO_RANK, codes_by_key, fold_counted
 from setpoint.features.extremes import ENDS, EXTREMES, fold_ends, fold_extremes, levels_of, neighbours_of
 from setpoint.features.finalise import to_scaled
@@ -35,6 +36,9 @@ MOST_SQUARED = 2.0**127
 
 WORTH_THREADS = 1 << 13
 """Fewer decisions are read by one thread."""
+
+BLOCK = 64
+"""Decisions that are put back together."""
 
 Job = Callable[[Asked, Seen, Array], None]
 """Fills in some folds of what decisions see."""
@@ -63,27 +67,36 @@ class Kernel:
         `starts` are the starts of the windows for decisions in order.
         """
         size = asked.key.size
-        out = np.empty((len(self._folds), size))
-        low, high = np.empty((len(self.windows), size), dtype=np.int64), np.empty(size, dtype=np.int64)
+        found = np.empty((size, len(self._folds)))
+        low, high = np.empty((len(self.windows), size), dtype=np.int32), np.empty(size, dtype=np.int32)
 
         def work(segments: Array) -> None:
             seen = look(self._arranged, asked, segments, starts, low, high)
             for job in self._jobs:
-                job(asked, seen, out)
+                job(asked, seen, found)
 
         if threads == 1 or size < WORTH_THREADS:
             work(asked.segments)
         else:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(work, _shares(asked.segments, threads)))
+        place, out = np.empty(size, dtype=np.int64), np.empty((len(self._folds), size))
+        place[asked.order] = np.arange(size)
+        put_back(found, place, out)
         return out
 
     def _shared(self, columns: Columns) -> Iterable[tuple[_Track, str, list[Fold]]]:
         """The folds that are worked out together, with their track and what they have in common."""
         tracks: dict[str, _Track] = {}
         shared: dict[tuple[str, str], list[Fold]] = {}
+        whole = [fold for fold in self._folds if _family(fold).startswith("moments ") and _is_whole(fold, columns)]
         for fold in self._folds:
             track = _Track(self._arranged, columns, fold)
+            if fold.node.column is None:  # its rows are those of a column without NULL
+                track = next(
+                    (one for one in map(partial(_Track, self._arranged, columns), whole) if one.where == track.where),
+                    track,
+                )
             tracks.setdefault(track.name, track)
             shared.setdefault((track.name, _family(fold)), []).append(fold)
         return [(tracks[name], family, theirs) for (name, family), theirs in _counts_join_sums(shared).items()]
@@ -94,6 +107,20 @@ class Kernel:
         ordered = tuple(fold for theirs in by_window for fold in theirs)
         ends = np.cumsum([0, *map(len, by_window)]).astype(np.int64)
         return _Lines(ends, ordered, np.array([places[fold.key] for fold in ordered], dtype=np.int64))
+
+
+@compiled
+def put_back(found: Array, place: Array, out: Array) -> None:
+    """Make lines of columns, decision d from the line `place[d]`: some at a time, so that memory is met in runs."""
+    lines = np.empty((BLOCK, found.shape[1]))
+    for start in range(0, place.size, BLOCK):
+        many = min(BLOCK, place.size - start)
+        for one in range(many):
+            for column in range(found.shape[1]):
+                lines[one, column] = found[place[start + one], column]
+        for column in range(found.shape[1]):
+            for one in range(many):
+                out[column, start + one] = lines[one, column]
 
 
 def _family(fold: Fold) -> str:
@@ -116,14 +143,18 @@ def _counts_join_sums(shared: dict[tuple[str, str], list[Fold]]) -> dict[tuple[s
     return found
 
 
+def _is_whole(fold: Fold, columns: Columns) -> bool:
+    return columns.counts(fold.column, None) is None
+
+
 class _Track:
     """A column under a condition, arranged."""
 
     def __init__(self, arranged: Arranged, columns: Columns, fold: Fold) -> None:
         self.arranged, self.columns, self.fold = arranged, columns, fold
         self._column = None if fold.node.kind in ("latest", "neighbours") else fold.node.column
-        parts = (self._column, fold.node.where)
-        self.name = digest([None if part is None else to_dict(part) for part in parts])
+        self.where, column = ("" if part is None else digest(to_dict(part)) for part in (fold.node.where, self._column))
+        self.name = f"{column} {self.where}"
 
     @cached_property
     def values(self) -> Array:
@@ -167,7 +198,7 @@ def _moments(track: _Track, lines: _Lines) -> Job:
 
     def job(asked: Asked, seen: Seen, out: Array) -> None:
         fold_moments(
-            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave, asked.order,
+            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave,
             values, scale, narrow, blocks, lines.windows, kinds, lines.lines, out,
         )  # fmt: skip
 
@@ -181,7 +212,7 @@ def _extremes(track: _Track, lines: _Lines) -> Job:
 
     def job(asked: Asked, seen: Seen, out: Array) -> None:
         fold_extremes(
-            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave, asked.order,
+            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave,
             values, begin, least, greatest, lines.windows, kinds, lines.lines, out,
         )  # fmt: skip
 
@@ -198,7 +229,7 @@ def _ends(track: _Track, lines: _Lines) -> Job:
 
     def job(asked: Asked, seen: Seen, out: Array) -> None:
         fold_ends(
-            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave, asked.order,
+            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave,
             values, before, after, arranged.at, arranged.position, as_row, lines.windows, kinds, lines.lines, out,
         )  # fmt: skip
 
@@ -217,7 +248,7 @@ def _counted(track: _Track, lines: _Lines) -> Job:
 
     def job(asked: Asked, seen: Seen, out: Array) -> None:
         fold_counted(
-            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave, asked.key, asked.order,
+            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave, asked.key,
             mine.codes, mine.begin, mine.members, found.numbers, kind, parameters, caps,
             lines.windows, lines.lines, out,
         )  # fmt: skip

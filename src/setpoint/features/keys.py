@@ -61,8 +61,8 @@ class _Values:
     """The different values of a column, and each row's place among them; -1 for NULL."""
 
     def __init__(self, column: Column) -> None:
-        self._given = column.type
-        coded = _canonical(column).dictionary_encode()
+        plain = _canonical(column)
+        coded = plain.dictionary_encode()
         if isinstance(coded, pa.ChunkedArray):
             coded = coded.combine_chunks()
         self._values = coded.dictionary

@@ -98,7 +98,6 @@ def fold_moments(
     row: Array,
     enter: Array,
     leave: Array,
-    order: Array,
     values: Array,
     scale: Float,
     narrow: Truth,
@@ -110,8 +109,8 @@ def fold_moments(
 ) -> None:
     """Fold the values of what decisions see; the folds of window w are `windows[w]` to `windows[w + 1]`.
 
-    Without any value, rows are counted. Fold f is one of MOMENTS, `kinds[f]`, and goes to the line `outputs[f]` of
-    `out`, each decision at its own place.
+    Without any value, rows are counted. Fold f is one of MOMENTS, `kinds[f]`, and goes to the column `outputs[f]` of
+    `out`, which has a line for each decision.
     """
     longest = 0
     for segment in range(segments.size - 1):
@@ -168,7 +167,7 @@ def fold_moments(
                         found = var_of(n, s_high, s_low, q_high, q_low, scale)
                     else:
                         found = std_of(n, s_high, s_low, q_high, q_low, scale)
-                    out[outputs[fold], order[asked]] = found
+                    out[asked, outputs[fold]] = found
 
 
 @compiled

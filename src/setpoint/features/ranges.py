@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from setpoint.data.arrays import Array
-from setpoint.features.arrange import Arranged
+from setpoint.features.arrange import Arranged, scatter, starts_of, unwritten
 from setpoint.features.compiled import compiled
 from setpoint.features.wide import Int
 
@@ -54,11 +54,35 @@ def ask(key: Array, at: Array, arrived: Array) -> Asked:
     >>> ask(np.array([1, 0, 1], dtype=np.int32), np.array([5, 9, 3]), np.array([2, 4, 2])).order
     array([1, 2, 0])
     """
-    order = np.lexsort((arrived, at, key))
-    key, at, arrived = key[order], at[order], arrived[order]
+    if rises(at) and rises(arrived):
+        order, at = _by_key(key, at)
+    else:
+        order = np.lexsort((arrived, at, key))
+        at = at[order]
+    key, arrived = key[order], arrived[order]
     new = (key[1:] != key[:-1]) | (arrived[1:] < arrived[:-1])
     segments = np.concatenate([[0], np.flatnonzero(new) + 1, [key.size]]) if key.size else np.zeros(1, dtype=np.int64)
     return Asked(key, at, arrived, order, segments)
+
+
+def rises(values: Array) -> bool:
+    """Whether no value is less than the one before.
+
+    >>> rises(np.array([1, 1, 2])), rises(np.array([2, 1]))
+    (True, False)
+    """
+    return bool((values[1:] >= values[:-1]).all())
+
+
+def _by_key(key: Array, at: Array) -> tuple[Array, Array]:
+    """The places of keys in order, equal ones as they stand, and the times in this order."""
+    many = int(key.max(initial=-1)) + 2
+    if key.size < many:
+        order = np.argsort(key, kind="stable")
+        return order, at[order]
+    codes, places, times = key + np.int32(1), np.empty(key.size, dtype=np.int32), np.empty(key.size, dtype=np.int64)
+    scatter(codes, starts_of(codes, many)[:-1].copy(), unwritten(at), places, times)
+    return places.astype(np.int64), times
 
 
 def look(arranged: Arranged, asked: Asked, segments: Array, starts: Array, low: Array, high: Array) -> Seen:

@@ -26,6 +26,9 @@ Truth: TypeAlias = Any
 ZERO, ONE, HALF, SIGN, WIDTH = np.uint64(0), np.uint64(1), np.uint64(32), np.uint64(63), np.uint64(64)
 REST = np.uint64(2**32 - 1)
 
+NARROW = 2.0**62
+"""Whole numbers below it, and what is a little greater, fit in 64 bits."""
+
 
 def halves(value: int) -> tuple[int, int]:
     """A Python integer as a wide one.
@@ -119,6 +122,8 @@ def spread(n: Int, s_high: Int, s_low: Int, q_high: Int, q_low: Int) -> float:
 
     Since s**2 is at most n * q, both are below 2**190 and their difference may be taken modulo 2**192.
     """
+    if s_high == s_low >> 63 and q_high == 0 and q_low >= 0 and float(n) * float(q_low) < NARROW:
+        return float(n * q_low - s_low * s_low)
     if s_high < 0:
         s_high, s_low = subtract_wide(0, 0, s_high, s_low)
     many, s_1, s_0 = np.uint64(n), np.uint64(s_high), np.uint64(s_low)
