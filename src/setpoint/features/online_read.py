@@ -7,28 +7,29 @@ on the request is bound when the reader is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
 from setpoint.core import times
+from setpoint.core.digest import digest
 from setpoint.core.errors import DataError, NothingYet, RequestInvalid
 from setpoint.core.ports import Mark, OnlineState
 from setpoint.data.arrays import Array
 from setpoint.data.scalars import Plain
-from setpoint.declare.expr import Aggregate, Column, Expr, Field, walk
+from setpoint.declare.expr import Aggregate, Column, Expr, Field, to_dict, walk
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
+from setpoint.features import state_fold
 from setpoint.features.needs import Around, Fold, arounds, everything
 from setpoint.features.neighbours import bring_together
 from setpoint.features.on_demand import Given, compile_one, plain
 from setpoint.features.online_feed import check, text_key, text_of, words_of
 from setpoint.features.online_groups import TEXTS, Group, SourceGroups, key_columns, position_of
 from setpoint.features.online_keys import MOST
-from setpoint.features.state import EMPTY
-from setpoint.features.state_fold import FoldPlan, fold
+from setpoint.features.state import EMPTY, GOOD
+from setpoint.features.state_fold import FoldPlan
 from setpoint.features.values import words_hashed
 
 Value: TypeAlias = float | str | None
@@ -36,8 +37,7 @@ Value: TypeAlias = float | str | None
 _VALUED = ("min", "max", "first", "last", "latest", "top")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """The features of a decision, the position of each source that they rest on (-1: none), and their time."""
 
     values: dict[str, Value]
@@ -63,11 +63,12 @@ class Moment(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A group read by one key: its folds, and what gives a request's key."""
+    """A group read by one key: its folds, what gives a request's key, and what units that have that key in common."""
 
     group: Group
     folds: tuple[Fold, ...]
     key: Callable[[Any], str | None]
+    parts: tuple[str, ...]
 
 
 class Reader:
@@ -94,13 +95,13 @@ class Reader:
         }
         self._read = [(name, kind) for name, kind in plan.fields.items() if name in read]
         self._direct = self._rows_of_features()
+        self._kinds = [(name, kind, _USUAL[kind]) for name, kind in plan.fields.items()]
 
     def see(self, requests: Sequence[Mapping[str, Any]], at: int) -> list[Seen]:
         """The features of decisions with these fields at a time, all of one moment."""
-        fields = [{name: given(one, name, kind) for name, kind in self._plan.fields.items()} for one in requests]
+        fields = [self._fields(one) for one in requests]
         while True:
-            asked = [self._asked(one) for one in fields]
-            seen = self._see(asked, at)
+            seen = self._see([self._asked(one) for one in fields], at)
             if seen is not None:
                 return seen
 
@@ -141,8 +142,8 @@ class Reader:
             if self._direct is None:
                 self._tell(stage, found, asked)
         if self._direct is not None:
-            names, rows = self._features, found.values[self._direct].T.tolist()
-            return [Seen(dict(zip(names, row, strict=True)), moment.positions, at) for row in rows]
+            names, rows = self._features, found.values.T[:, self._direct].tolist()
+            return [Seen(dict(zip(names, row, strict=False)), moment.positions, at) for row in rows]
         if self._circles and not self._tell_arounds(asked, at, first):
             return None
         seen = []
@@ -153,16 +154,19 @@ class Reader:
 
     def _tell(self, stage: Stage, found: Folded, asked: Sequence[Asked]) -> None:
         """Put the values of a stage's folds where expressions read them."""
+        for request, column in zip(asked, found.values.T.tolist(), strict=True):
+            request.aggregates.update(zip(stage.plan.keys, column, strict=True))
+        if not stage.others:
+            return
         words = found.values.view(np.int64)
-        for row, (one, kind) in enumerate(stage.results):
+        for row, one, kind in stage.others:
             if one.node.kind == "neighbours":
                 for request, word in zip(asked, words[row].tolist(), strict=True):
                     hashes = found.names[word >> 24 : (word >> 24) + (word & (2**24 - 1))]
                     named = words_hashed(hashes.view(np.uint64))
                     request.neighbours[one.key] = self._plain(named, NUMBER if one.kind == BOOL else one.kind)
                 continue
-            values = self._plain(words[row], kind)
-            for request, value in zip(asked, values, strict=True):
+            for request, value in zip(asked, self._plain(words[row], kind), strict=True):
                 if one.reads is not None:
                     request.columns[one.reads] = value
                 request.aggregates[one.key] = value
@@ -208,13 +212,23 @@ class Reader:
                 self._texts[one] = text_of(text)
         return [None if one == _NO_TEXT else self._texts[one] for one in hashes]
 
+    def _fields(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a request as keys are made of them."""
+        found = {}
+        for name, kind, usual in self._kinds:
+            value = request.get(name)
+            found[name] = value if type(value) in usual else given(request, name, kind)
+        return found
+
     def _asked(self, fields: Mapping[str, Any]) -> Asked:
+        if self._direct is not None:
+            return Asked(fields, _NOTHING, {}, {}, {})
         columns: dict[tuple[str, str], Plain] = {}
         aggregates: dict[str, Plain] = {}
         read = {name: plain(fields[name], kind) for name, kind in self._read}
         return Asked(fields, Given(read, columns, aggregates), columns, aggregates, {})
 
-    def _rows_of_features(self) -> Array | None:
+    def _rows_of_features(self) -> Array | slice | None:
         """The result of each feature, where every one is a number that is folded in the only stage."""
         if len(self.stages) != 1:
             return None
@@ -224,7 +238,7 @@ class Reader:
             if not isinstance(feature.expr, Aggregate) or Fold(feature.expr, NUMBER, 0).key not in rows:
                 return None
             found.append(rows[Fold(feature.expr, NUMBER, 0).key])
-        return np.array(found, dtype=np.int64)
+        return slice(None) if found == [*range(len(rows))] else np.array(found, dtype=np.int64)
 
     def _filling(self, source: SourceGroups, marks: Sequence[Mark | None]) -> NothingYet:
         """The error for a source whose groups stand at different positions."""
@@ -260,28 +274,41 @@ class Stage:
         self.plan = FoldPlan([(unit.group.shape, [one.key for one in unit.folds]) for unit in units])
         self.results = [(one, _result(one)) for unit in units for one in unit.folds]
         self._none = self.plan.starts(0) if not self.plan.calendars else None
+        self.others = [
+            (row, one, kind)
+            for row, (one, kind) in enumerate(self.results)
+            if kind != NUMBER or one.reads is not None or one.node.kind == "neighbours"
+        ]
+        keys = {unit.parts: unit.key for unit in units}
+        self._keys, numbers = list(keys.values()), {parts: number for number, parts in enumerate(keys)}
+        self._read = [(unit.group.name, numbers[unit.parts]) for unit in units]
+        self._one_each = np.arange(len(units))
         self._naming = sum(one.node.kind == "neighbours" for one, _ in self.results)
 
-    def keys(self, asked: Sequence[Any]) -> tuple[list[tuple[str, str]], list[int]]:
+    def keys(self, asked: Sequence[Any]) -> tuple[list[tuple[str, str]], Array]:
         """The blobs that requests need, each once, and for each unit and request the number of its own, -1 for none."""
+        spelt = [[key(one) for one in asked] for key in self._keys]
+        if len(asked) == 1 and [None] not in spelt:
+            return [(name, cast(str, spelt[number][0])) for name, number in self._read], self._one_each
         places: dict[tuple[str, str], int] = {}
-        numbers = []
-        for unit in self._units:
-            name, key_of = unit.group.name, unit.key
-            for one in asked:
-                key = key_of(one)
-                numbers.append(-1 if key is None else places.setdefault((name, key), len(places)))
-        return list(places), numbers
+        numbers = [
+            -1 if key is None else places.setdefault((name, key), len(places))
+            for name, number in self._read
+            for key in spelt[number]
+        ]
+        return list(places), np.array(numbers, dtype=np.int64)
 
-    def folded(self, blobs: Sequence[bytes | None], numbers: Sequence[int], at: int, requests: int) -> Folded:
+    def folded(self, blobs: Sequence[bytes | None], numbers: Array, at: int, requests: int) -> Folded:
         """What requests see at a time."""
         words = words_of([blob or EMPTY for blob in blobs] or [EMPTY])
         starts = self.plan.starts(at) if self._none is None else self._none
-        out, names, places = np.empty((len(self.results), requests)), _NO_NAMES, np.array(numbers, dtype=np.int64)
+        out, names = np.empty((len(self.results), requests)), _NO_NAMES
         if self._naming:
-            most = sum(len(blobs[number] or EMPTY) for number in numbers if number >= 0)
+            most = sum(len(blobs[number] or EMPTY) for number in numbers.tolist() if number >= 0)
             names = np.empty(self._naming * most // 8, dtype=np.int64)
-        check(fold(self.plan.numbers, starts, words, places, at, out, names), self._units[0].group)
+        status = state_fold.fold(self.plan.numbers, starts, words, numbers, at, out, names)
+        if status != GOOD:
+            check(status, self._units[0].group)
         return Folded(out, names)
 
 
@@ -310,6 +337,8 @@ def given(fields: Mapping[str, Any], name: str, kind: str) -> Any:
     return value
 
 
+_USUAL: Mapping[str, tuple[type, ...]] = {NUMBER: (int, float), TEXT: (str,), BOOL: (bool,), TIME: ()}
+_NOTHING = Given()
 _NO_NAMES = np.empty(0, dtype=np.int64)
 _NO_TEXT = 2**63
 
@@ -340,13 +369,13 @@ def _staged(sources: Mapping[str, SourceGroups], folds: Sequence[Fold]) -> list[
     groups = {(name, group.shape.columns): group for name, source in sources.items() for group in source.groups}
     stages: dict[int, dict[Any, list[Fold]]] = {}
     for one in folds:
-        parts = tuple(str(part) for part in one.keys)
+        parts = tuple(digest(to_dict(part)) for part in one.keys)
         units = stages.setdefault(depth(one), {})
         units.setdefault((one.source, key_columns(one), parts), []).append(one)
     return [
         [
-            Unit(groups[source, columns_], tuple(theirs), _key(groups[source, columns_], theirs[0].keys))
-            for (source, columns_, _), theirs in stages[number].items()
+            Unit(groups[source, columns_], tuple(theirs), _key(groups[source, columns_], theirs[0].keys), parts)
+            for (source, columns_, parts), theirs in stages[number].items()
         ]
         for number in sorted(stages)
     ]
@@ -373,7 +402,7 @@ def _circles(sources: Mapping[str, SourceGroups], arounds: Sequence[Around]) -> 
         units = []
         for (source, columns), folds in by_group.items():
             (group,) = [group for group in sources[source].groups if group.shape.columns == columns]
-            units.append(Unit(group, tuple(folds.values()), group.spelling.__getitem__))
+            units.append(Unit(group, tuple(folds.values()), group.spelling.__getitem__, ()))
         found.append(Circle(edges, theirs, Stage(units)))
     return found
 

@@ -52,7 +52,7 @@ _SIZE_BITS = 40
 SIZE = 2**_SIZE_BITS - 1
 _TAG = FORMAT << _SIZE_BITS
 _DROPPED = FIRST
-_FULL = 2**62
+FULL = 2**62
 
 
 @compiled
@@ -295,7 +295,7 @@ def add_row(
                     out[to], out[to + 1] = add(out[to], out[to + 1], value)
                 elif what == SQUARES:
                     out[to], out[to + 1] = add_square(out[to], out[to + 1], value)
-                    if out[to] >= _FULL:
+                    if out[to] >= FULL:
                         return False
                 elif what == LEAST:
                     out[to] = min(out[to], value)
@@ -335,7 +335,7 @@ def combine_part(what: Int, out: Array, to: Int, words: Array, source: Int) -> A
         out[to] += words[source]
     elif what in (SUM, SQUARES):
         out[to], out[to + 1] = add_wide(out[to], out[to + 1], words[source], words[source + 1])
-        return what == SUM or 0 <= out[to] < _FULL
+        return what == SUM or 0 <= out[to] < FULL
     elif what == LEAST:
         out[to] = min(out[to], words[source])
     elif what == GREATEST:

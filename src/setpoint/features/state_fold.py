@@ -12,10 +12,13 @@ from setpoint.features.compiled import compiled
 from setpoint.features.finalise import mean_of, std_of, total_of, var_of
 from setpoint.features.shape import (
     AS_NUMBER,
+    COUNT,
     FIRST,
     FOLD_WORDS,
     FOLDED_WORDS,
+    GREATEST,
     LAST,
+    LEAST,
     NAN,
     NEWEST,
     OF_COUNT,
@@ -26,6 +29,8 @@ from setpoint.features.shape import (
     OF_SUM,
     OF_VAR,
     QUANTILE,
+    SQUARES,
+    SUM,
     TILES,
     TOP,
     WINDOW_WORDS,
@@ -33,9 +38,9 @@ from setpoint.features.shape import (
     Shape,
     window_numbers,
 )
-from setpoint.features.state import BROKEN, GOOD, OVERFLOW, SIZE, clear_part, combine_part, size_of, window_edge
+from setpoint.features.state import BROKEN, FULL, GOOD, OVERFLOW, SIZE, clear_part, combine_part, size_of, window_edge
 from setpoint.features.state_values import estimated, quantile, ranked, united
-from setpoint.features.wide import Int
+from setpoint.features.wide import Int, add_wide
 from setpoint.features.windows import start_of
 
 SCALES = np.array([10.0**decimals for decimals in range(32)])
@@ -113,26 +118,63 @@ def fold_tiles(
     width, parts = plan[place + 2], plan[place + 4]
     described = place + FOLDED_WORDS
     fold = described + 2 * parts
-    newest = source + length - width
-    while newest >= source and words[newest] >= at:
-        newest -= width
-    entry, window, start = newest, -1, FIRST
+    seen = first_from(words, source, source + length, width, at)
+    begin, window, start = seen, -1, FIRST
     for _ in range(plan[place + 5]):
         if plan[fold + 2] != window:
             window = plan[fold + 2]
             if starts[window] > start or start == FIRST:
-                entry = newest
+                begin = seen
                 for part in range(parts):
                     clear_part(plan[described + 2 * part], sums, plan[described + 2 * part + 1])
-            start = starts[window]
-            while entry >= source and words[entry] >= start:
-                for part in range(parts):
-                    offset = plan[described + 2 * part + 1]
-                    if not combine_part(plan[described + 2 * part], sums, offset, words, entry + offset):
-                        return False
-                entry -= width
+            start, stop = starts[window], begin
+            begin = first_from(words, source, stop, width, start)
+            for part in range(parts):
+                offset = plan[described + 2 * part + 1]
+                if not combine_run(plan[described + 2 * part], sums, offset, words, begin, stop, width):
+                    return False
         finish(plan, fold, sums, out, bits, decision)
         fold += FOLD_WORDS
+    return True
+
+
+@compiled
+def first_from(words: Array, source: int, stop: int, width: int, start: int) -> Int:
+    """Where the first entry from a time on is, among entries in order of time."""
+    low, high = 0, (stop - source) // width
+    while low < high:
+        middle = (low + high) // 2
+        if words[source + middle * width] < start:
+            low = middle + 1
+        else:
+            high = middle
+    return source + low * width
+
+
+@compiled
+def combine_run(what: Int, sums: Array, to: Int, words: Array, begin: int, stop: int, width: int) -> Any:
+    """Add one part of some entries in a row to a sum; gives whether it fits."""
+    if what == COUNT:
+        count = sums[to]
+        for entry in range(begin, stop, width):
+            count += words[entry + to]
+        sums[to] = count
+    elif what in (SUM, SQUARES):
+        high, low = sums[to], sums[to + 1]
+        for entry in range(begin, stop, width):
+            high, low = add_wide(high, low, words[entry + to], words[entry + to + 1])
+            if what == SQUARES and (high < 0 or high >= FULL):
+                return False
+        sums[to], sums[to + 1] = high, low
+    elif what == LEAST:
+        for entry in range(begin, stop, width):
+            sums[to] = min(sums[to], words[entry + to])
+    elif what == GREATEST:
+        for entry in range(begin, stop, width):
+            sums[to] = max(sums[to], words[entry + to])
+    else:
+        for entry in range(begin, stop, width):
+            combine_part(what, sums, to, words, entry + to)
     return True
 
 
