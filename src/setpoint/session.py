@@ -14,6 +14,7 @@ from setpoint.core.ports import Clock, Events, Segments
 from setpoint.data.decisions import DECISIONS
 from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.plan import Plan
+from setpoint.features.backfill import completed
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet
@@ -23,6 +24,7 @@ from setpoint.serve.desk import Desk
 from setpoint.serve.log import take_records
 from setpoint.serve.outcomes import Outcomes
 from setpoint.serve.snapshot import Serving
+from setpoint.watch.consistency import versions_recorded
 
 _logger = logging.getLogger("setpoint.session")
 
@@ -31,7 +33,7 @@ class LogBook:
     """What the loop of a live system learns from: the log's rows of all ticks, and the outcomes that were told."""
 
     def __init__(self, plan: Plan, work: Workspace, rows: Mapping[str, pa.Table], outcomes: Outcomes) -> None:
-        self._plan, self._rows, self._outcomes = plan, rows, outcomes
+        self._plan, self._work, self._rows, self._outcomes = plan, work, rows, outcomes
         self._contents = ContentDigests()
         parts = work.tables.parts(DECISIONS)
         self._log = [work.tables.read(DECISIONS)] if parts else []
@@ -48,9 +50,11 @@ class LogBook:
         return self._outcomes.rows(pa.concat_tables([part.select(["decision_id", "key"]) for part in self._log]))
 
     def examples(self, as_of: int) -> TrainingSet:
-        """The training set of every decision in the log."""
+        """The training set of every decision in the log: each feature by the version that the plan has."""
         snapshot = take_snapshot(self._rows, as_of, contents=self._contents)
         log = pa.concat_tables(self._log, promote_options="default").combine_chunks()
+        versions = versions_recorded(self._work.metadata)
+        log = completed(self._plan, log, self._work.tables, self._rows, versions=versions)
         return examples_of(self._plan, log, snapshot, told=self.told())
 
 

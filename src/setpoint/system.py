@@ -9,9 +9,9 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.scales import Scale, without_scale
 from setpoint.declare.source import info
+from setpoint.features.backfill import backfill
 from setpoint.features.freshness import freshness_of
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.python_verdicts import python_verdicts
@@ -66,7 +67,7 @@ from setpoint.serve.decide import Decision
 from setpoint.serve.outcomes import Outcome, Outcomes
 from setpoint.serve.snapshot import Serving
 from setpoint.session import LogBook, Session
-from setpoint.watch.consistency import verify_moment
+from setpoint.watch.consistency import verify_moment, versions_recorded
 from setpoint.watch.inventory import facts_of, take_inventory
 from setpoint.watch.status import loop_status
 from setpoint.watch.told import told_act, told_gate
@@ -105,6 +106,11 @@ class Folders:
     def outcomes(self) -> Path:
         """Segments of the outcomes that were told."""
         return self.home / "outcomes"
+
+    @property
+    def backfill(self) -> Path:
+        """What holds a workspace against two backfills at once."""
+        return self.home / "backfill"
 
     @property
     def tables(self) -> Path:
@@ -437,6 +443,45 @@ class Live:
                 seed=self.settings.seed,
             )
 
+    def backfill(self, *, progress: Callable[..., None] | None = None) -> dict[str, Any]:
+        """Work out features that are new, or were changed, for every decision in the log, while serving goes on.
+
+        The values go into tables of their own, which training sets take them from; the online state of the live system
+        is filled beside the old. What was done is not done again, whatever stopped it. `progress` is told `done`, `of`
+        and `what`. Raises NothingYet where nothing has run, Busy while another backfill runs.
+        """
+        plan, (folders, settings, where) = self.plan, self._newest()
+        told = progress or _untold
+        folders.backfill.mkdir(exist_ok=True)
+        with _only_one(folders.backfill, "backfill"), self._recorded() as (metadata, tables, _):
+            moment = take_moment(plan, metadata, tables, None)
+            found = backfill(
+                plan,
+                self.rows,
+                tables,
+                moment.parts,
+                versions=versions_recorded(metadata),
+                progress=partial(told, what="decisions"),
+            )
+            state = self._fill_state(folders, settings, told) if where == LIVE else {}
+        return {"system": plan.system.name, "features": [asdict(each) for each in found], "state": state}
+
+    def _fill_state(self, folders: Folders, settings: Settings, told: Callable[..., None]) -> dict[str, int]:
+        """Fill what features have no online state yet; gives how many rows of each source it took."""
+        feed, state = RowsFeed(self.rows), folders.open_state(settings)
+        try:
+            online = OnlineFeatures(self.plan, state, history=log_of(feed))
+            return {
+                source: online.backfill(
+                    source,
+                    feed.read(source, after=-1, until=self.clock.now()),
+                    progress=partial(told, what=f"online state of {source}"),
+                )
+                for source in plan_sources(self.plan)
+            }
+        finally:
+            state.close()
+
     def sql(self, query: str) -> pa.Table:
         """The answer to one SELECT over `decisions`, `outcomes`, `scores` and the sources by name, as of this moment.
 
@@ -665,6 +710,10 @@ def _reading(opened: ExitStack, folder: Path) -> Segments | None:
     log = FileSegments(folder, writer=False)
     opened.callback(log.close)
     return log
+
+
+def _untold(*, done: int, of: int, what: str) -> None:
+    """Tell nobody."""
 
 
 def _silent(report: TickReport, *, done: int, of: int) -> None:

@@ -84,6 +84,8 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--feature", action="append", help="only this feature (may be given again)")
     verify.add_argument("--sample", type=float, default=1.0, help="share of decisions to look at (default: all)")
 
+    add("backfill", "Work out new and changed features for all decisions taken before, while serving goes on.")
+
     sql = add(
         "sql",
         "Answer one SELECT over decisions, their outcomes and the sources, while decisions are taken.",

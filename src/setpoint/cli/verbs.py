@@ -164,15 +164,7 @@ def _print_gate(report: dict[str, Any]) -> None:
 def replay(words: Namespace) -> int:
     """History as if live."""
     live = _open(words)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=err,
-        transient=True,
-    )
-    with bar:
+    with _bar() as bar:
         task = bar.add_task("replay", total=None)
 
         def progress(report: TickReport, *, done: int, of: int) -> None:
@@ -195,6 +187,12 @@ def replay(words: Namespace) -> int:
         return 0
     _print_replay(results, report, words.project)
     return 0
+
+
+def _bar() -> Progress:
+    """What shows how far something is, to people who watch."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True)
 
 
 def _print_replay(results: dict[str, Any], report: Path, project: Path) -> None:
@@ -281,6 +279,28 @@ def verify(words: Namespace) -> int:
             out.print(table("", tuple(each["behind"][0]), [tuple(row.values()) for row in each["behind"]]))
     out.print("[green]the same bits[/]" if report["passed"] else "[red]not the same[/]")
     return 0 if report["passed"] else 1
+
+
+def backfill(words: Namespace) -> int:
+    """New and changed features for all decisions taken before."""
+    live = _open(words)
+    with _bar() as bar:
+        task = bar.add_task("backfill", total=None)
+
+        def progress(*, done: int, of: int, what: str) -> None:
+            bar.update(task, description=f"backfill {what}", completed=done, total=of)
+
+        report = live.backfill(progress=progress)
+    if words.json:
+        print_json(report)
+        return 0
+    columns = ("feature", "version", "worked out", "there before", "without a field", "fields")
+    rows = [(*list(each.values())[:5], ", ".join(each["fields"]) or None) for each in report["features"]]
+    out.print(table("Features that decisions lacked", columns, rows) if rows else "no decision lacks a feature")
+    for source, count in report["state"].items():
+        if count:
+            out.print(f"online state: {count:,} rows of {source}")
+    return 0
 
 
 SHOWN = 60

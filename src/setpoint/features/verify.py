@@ -129,7 +129,7 @@ def verify(
     causes: dict[str, tuple[Cause, ...]] = {}
     for name in names:
         told, kind = logged[name], plan.features[name]
-        counted = of_version(plan, log, name, versions or {}) & _is_logged(told, kind)
+        counted = of_version(plan, log, name, versions or {}) & is_logged(told, kind)
         wrong = np.flatnonzero(differing(told, found[name], kind) & counted)
         first = [_difference(log, int(row), name, told, found[name]) for row in wrong[:EXPLAINED]]
         if first and len(causes) < explained:
@@ -316,7 +316,7 @@ _MISSED = {
 }
 
 
-def _is_logged(column: pa.ChunkedArray, kind: str) -> Mask:
+def is_logged(column: pa.ChunkedArray, kind: str) -> Mask:
     """Where the log has a value: a number that is NULL is logged as NaN, so nothing at all is another plan's row."""
     if kind == TEXT:
         return np.ones(len(column), dtype=np.bool_)
