@@ -19,7 +19,7 @@ from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Tables
 from setpoint.core.records import FEATURE
 from setpoint.data.arrays import Mask
-from setpoint.data.decisions import DECISIONS, definitions_of, features_of, fields_of
+from setpoint.data.decisions import DECISIONS, definitions_of, features_of, fields_of, plan_sources
 from setpoint.data.rows import canonical_type
 from setpoint.declare.expr import Aggregate, Column, Expr, Field, Neighbours, walk
 from setpoint.declare.kinds import TEXT
@@ -129,7 +129,7 @@ class _Worker:
     """Works out features for rows of the log; what a set of features needs of the sources is prepared once."""
 
     def __init__(self, plan: Plan, rows: Mapping[str, pa.Table]) -> None:
-        self._plan, self._rows = plan, rows
+        self._plan, self._rows = plan, {name: rows[name] for name in plan_sources(plan)}  # of one moment
         self._readers: dict[tuple[str, ...], FeatureReader] = {}
 
     def values(self, log: pa.Table, masks: Mapping[str, Mask]) -> dict[str, pa.Array]:

@@ -122,6 +122,7 @@ def verify(
     narrow = replace(
         plan, inputs=tuple(known[name] for name in names), features={name: plan.features[name] for name in names}
     )
+    rows = {name: rows[name] for name in plan_sources(plan)}  # of one moment, whatever comes in meanwhile
     at, arrived = log["at"].to_numpy(), arrived_of(narrow, rows, log)
     near, reached = nearby(narrow, rows, at, arrived)
     found = FeatureReader(narrow, near).read(fields_of(log), at, arrived=reached)
@@ -231,7 +232,7 @@ def seen_by(
     plan: Plan, rows: Mapping[str, pa.Table], log: pa.Table, row: int, arrived: Mapping[str, int] | None = None
 ) -> Seen:
     """One decision of the log, with what it had seen."""
-    one = log.slice(row, 1)
+    one, rows = log.slice(row, 1), {name: rows[name] for name in plan_sources(plan)}
     if arrived is None:
         arrived = {name: values[0] for name, values in arrived_of(plan, rows, one).items()}
     counts = {name: int(count) for name, count in arrived.items()}
