@@ -10,6 +10,7 @@ or after its time makes no other row late.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Arranged:
     begin: Array
     late: Array
 
-    @property
+    @cached_property
     def any_late(self) -> bool:
         """Whether there is a late row."""
         return bool((self.late < self.begin[1:]).any())

@@ -49,7 +49,7 @@ class Columns:
 
     def forget(self) -> None:
         """Give back the memory of what can be worked out again."""
-        self._columns, self._values = {}, {}
+        self._columns, self._values, self._arrow = {}, {}, {}
 
     def arrow(self, name: str) -> pa.Array:
         """A column as one Arrow array."""

@@ -40,7 +40,7 @@ WORTH_THREADS = 1 << 13
 BLOCK = 64
 """Decisions that are put back together."""
 
-Job = Callable[[Asked, Seen, Array], None]
+Job = Callable[[Seen, Array], None]
 """Fills in some folds of what decisions see."""
 
 
@@ -73,15 +73,18 @@ class Kernel:
         def work(segments: Array) -> None:
             seen = look(self._arranged, asked, segments, starts, low, high)
             for job in self._jobs:
-                job(asked, seen, found)
+                job(seen, found)
 
         if threads == 1 or size < WORTH_THREADS:
             work(asked.segments)
         else:
             with ThreadPoolExecutor(threads) as pool:
                 list(pool.map(work, _shares(asked.segments, threads)))
-        place, out = np.empty(size, dtype=np.int64), np.empty((len(self._folds), size))
+        place = np.empty(size, dtype=np.int64)
         place[asked.order] = np.arange(size)
+        if size < BLOCK:
+            return np.ascontiguousarray(found[place].T)
+        out = np.empty((len(self._folds), size))
         put_back(found, place, out)
         return out
 
@@ -196,7 +199,7 @@ def _moments(track: _Track, lines: _Lines) -> Job:
     blocks, scale, narrow = track.blocks(lines.folds)
     kinds = _kinds(MOMENTS, lines)
 
-    def job(asked: Asked, seen: Seen, out: Array) -> None:
+    def job(seen: Seen, out: Array) -> None:
         fold_moments(
             seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave,
             values, scale, narrow, blocks, lines.windows, kinds, lines.lines, out,
@@ -210,7 +213,7 @@ def _extremes(track: _Track, lines: _Lines) -> Job:
     least, greatest, begin = levels_of(values)
     kinds = _kinds(EXTREMES, lines)
 
-    def job(asked: Asked, seen: Seen, out: Array) -> None:
+    def job(seen: Seen, out: Array) -> None:
         fold_extremes(
             seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave,
             values, begin, least, greatest, lines.windows, kinds, lines.lines, out,
@@ -227,7 +230,7 @@ def _ends(track: _Track, lines: _Lines) -> Job:
     kinds = np.array([ENDS["first" if fold.node.kind == "first" else "last"] for fold in lines.folds], dtype=np.int64)
     as_row = not gives_value(lines.folds[0])
 
-    def job(asked: Asked, seen: Seen, out: Array) -> None:
+    def job(seen: Seen, out: Array) -> None:
         fold_ends(
             seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave,
             values, before, after, arranged.at, arranged.position, as_row, lines.windows, kinds, lines.lines, out,
@@ -246,9 +249,9 @@ def _counted(track: _Track, lines: _Lines) -> Job:
     mine = codes_by_key(track.arranged, found.codes[track.arranged.position], found.numbers.size, ranked_above=above)
     parameters = np.array([fold.node.parameter for fold in lines.folds], dtype=np.float64)
 
-    def job(asked: Asked, seen: Seen, out: Array) -> None:
+    def job(seen: Seen, out: Array) -> None:
         fold_counted(
-            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave, asked.key,
+            seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave, seen.key,
             mine.codes, mine.begin, mine.members, found.numbers, kind, parameters, caps,
             lines.windows, lines.lines, out,
         )  # fmt: skip

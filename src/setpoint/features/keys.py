@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -12,8 +12,11 @@ import pyarrow.compute as pc
 
 from setpoint.data.arrays import Array
 
-_DIRECT = 512
+FEW = 512
 """Up to this many requests, Python's own hashing is quicker than Arrow's."""
+
+DENSE = 2
+"""Whole numbers lie close together when this many times as many lie between the least and the greatest."""
 
 Column: TypeAlias = "pa.ChunkedArray | pa.Array"
 
@@ -32,37 +35,94 @@ class KeyIndex:
     """
 
     def __init__(self, columns: Sequence[Column], *, rows: int) -> None:
-        self._parts: list[_Values] = []
-        self._pairs: list[_Values] = []
+        self._parts: list[_Values | _Whole] = []
+        self._pairs: list[_Values | _Whole] = []
         codes, self.size = np.zeros(rows, dtype=np.int32), 1
         for place, column in enumerate(columns):
-            part = _Values(column)
+            part = _values(column)
             self._parts.append(part)
             if place == 0:
                 codes, self.size = part.codes, part.size
             else:
-                pairs = _Values(_paired(codes, part.codes, part.size))
+                pairs = _values(_paired(codes, part.codes, part.size))
                 self._pairs.append(pairs)
                 codes, self.size = pairs.codes, pairs.size
         for part in self._parts + self._pairs:
             part.forget_codes()
         self.codes = codes
 
+    def forget_codes(self) -> None:
+        """Keep what finds keys, and not which row has which."""
+        self.codes = np.zeros(0, dtype=np.int32)
+
     def find(self, fields: Sequence[Column], *, rows: int) -> Array:
         """The numbers of requested keys, -1 for a key that no row has."""
+        if rows <= FEW:
+            return self.find_few([field.to_pylist() for field in fields], rows=rows)
         codes = np.zeros(rows, dtype=np.int32)
         for place, (field, part) in enumerate(zip(fields, self._parts, strict=True)):
             found = part.find(field)
             codes = found if place == 0 else self._pairs[place - 1].find(_paired(codes, found, part.size))
         return codes
 
+    def find_few(self, fields: Sequence[Sequence[Any]], *, rows: int) -> Array:
+        """`find` of values as Python has them, None for NULL."""
+        codes = [0] * rows
+        for place, (field, part) in enumerate(zip(fields, self._parts, strict=True)):
+            found = [part.index.get(value, -1) for value in field]
+            if place == 0:
+                codes = found
+            else:
+                index, size = self._pairs[place - 1].index, part.size
+                pairs = zip(codes, found, strict=True)
+                codes = [index.get(left * size + right, -1) if left >= 0 <= right else -1 for left, right in pairs]
+        return np.array(codes, dtype=np.int32)
+
+
+def _values(column: Column) -> _Values | _Whole:
+    """What numbers the values of a column: whole numbers that lie close together are their own places."""
+    column = _canonical(column)
+    if pa.types.is_int64(column.type) and not column.null_count and len(column):
+        ends = pc.min_max(column).as_py()
+        if ends["max"] - ends["min"] <= DENSE * len(column):
+            return _Whole(column, ends["min"], ends["max"])
+    return _Values(column)
+
+
+class _Whole:
+    """Whole numbers from `least` to `greatest`, whether they come or not, and each row's place among them."""
+
+    def __init__(self, column: Column, least: int, greatest: int) -> None:
+        self._least, self._greatest, self.size = least, greatest, greatest - least + 1
+        self.codes = np.empty(len(column), dtype=np.int32)
+        np.subtract(column.to_numpy(), least, out=self.codes, casting="unsafe")
+
+    def forget_codes(self) -> None:
+        """Keep what finds values, and not which row has which."""
+        self.codes = np.zeros(0, dtype=np.int32)
+
+    def find(self, column: Column) -> Array:
+        """The place of each value of another column; -1 for NULL and for a value that is not there."""
+        wanted = _canonical(column)
+        if not pa.types.is_int64(wanted.type):
+            return _found_by(self.index, wanted)
+        known = pc.fill_null(wanted, self._least).to_numpy() if wanted.null_count else wanted.to_numpy()
+        inside = (known >= self._least) & (known <= self._greatest)
+        if wanted.null_count:
+            inside &= np.asarray(pc.is_valid(wanted))
+        return np.where(inside, known - self._least, -1).astype(np.int32)
+
+    @cached_property
+    def index(self) -> dict[Hashable, int]:
+        """The place of each value as Python has it."""
+        return {value: place for place, value in enumerate(range(self._least, self._greatest + 1))}
+
 
 class _Values:
     """The different values of a column, and each row's place among them; -1 for NULL."""
 
     def __init__(self, column: Column) -> None:
-        plain = _canonical(column)
-        coded = plain.dictionary_encode()
+        coded = column.dictionary_encode()
         if isinstance(coded, pa.ChunkedArray):
             coded = coded.combine_chunks()
         self._values = coded.dictionary
@@ -75,23 +135,23 @@ class _Values:
 
     def find(self, column: Column) -> Array:
         """The place of each value of another column; -1 for NULL and for a value that is not there."""
-        if len(column) <= _DIRECT:
-            return _looked_up(column.to_pylist(), self._index)
         wanted = _canonical(column)
         if wanted.type == self._values.type:
             return _places(pc.index_in(wanted, value_set=self._values, skip_nulls=True))
-        coded = wanted.dictionary_encode()
-        if isinstance(coded, pa.ChunkedArray):
-            coded = coded.combine_chunks()
-        return np.append(_looked_up(coded.dictionary.to_pylist(), self._index), np.int32(-1))[_places(coded.indices)]
+        return _found_by(self.index, wanted)
 
     @cached_property
-    def _index(self) -> dict[Hashable, int]:
+    def index(self) -> dict[Hashable, int]:
+        """The place of each value as Python has it."""
         return {value: place for place, value in enumerate(self._values.to_pylist())}
 
 
-def _looked_up(values: Sequence[Any], index: dict[Hashable, int]) -> Array:
-    return np.array([-1 if value is None else index.get(value, -1) for value in values], dtype=np.int32)
+def _found_by(index: Mapping[Hashable, int], column: Column) -> Array:
+    coded = column.dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    known = [index.get(value, -1) for value in coded.dictionary.to_pylist()]
+    return np.array([*known, -1], dtype=np.int32)[_places(coded.indices)]
 
 
 def _canonical(column: Column) -> Column:

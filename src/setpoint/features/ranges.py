@@ -40,6 +40,7 @@ class Seen:
     """
 
     segments: Array
+    key: Array
     low: Array
     high: Array
     spells: Array
@@ -48,20 +49,24 @@ class Seen:
     leave: Array
 
 
-def ask(key: Array, at: Array, arrived: Array) -> Asked:
-    """Decisions put in order.
+def ask(key: Array, at: Array, arrived: Array, *, in_order: bool = False) -> Asked:
+    """Decisions put in order; `in_order` says that they are in order of time, and later ones have not seen fewer rows.
 
     >>> ask(np.array([1, 0, 1], dtype=np.int32), np.array([5, 9, 3]), np.array([2, 4, 2])).order
     array([1, 2, 0])
     """
-    if rises(at) and rises(arrived):
+    if in_order or (rises(at) and rises(arrived)):
         order, at = _by_key(key, at)
     else:
         order = np.lexsort((arrived, at, key))
         at = at[order]
     key, arrived = key[order], arrived[order]
-    new = (key[1:] != key[:-1]) | (arrived[1:] < arrived[:-1])
-    segments = np.concatenate([[0], np.flatnonzero(new) + 1, [key.size]]) if key.size else np.zeros(1, dtype=np.int64)
+    new = key[1:] != key[:-1]
+    if not in_order:
+        new |= arrived[1:] < arrived[:-1]
+    segments = np.zeros(1, dtype=np.int64)
+    if key.size:
+        segments = np.concatenate([segments, np.flatnonzero(new) + 1, [key.size]])
     return Asked(key, at, arrived, order, segments)
 
 
@@ -94,7 +99,9 @@ def look(arranged: Arranged, asked: Asked, segments: Array, starts: Array, low: 
     spells = np.zeros(segments.size, dtype=np.int64)
     if not arranged.any_late:
         nothing = np.zeros(0, dtype=np.int64)
-        return Seen(segments, low, high, spells, nothing, nothing, np.zeros((starts.shape[0], 0), dtype=np.int64))
+        return Seen(
+            segments, asked.key, low, high, spells, nothing, nothing, np.zeros((starts.shape[0], 0), dtype=np.int64)
+        )
     count_spells(segments, asked.key, asked.at, starts, arranged.at, arranged.begin, arranged.late, spells)
     many = int(spells.sum())
     row, enter = np.empty(many, dtype=np.int64), np.empty(many, dtype=np.int64)
@@ -103,7 +110,7 @@ def look(arranged: Arranged, asked: Asked, segments: Array, starts: Array, low: 
         segments, asked.key, asked.at, asked.arrived, starts,
         arranged.position, arranged.at, arranged.ends, arranged.begin, arranged.late, spells, row, enter, leave,
     )  # fmt: skip
-    return Seen(segments, low, high, spells, row, enter, leave)
+    return Seen(segments, asked.key, low, high, spells, row, enter, leave)
 
 
 @compiled

@@ -28,14 +28,14 @@ from setpoint.features.arrange import Arranged, arrange
 from setpoint.features.columns import Columns
 from setpoint.features.finish import ROWS, finish
 from setpoint.features.kernel import Kernel
-from setpoint.features.keys import KeyIndex
+from setpoint.features.keys import FEW, KeyIndex
 from setpoint.features.needs import Around, Fold, arounds, everything
 from setpoint.features.neighbours import Edges, Named, bring_each_together
 from setpoint.features.pairs import PairFolds, Sorted
 from setpoint.features.ranges import ask
 from setpoint.features.requests import Answers, Requests
 
-CHUNK = 1 << 20
+CHUNK = 1 << 19
 """Decisions answered together: enough to be quick, few enough to bound the memory."""
 
 SMALL_ROWS = 1 << 16
@@ -72,6 +72,8 @@ class FeatureReader:
             self._compiled = True
         self._readings = _in_order([self._reading(*theirs) for theirs in _together(folds)])
         self._circles = [self._circle(theirs) for theirs in _by_edges(around)]
+        if self._compiled:
+            self._prepare()
 
     def read(self, requests: pa.Table, at: Array, *, arrived: Mapping[str, Array] | None = None) -> pa.Table:
         """One column for each feature and one row for each request, in order.
@@ -97,6 +99,14 @@ class FeatureReader:
         for circle in self._circles:
             self._read_around(circle, answers)
         return pa.table({one.name: self._column(one, answers) for one in self._plan.inputs})
+
+    def _prepare(self) -> None:
+        """Arrange all rows now, and give back what that took."""
+        inside = [inner.reading for circle in self._circles for inner in circle.inside]
+        for reading in (*self._readings, *inside):
+            reading.prepare()
+        for source in self._sources.values():
+            source.columns.forget()
 
     def _reading(self, *folds: Fold) -> _Reading:
         return _Reading(self._sources[folds[0].source], folds, self._plan)
@@ -177,20 +187,35 @@ class _Group:
     """The rows of a source under one key."""
 
     def __init__(self, rows: pa.Table, columns: tuple[str, ...]) -> None:
-        self._at = times_of(rows, AT)
-        self._sign = rows.column(SIGN).to_numpy() if SIGN in rows.column_names else None
-        self._ends = times_of(rows, ENDS) if SIGN in rows.column_names else None
+        self._rows, self._columns = rows, columns
         self.index = KeyIndex([rows.column(name) for name in columns], rows=rows.num_rows)
 
     @cached_property
     def arranged(self) -> Arranged:
         """The rows for compiled code."""
-        return arrange(self.index.codes, self.index.size, self._at, sign=self._sign, ends=self._ends)
+        found = arrange(self._codes, self.index.size, times_of(self._rows, AT), sign=self._sign, ends=self._ends)
+        self.index.forget_codes()
+        return found
 
     @cached_property
     def sorted(self) -> Sorted:
         """The rows for pairs."""
-        return Sorted(self.index.codes, self._at, sign=self._sign, ends=self._ends)
+        return Sorted(self._codes, times_of(self._rows, AT), sign=self._sign, ends=self._ends)
+
+    @property
+    def _codes(self) -> Array:
+        """The number of each row's key."""
+        if self.index.codes.size:
+            return self.index.codes
+        return self.index.find([self._rows.column(name) for name in self._columns], rows=self._rows.num_rows)
+
+    @property
+    def _sign(self) -> Array | None:
+        return self._rows.column(SIGN).to_numpy() if SIGN in self._rows.column_names else None
+
+    @property
+    def _ends(self) -> Array | None:
+        return times_of(self._rows, ENDS) if SIGN in self._rows.column_names else None
 
 
 class _Reading:
@@ -199,6 +224,9 @@ class _Reading:
     def __init__(self, source: _Source, folds: Sequence[Fold], plan: Plan) -> None:
         self.source, self.folds, self._plan = source, folds, plan
         self._group = source.group(tuple(column for _, column in folds[0].node.by))
+        parts = folds[0].keys
+        self._names = [part.name for part in parts if isinstance(part, Field)]
+        self._joined = len(self._names) < len(parts)
         lines = [_line(fold) for fold in folds]
         self._distinct = [folds[lines.index(line)] for line in dict.fromkeys(lines)]
         self._lines = [list(dict.fromkeys(lines)).index(line) for line in lines]
@@ -211,12 +239,16 @@ class _Reading:
     def _pairs(self) -> PairFolds:
         return PairFolds(self._group.sorted, self.source.columns, self._distinct)
 
+    def prepare(self) -> None:
+        """Arrange the rows for compiled code."""
+        _ = self._kernel
+
     def answer(self, answers: Answers, key: Array, *, compiled: bool, threads: int) -> None:
         """Add the values of the folds for keys of these numbers."""
         requests, columns = answers.requests, self.source.columns
         arrived = requests.arrived(columns.name, self.source.known_at)
         if compiled:
-            asked = ask(key, requests.at, arrived)
+            asked = ask(key, requests.at, arrived, in_order=requests.in_order)
             starts = np.stack([requests.starts(window)[asked.order] for window in self._kernel.windows])
             out = self._kernel.read(asked, starts, threads=threads)
         else:
@@ -254,6 +286,9 @@ class _Reading:
 
     def key(self, answers: Answers) -> Array:
         """The number of each decision's key."""
+        requests = answers.requests
+        if requests.at.size <= FEW and not self._joined:
+            return self._group.index.find_few([requests.plain(name) for name in self._names], rows=requests.at.size)
         parts = [
             answers.requests.table.column(part.name)
             if isinstance(part, Field)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import TypeVar
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from setpoint.core.errors import NameUnknown
 from setpoint.data.arrays import Array
 from setpoint.data.evaluate import Inputs
 from setpoint.features.needs import Window
+from setpoint.features.ranges import rises
 from setpoint.features.windows import window_start
 
 Name = TypeVar("Name", bound=Hashable)
@@ -30,6 +32,7 @@ class Requests:
         self._arrived = arrived
         self._seen: dict[str, Array] = {}
         self._starts: dict[Window, Array] = {}
+        self._plain: dict[str, list[Any]] = {}
 
     def arrived(self, source: str, known_at: Array) -> Array:
         """How many rows of a source each decision has seen."""
@@ -41,6 +44,17 @@ class Requests:
             else:
                 raise NameUnknown("source", source, self._arrived, where="What the decisions had seen")
         return self._seen[source]
+
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether they are in order of time, and have seen what was known at their times."""
+        return self._arrived is None and rises(self.at)
+
+    def plain(self, name: str) -> list[Any]:
+        """A field as Python has it."""
+        if name not in self._plain:
+            self._plain[name] = self.table.column(name).to_pylist()
+        return self._plain[name]
 
     def starts(self, window: Window) -> Array:
         """The start of a window for each decision."""
@@ -55,7 +69,7 @@ class Requests:
 
 def _known(known_at: Array, at: Array) -> Array:
     """How many rows were known at each time: quick when times are in order, so they are put so."""
-    if at.size < 1000 or bool((at[1:] >= at[:-1]).all()):
+    if at.size < 1000 or rises(at):
         return np.searchsorted(known_at, at, side="right")
     order = np.argsort(at)
     found = np.empty(at.size, dtype=np.int64)
