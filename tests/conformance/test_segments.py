@@ -179,3 +179,23 @@ def test_an_endless_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongType, match="at most"):
         log.append(bytes(LONGEST + 1))
     log.close()
+
+
+def test_a_reader_goes_on_where_it_stopped_and_may_go_back(tmp_path: Path) -> None:
+    """Following a writer over several files, what was read is not read again: its bytes may be gone by then."""
+    writer, reader = FileSegments(tmp_path, rotate=ROTATE, sync_every=0), FileSegments(tmp_path, writer=False)
+    followed: list[int] = []
+    for number in range(100):
+        writer.append(b"%04d" % number * 25)
+        if number % 7 == 0:
+            followed += [position for position, _ in reader.read(after=len(followed) - 1)]
+    assert followed == list(range(99))
+    assert [position for position, _ in reader.read(after=-1)] == list(range(100))
+    assert next(iter(reader.read(after=50))) == (51, b"0051" * 25)
+    newest = max(tmp_path.glob("*.log"))
+    content = newest.read_bytes()
+    newest.write_bytes(b"\x00" * 108 + content[108:])
+    writer.append(b"last")
+    assert list(reader.read(after=99)) == [(100, b"last")]
+    assert list(FileSegments(tmp_path, writer=False).read(after=99)) == []
+    writer.close()

@@ -65,6 +65,7 @@ class FileSegments:
         self._lock, self._syncing = threading.Lock(), threading.Lock()
         self._held = self._file = -1
         self._start = self._size = self._total = self._next = 0
+        self._place = -1, 0, 0  # a file, a position in it and where its record begins: to go on from when reading
         self._unsynced: list[int] = []
         self._refused = "" if writer else "it was opened for reading"
         self._dirty, self._closing = threading.Event(), threading.Event()
@@ -123,8 +124,12 @@ class FileSegments:
             if end is not None and end <= after + 1:
                 continue
             path = _path(self._folder, start)
-            position = start
-            for record in _scan(path, size if writing and start == current else None):
+            file, position, offset = self._place
+            if file != start or position > after + 1:
+                position, offset = start, 0
+            for record in _scan(path, size if writing and start == current else None, offset):
+                offset += _HEADER.size + len(record)
+                self._place = start, position + 1, offset
                 if position > after:
                     yield position, record
                 position += 1
@@ -259,14 +264,17 @@ def _checksum(record: bytes) -> int:
     return zlib.crc32(record, zlib.crc32(_LENGTH.pack(len(record))))
 
 
-def _scan(path: Path, limit: int | None) -> Iterator[bytes]:
-    """The records of a file up to its end, a limit in bytes, or the first that is not whole; none when it is gone."""
+def _scan(path: Path, limit: int | None, offset: int = 0) -> Iterator[bytes]:
+    """The records of a file from an offset up to its end, a limit in bytes, or the first that is not whole.
+
+    There is none when the file is gone.
+    """
     try:
         stream = path.open("rb")
     except FileNotFoundError:
         return
     with stream:
-        offset = 0
+        stream.seek(offset)
         while limit is None or offset < limit:
             header = stream.read(_HEADER.size)
             if len(header) < _HEADER.size:

@@ -24,7 +24,7 @@ from setpoint.data.ingest import delivered
 from setpoint.data.objects import read_objects, written
 from setpoint.data.quarantine import SCHEMA
 from setpoint.data.sourcelog import Added, SourceLog
-from setpoint.data.told import Aside, Batch, encode_batch, rows_of
+from setpoint.data.told import Aside, Batch, decode_batch, encode_batch, rows_of
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.source import SourceInfo
 
@@ -100,6 +100,7 @@ class EventLog:
         self._unfit = unfit
         self._lock = threading.RLock()
         self._aside: dict[str, list[Aside]] = {}
+        self._position = {name: len(origin.told) - 1 for name, origin in self._origins.items()}
         self._sources = {name: self._open(name, origin) for name, origin in self._origins.items()}
         self.tables: Mapping[str, pa.Table] = _Tables(self)
 
@@ -147,7 +148,7 @@ class EventLog:
             aside = [Aside(row + 1, *reasons[row], written(events[row])) for row in sorted(reasons)]
             added = Added(0, -1, 0)
             if admitted.rows.num_rows or aside:
-                self._logs[source].append(encode_batch(admitted.rows, moment, aside))
+                self._position[source] = self._logs[source].append(encode_batch(admitted.rows, moment, aside))
                 self._aside[source] += aside
                 added = log.extend(admitted)
             changed = added.last >= added.first
@@ -163,6 +164,22 @@ class EventLog:
                 quarantined=tuple(aside),
                 left_out=dict.fromkeys(read.unknown, _unknown(info)),
             )
+
+    def follow(self) -> bool:
+        """Take in what another process was told since; False where it came too late to be put in its place."""
+        with self._lock:
+            for name, records in self._logs.items():
+                log, origin = self._sources[name], self._origins[name]
+                for position, data in records.read(after=self._position[name]):
+                    batch = decode_batch(data)
+                    if batch.known_at <= log.last:
+                        return False
+                    log.advance(batch.known_at)
+                    rows, _ = self._fitting(name, rows_of([batch], origin.contract))
+                    log.extend(log.admit(rows))
+                    self._aside[name] += batch.aside
+                    self._position[name] = position
+        return True
 
     def schemas(self) -> dict[str, dict[str, Any]]:
         """What an event of each source that takes them may hold, as JSON Schema (draft 2020-12)."""

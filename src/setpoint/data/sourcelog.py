@@ -67,7 +67,7 @@ class SourceLog:
     def __init__(self, info: SourceInfo, deliveries: pa.Table, *, until: int, told: bool = False) -> None:
         self.info, self.clashes = info, 0
         self._told, self._versioned = told, is_versioned(info)
-        deliveries = deliveries.take(pc.sort_indices(deliveries.select([KNOWN_AT, AT, ID]), sort_keys=_ORDER))
+        deliveries = _sorted(deliveries)
         if told and identified_by(info):
             found = admit(info, deliveries, deliveries.slice(0, 0))
             deliveries, self.clashes = found.rows, len(found.clashes)
@@ -132,7 +132,7 @@ class SourceLog:
         if not self._versioned:
             self._add(in_order(fresh, start=start), fresh)
             return Added(start, self.rows - 1, 0)
-        fresh = fresh.take(pc.sort_indices(fresh.select([KNOWN_AT, AT, ID]), sort_keys=_ORDER))
+        fresh = _sorted(fresh)
         prior = self._deliveries.take(admitted.prior).select(fresh.column_names)
         both = pa.concat_tables([prior, fresh], promote_options="permissive")
         done = unfold(self.info, both, fresh=prior.num_rows, start=start)
@@ -215,6 +215,11 @@ def admit(info: SourceInfo, rows: pa.Table, prior: pa.Table, places: Ints | None
     kept = rows if found.fresh.all() else rows.filter(pa.array(found.fresh))
     repeated = rows.num_rows - kept.num_rows - len(found.clashes)
     return Admitted(kept, np.zeros(0, dtype=np.int64) if places is None else places, repeated, found.clashes)
+
+
+def _sorted(rows: pa.Table) -> pa.Table:
+    order = pc.sort_indices(rows.select([KNOWN_AT, AT, ID]), sort_keys=_ORDER)
+    return rows if np.array_equal(order.to_numpy(), np.arange(rows.num_rows)) else rows.take(order)
 
 
 def _ids(rows: pa.Table) -> pa.Array:

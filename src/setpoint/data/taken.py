@@ -6,6 +6,8 @@ earliest, when it was taken in; what was there must still be there, and say the 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -40,29 +42,44 @@ def take_in(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Meta
     """
     key, shelf = _places(info)
     book = metadata.get(NOUN, key) or {"parts": [], "content": ""}
-    before = [tables.read(shelf, parts=[part["part"]]) for part in book["parts"]]
     content = ContentDigests().of(found.delivered)
+    before = _taken(book, shelf, tables, found, content)
     if content == book["content"]:
-        return pa.concat_tables(before, promote_options="permissive")
+        return before
     fresh = found.delivered
-    if before:
-        fresh = _arrived(new_rows(info, pa.concat_tables(before, promote_options="permissive"), fresh), now)
+    if book["parts"]:
+        fresh = _arrived(new_rows(info, before, fresh), now)
     if fresh.num_rows:
-        part = {"part": f"{len(before):06d}", "rows": fresh.num_rows, "taken_at": now if before else None}
+        number = len(book["parts"])
+        part = {"part": f"{number:06d}", "rows": fresh.num_rows, "taken_at": now if number else None}
         tables.write(shelf, part["part"], fresh)
         book["parts"].append(part)
     metadata.put(NOUN, key, {**book, "content": content})
-    return pa.concat_tables([*before, fresh], promote_options="permissive")
+    return pa.concat_tables([before, fresh], promote_options="permissive") if before.num_rows else fresh
 
 
-def taken_before(info: SourceInfo, *, tables: Tables, metadata: Metadata) -> pa.Table | None:
-    """The deliveries of a source that were taken in so far; None when nothing was."""
+def taken_before(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Metadata) -> pa.Table:
+    """The deliveries of a source that were taken in so far; all that it has now where nothing was."""
     key, shelf = _places(info)
     book = metadata.get(NOUN, key)
     if book is None:
-        return None
+        return found.delivered
+    return _taken(book, shelf, tables, found, ContentDigests().of(found.delivered))
+
+
+def _taken(book: dict[str, Any], shelf: str, tables: Tables, found: Ingested, content: str) -> pa.Table:
+    """What was taken in by the book; where that is what the source has now, nothing is read again."""
+    if not book["parts"]:
+        return found.delivered.slice(0, 0)
+    if content == book["content"] and len(book["parts"]) == 1:
+        return found.delivered
     parts = [tables.read(shelf, parts=[part["part"]]) for part in book["parts"]]
     return pa.concat_tables(parts, promote_options="permissive")
+
+
+def parts_taken(info: SourceInfo, metadata: Metadata) -> int:
+    """How many times something of a source was taken in."""
+    return len((metadata.get(NOUN, _places(info)[0]) or {"parts": []})["parts"])
 
 
 def _places(info: SourceInfo) -> tuple[str, str]:
