@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
-from setpoint.core.ports import Clock, Events, Segments
+from setpoint.core.ports import Clock, Segments
 from setpoint.data.decisions import DECISIONS
+from setpoint.data.eventlog import EventLog, Receipt
 from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.plan import Plan
 from setpoint.features.backfill import completed
@@ -25,6 +26,9 @@ from setpoint.serve.log import take_records
 from setpoint.serve.outcomes import Outcomes
 from setpoint.serve.snapshot import Serving
 from setpoint.watch.consistency import versions_recorded
+
+PAUSE = 0.02
+"""Seconds between an event and the refresh that it causes: what is told meanwhile goes with it."""
 
 _logger = logging.getLogger("setpoint.session")
 
@@ -70,7 +74,7 @@ class Session(Desk):
         loop: Loop,
         *,
         clock: Clock,
-        events: Events,
+        events: EventLog,
         online: OnlineFeatures,
         log: Segments,
         outcomes: Outcomes,
@@ -78,12 +82,24 @@ class Session(Desk):
         status: Callable[[], Mapping[str, Any]],
     ) -> None:
         super().__init__(
-            _serving(loop), features=online, clock=clock, log=log, outcomes=outcomes, status=self._told(status)
+            _serving(loop),
+            features=online,
+            clock=clock,
+            log=log,
+            outcomes=outcomes,
+            told=events,
+            status=self._told(status),
         )
         self._loop, self._now, self._records, self._book = loop, clock.now, log, book
         self._stream = Stream(online, events)
-        self._refreshing = threading.Lock()
+        self._refreshing, self._wake = threading.Lock(), threading.Event()
         self._stuck = ""
+
+    def event(self, source: str, events: Sequence[Any]) -> Receipt:
+        """What became of events that were told to a source; those accepted reach the features at the next refresh."""
+        receipt = super().event(source, events)
+        self._wake.set()
+        return receipt
 
     def refresh(self) -> TickReport | None:
         """Take in what became known by now, and the tick that is due; gives what the tick did."""
@@ -96,11 +112,18 @@ class Session(Desk):
 
     @contextmanager
     def refreshing(self, every: float) -> Iterator[None]:
-        """Refresh every so many seconds while the block runs; a failure is logged, told by `status` and tried again."""
+        """Refresh every so many seconds, and soon after an event, while the block runs.
+
+        A failure is logged, told by `status` and tried again.
+        """
         stop = threading.Event()
 
         def run() -> None:
-            while not stop.wait(every):
+            while not stop.is_set():
+                self._wake.wait(every)
+                if stop.wait(PAUSE):
+                    break
+                self._wake.clear()
                 try:
                     self.refresh()
                 except Exception as error:
@@ -115,6 +138,7 @@ class Session(Desk):
             yield
         finally:
             stop.set()
+            self._wake.set()
             thread.join()
 
     def _told(self, status: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:

@@ -19,11 +19,13 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.backends.duckdb_sql import Relation, ask
+from setpoint.backends.http_source import HttpSource
 from setpoint.backends.lightgbm import LightGBMLearner
 from setpoint.backends.lmdb_state import LmdbState
 from setpoint.backends.memory_state import MemoryState
 from setpoint.backends.metadata import SqlMetadata
 from setpoint.backends.parquet import ParquetTables
+from setpoint.backends.postgres_source import PostgresSource
 from setpoint.backends.redis_state import RedisState
 from setpoint.backends.segments import FileSegments
 from setpoint.backends.sklearn import LogisticLearner
@@ -31,16 +33,20 @@ from setpoint.backends.sqlite_state import SqliteState
 from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
 from setpoint.core.errors import Busy, NothingYet, SettingInvalid
-from setpoint.core.ports import Clock, Learner, Metadata, OnlineState, Segments, Tables
+from setpoint.core.ports import Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_known
+from setpoint.data.eventlog import EventLog, Origin, Receipt
 from setpoint.data.feed import RowsFeed
 from setpoint.data.ingest import Ingested, ingest, read_source
+from setpoint.data.quarantine import file_name, write_quarantine
 from setpoint.data.rows import AT, KNOWN_AT, kinds
 from setpoint.data.scales import scales_of, still_exact
 from setpoint.data.snapshot import ContentDigests, take_snapshot
+from setpoint.data.taken import parts_taken, take_in, taken_before
+from setpoint.data.told import read_batches
 from setpoint.declare.declaration import System
 from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
@@ -108,6 +114,11 @@ class Folders:
         return self.home / "outcomes"
 
     @property
+    def events(self) -> Path:
+        """Segments of the events that were told, a folder for each source."""
+        return self.home / "events"
+
+    @property
     def backfill(self) -> Path:
         """What holds a workspace against two backfills at once."""
         return self.home / "backfill"
@@ -149,6 +160,20 @@ _STATES: Mapping[str, Callable[[str], OnlineState]] = {
 }
 
 
+def _fetch_postgres(url: str, columns: Sequence[str] | None) -> Fetched:
+    """What is at a URL of PostgreSQL; the driver is asked for only then."""
+    return PostgresSource()(url, columns)
+
+
+FETCHERS: Mapping[str, Fetch] = {
+    "postgresql": _fetch_postgres,
+    "postgres": _fetch_postgres,
+    "https": HttpSource(),
+    "http": HttpSource(),
+}
+"""Who fetches sources from where, by what their URLs begin with."""
+
+
 def open_learners(threads: int) -> dict[str, Learner]:
     """Every learner, by name."""
     learners: list[Learner] = [LightGBMLearner(threads=threads), LogisticLearner()]
@@ -165,6 +190,8 @@ class Live:
         self.folders.home.mkdir(parents=True, exist_ok=True)
         self._opened, self._opening = ExitStack(), threading.Lock()
         self._session: Session | None = None
+        self._events: EventLog | None = None
+        self._followed: tuple[list[int], EventLog] | None = None
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -174,7 +201,10 @@ class Live:
     @cached_property
     def raw(self) -> dict[str, pa.Table]:
         """The sources' rows as they were found."""
-        return {name: read_source(info(source), self.root) for name, source in self.declared.sources.items()}
+        return {
+            name: read_source(info(source), self.root, fetchers=FETCHERS)
+            for name, source in self.declared.sources.items()
+        }
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
@@ -194,11 +224,14 @@ class Live:
 
     @cached_property
     def ingested(self) -> dict[str, Ingested]:
-        """The sources' rows under contract, and those set aside with their reasons."""
-        return {
+        """The sources' rows under contract; those set aside are kept in the quarantine, with their reasons."""
+        found = {
             name: ingest(info(source), self.raw[name], self.contracts[name])
             for name, source in self.declared.sources.items()
         }
+        for name, each in found.items():
+            write_quarantine(self.folders.open_tables(), name, each.quarantined, part="delivered")
+        return found
 
     @property
     def rows(self) -> dict[str, pa.Table]:
@@ -245,10 +278,11 @@ class Live:
                 }
             )
         quarantine = [
-            {"source": name, "row": row["__row"], "rule": row["__rule"], "reason": row["__reason"]}
+            {"source": name, "row": row["__row"], "rule": row["__rule"], "reason": row["__reason"], "told": False}
             for name, found in self.ingested.items()
             for row in found.quarantined.select(["__row", "__rule", "__reason"]).to_pylist()
         ]
+        quarantine += self._told_in_vain()
         return {
             "system": self.declared.name,
             "passed": not findings,
@@ -258,6 +292,17 @@ class Live:
             "quarantine": quarantine,
             "python_features": python_verdicts(plan, self.rows, requests.table, requests.at),
         }
+
+    def _told_in_vain(self) -> list[dict[str, Any]]:
+        """The events that were told to the live system and set aside."""
+        with ExitStack() as opened:
+            logs = self._event_logs(opened, writes=False)
+            return [
+                {"source": name, **aside.to_dict(), "told": True}
+                for name, log in logs.items()
+                for batch in read_batches(log)
+                for aside in batch.aside
+            ]
 
     def _label_states(self, requests: Requests) -> dict[str, int]:
         label, keys = self.plan.system.label, requests.table[self.plan.system.decide.key]
@@ -321,7 +366,8 @@ class Live:
             metadata, tables = folders.open_metadata(settings), folders.open_tables()
             opened.callback(metadata.close)
             moment = take_moment(plan, metadata, tables, _reading(opened, folders.log))
-            fresh = freshness_of(plan, self.rows, self._moment_of(metadata, where))
+            rows = self._rows_of(metadata, tables)
+            fresh = freshness_of(plan, rows, self._moment_of(metadata, where))
             return take_inventory(plan, facts_of([metadata, self.metadata], tables, moment, fresh=fresh))
 
     def replay(
@@ -373,27 +419,30 @@ class Live:
         """
         now = self.clock.now() if as_of is None else as_of
         plan, contents = self.plan, ContentDigests()
-        requests = requests_of(plan, self.rows, start=None, end=now)
-        features = FeatureReader(plan, self.rows).read(requests.table, requests.at)
-        positions = positions_known(self.rows, plan_sources(plan), requests.at)
-        log = decide_many(requests.table, requests.at, features, Serving(plan), positions=positions)
+        with (
+            self._open(self.live_folders, SimulatedClock(now), what=LIVE) as (work, _),
+            self._event_log(work.metadata, work.tables) as events,
+        ):
+            rows = dict(events.tables)
+            requests = requests_of(plan, rows, start=None, end=now)
+            features = FeatureReader(plan, rows).read(requests.table, requests.at)
+            positions = positions_known(rows, plan_sources(plan), requests.at)
+            log = decide_many(requests.table, requests.at, features, Serving(plan), positions=positions)
 
-        def examples(moment: int) -> TrainingSet:
-            return examples_of(plan, log, take_snapshot(self.rows, moment, contents=contents))
+            def examples(moment: int) -> TrainingSet:
+                return examples_of(plan, log, take_snapshot(rows, moment, contents=contents))
 
-        with self._open(self.live_folders, SimulatedClock(now), what=LIVE) as (work, _):
-            loop = open_loop(plan, work, self.rows, examples, started=now)
+            loop = open_loop(plan, work, rows, examples, started=now)
             model = train_once(loop, now, reason="asked for")
             document = models.get(work.metadata, model)
             found = runs.runs_of(work.metadata, model)[-1]
             acts = [told_act(act) for act in audit.trail(work.metadata, at=now)]
         goal = plan.system.goal
         gate = told_gate(document, metric=str(goal.metric), unit=goal.business)
-        rows, cpu = document["rows"]["usable"], found["cpu_seconds"]
         return {
             **gate,
-            "rows": rows,
-            "cpu_seconds": cpu,
+            "rows": document["rows"]["usable"],
+            "cpu_seconds": found["cpu_seconds"],
             "card": to_markdown(make_card(document, plan, run=found)),
             "acts": acts,
         }
@@ -402,7 +451,7 @@ class Live:
         """The whole loop on one screen: of the live system, or of the newest replay where nothing is live."""
         plan = self.plan
         with self._recorded() as (metadata, tables, where):
-            fresh = freshness_of(plan, self.rows, self._moment_of(metadata, where))
+            fresh = freshness_of(plan, self._rows_of(metadata, tables), self._moment_of(metadata, where))
             return loop_status(plan, metadata, tables, where=where, fresh=fresh)
 
     def why(self, subject: str, *, feature: str | None = None) -> dict[str, Any]:
@@ -412,7 +461,8 @@ class Live:
         """
         with self._recorded() as (metadata, tables, _), ExitStack() as opened:
             moment = take_moment(self.plan, metadata, tables, _reading(opened, self._newest()[0].log))
-            return explain(Records(self.plan, metadata, tables, moment, self.rows), subject, feature=feature)
+            rows = self._rows_of(metadata, tables)
+            return explain(Records(self.plan, metadata, tables, moment, rows), subject, feature=feature)
 
     def verify(
         self,
@@ -431,7 +481,7 @@ class Live:
             folders = self._newest()[0]
             return verify_moment(
                 self.plan,
-                self.rows,
+                self._rows_of(metadata, tables),
                 metadata,
                 tables,
                 take_moment(self.plan, metadata, tables, _reading(opened, folders.log)),
@@ -454,21 +504,23 @@ class Live:
         told = progress or _untold
         folders.backfill.mkdir(exist_ok=True)
         with _only_one(folders.backfill, "backfill"), self._recorded() as (metadata, tables, _):
-            moment = take_moment(plan, metadata, tables, None)
+            moment, rows = take_moment(plan, metadata, tables, None), self._rows_of(metadata, tables)
             found = backfill(
                 plan,
-                self.rows,
+                rows,
                 tables,
                 moment.parts,
                 versions=versions_recorded(metadata),
                 progress=partial(told, what="decisions"),
             )
-            state = self._fill_state(folders, settings, told) if where == LIVE else {}
+            state = self._fill_state(folders, settings, rows, told) if where == LIVE else {}
         return {"system": plan.system.name, "features": [asdict(each) for each in found], "state": state}
 
-    def _fill_state(self, folders: Folders, settings: Settings, told: Callable[..., None]) -> dict[str, int]:
+    def _fill_state(
+        self, folders: Folders, settings: Settings, rows: Mapping[str, pa.Table], told: Callable[..., None]
+    ) -> dict[str, int]:
         """Fill what features have no online state yet; gives how many rows of each source it took."""
-        feed, state = RowsFeed(self.rows), folders.open_state(settings)
+        feed, state = RowsFeed(rows), folders.open_state(settings)
         try:
             online = OnlineFeatures(self.plan, state, history=log_of(feed))
             return {
@@ -491,6 +543,7 @@ class Live:
         plan, folders = self.plan, self._newest()[0]
         with self._recorded() as (metadata, tables, _), ExitStack() as opened:
             log, told = (_reading(opened, folder) for folder in (folders.log, folders.outcomes))
+            sources = self._rows_of(metadata, tables)
             moment = take_moment(plan, metadata, tables, log)
             files, times = ParquetTables(folders.tables), {"at": "decided_at"}
             scores = [part for part in moment.parts if part in tables.parts(SCORES)]
@@ -502,10 +555,10 @@ class Live:
             if re.search(r"\boutcomes\b", query, re.IGNORECASE):
                 outcomes = None if told is None else Outcomes(plan.system.name, told)
                 decided, now = moment.joined_by(tables), self.clock.now()
-                labels = labels_of(plan, decided, self.rows, told=outcomes, as_of=now)
+                labels = labels_of(plan, decided, sources, told=outcomes, as_of=now)
                 relations["labels"] = Relation(rows=[labels], times={"settled_at": "settled_at"})
                 views["outcomes"] = "SELECT * FROM decisions JOIN labels USING (decision_id)"
-            for name, rows in self.rows.items():
+            for name, rows in sources.items():
                 free = name if name not in {*relations, *views} else f"source_{name}"
                 relations[free] = Relation(rows=[shown_rows(rows)], times={AT: AT, KNOWN_AT: KNOWN_AT})
             return ask(query, relations, views=views, threads=self.settings.threads)
@@ -526,6 +579,13 @@ class Live:
         told = {"decision": decision, "value": value} | ({} if at is None else {"at": at})
         return self._desk().outcome(told)[0]
 
+    def event(self, source: str, events: Mapping[str, Any] | Sequence[Any]) -> Receipt:
+        """What became of an event that was told to a source, or of several; accepted ones are in its log by then.
+
+        Raises NameUnknown, RequestInvalid, LogUnavailable, or Busy when another process is this live system.
+        """
+        return self._desk().event(source, [events] if isinstance(events, Mapping) else events)
+
     def close(self) -> None:
         """End the session that `decide` opened; nothing happens when there is none."""
         self._opened.close()
@@ -545,6 +605,51 @@ class Live:
                 self._session = session
             return self._session
 
+    def _event_logs(self, opened: ExitStack, *, writes: bool) -> dict[str, Segments]:
+        """The logs of events that were told to the live system, of each source that has times; closed with `opened`."""
+        logs: dict[str, Segments] = {}
+        for name, source in self.declared.sources.items():
+            folder = self.live_folders.events / file_name(name)
+            if info(source).at is not None and (writes or any(folder.glob("*.log"))):
+                log = FileSegments(folder, quota=self.settings.log_quota_mb * 1_000_000, writer=writes)
+                opened.callback(log.close)
+                logs[name] = log
+        return logs
+
+    @contextmanager
+    def _event_log(self, metadata: Metadata, tables: Tables) -> Iterator[EventLog]:
+        """The log of the live system's sources, with what is new in them; one process at a time may open it."""
+        with ExitStack() as opened:
+            logs, origins = self._event_logs(opened, writes=True), {}
+            for name, found in self.ingested.items():
+                told = read_batches(logs[name]) if name in logs else []
+                source = info(self.declared.sources[name])
+                now = max([self.clock.now(), *[batch.known_at + 1 for batch in told[-1:]]])
+                taken = take_in(source, found, tables=tables, metadata=metadata, now=now)
+                origins[name] = Origin(source, self.contracts[name], taken, told)
+            self._events = EventLog(origins, logs, clock=self.clock)
+            try:
+                yield self._events
+            finally:
+                self._events = None
+
+    def _rows_of(self, metadata: Metadata, tables: Tables) -> Mapping[str, pa.Table]:
+        """The sources' rows as what was recorded last knows them: those of the live system's log, if there is one."""
+        if self._newest()[2] != LIVE:
+            return self.rows
+        if self._events is not None:
+            return self._events.tables
+        sources = {name: info(source) for name, source in self.declared.sources.items()}
+        parts = [parts_taken(source, metadata) for source in sources.values()]
+        if self._followed is None or self._followed[0] != parts or not self._followed[1].follow():
+            logs, origins = self._event_logs(ExitStack(), writes=False), {}
+            for name, source in sources.items():
+                taken = taken_before(source, self.ingested[name], tables=tables, metadata=metadata)
+                told = read_batches(logs[name]) if name in logs else []
+                origins[name] = Origin(source, self.contracts[name], taken, told)
+            self._followed = parts, EventLog(origins, logs, clock=self.clock)
+        return self._followed[1].tables
+
     @contextmanager
     def session(self) -> Iterator[Session]:
         """The system deciding now: requests answered, the log written, events and ticks taken on `refresh`.
@@ -553,8 +658,10 @@ class Live:
         """
         adopted = self._adopt()
         plan, folders = self.plan, self.live_folders
-        with self._open(folders, self.clock, what=LIVE) as (work, state):
-            feed = RowsFeed(self.rows)
+        with (
+            self._open(folders, self.clock, what=LIVE) as (work, state),
+            self._event_log(work.metadata, work.tables) as events,
+        ):
             if adopted is not None:
                 now = self.clock.now()
                 reason = f"the live system goes on from the replay {adopted}"
@@ -562,14 +669,14 @@ class Live:
             quota = self.settings.log_quota_mb * 1_000_000
             log, told = FileSegments(folders.log, quota=quota), FileSegments(folders.outcomes, quota=quota)
             outcomes = Outcomes(plan.system.name, told)
-            book = LogBook(plan, work, self.rows, outcomes)
+            book = LogBook(plan, work, events.tables, outcomes)
             watched = replace(work, told=book.told, verified=VERIFIED)
-            loop = open_loop(plan, watched, self.rows, book.examples, started=self.clock.now())
+            loop = open_loop(plan, watched, events.tables, book.examples, started=self.clock.now())
             session = Session(
                 loop,
                 clock=self.clock,
-                events=feed,
-                online=OnlineFeatures(plan, state, history=log_of(feed)),
+                events=events,
+                online=OnlineFeatures(plan, state, history=log_of(events)),
                 log=log,
                 outcomes=outcomes,
                 book=book,
@@ -578,7 +685,7 @@ class Live:
                     work.metadata,
                     work.tables,
                     where=str(folders.home),
-                    fresh=freshness_of(plan, self.rows, self.clock.now()),
+                    fresh=freshness_of(plan, events.tables, self.clock.now()),
                 ),
             )
             try:
