@@ -479,12 +479,13 @@ class Live:
         """
         with self._recorded() as (metadata, tables, _), ExitStack() as opened:
             folders = self._newest()[0]
+            moment = take_moment(self.plan, metadata, tables, _reading(opened, folders.log))
             return verify_moment(
                 self.plan,
                 self._rows_of(metadata, tables),
                 metadata,
                 tables,
-                take_moment(self.plan, metadata, tables, _reading(opened, folders.log)),
+                moment,
                 scorer_of=_Scorers(folders.models, open_learners(self.settings.threads)).of,
                 since=since,
                 until=until,
