@@ -185,9 +185,37 @@ def logs(draw: st.DrawFn, *, most_rows: int = 30, most_decisions: int = 6) -> Wo
     ]
     users = draw(st.lists(maybe((*USERS, "none")), min_size=1, max_size=most_decisions))
     at = sorted(draw(st.sampled_from(moments)) + draw(st.sampled_from((-1, 0, 0, 0, 1, unit))) for _ in users)
-    kinds = {name: kind for name, kind in SCHEMAS["buys"].items() if name in BUYS}
-    rows = {"buys": table_of(kinds, buys), "owners": table_of({"user": "text", "boss": "text"}, owners)}
+    rows = {"buys": table_of(BUYS, buys), "owners": table_of({"user": "text", "boss": "text"}, owners)}
     return World(plan_of(unit), rows, users, at)
+
+
+def long_world() -> World:
+    """A log of some days and thousands of rows: one in ten late, one in twenty taken back later."""
+    rng, size, unit = np.random.default_rng(0), 3000, UNITS[1]
+    at = np.sort(rng.integers(0, 40 * unit, size))
+    known_at = at + np.where(rng.random(size) < 0.1, rng.integers(0, 9 * unit, size), 0)
+    back = np.where(rng.random(size) < 0.05, known_at + rng.integers(0, 9 * unit, size), -1).tolist()
+    buys = [
+        {
+            "at": int(at[number]),
+            "known_at": int(known_at[number]),
+            "back": None if back[number] < 0 else back[number],
+            "id": f"{number:05d}",
+            "user": f"u{rng.integers(60)}",
+            "price": float(rng.integers(0, 10_000)) / 100,
+            "word": WORDS[rng.integers(7)],
+            "gift": bool(rng.random() < 0.5),
+            "due": int(at[number]),
+            "friend": f"u{rng.integers(60)}",
+        }
+        for number in range(size)
+    ]
+    owners = [
+        {"user": f"u{number}", "boss": f"u{number // 2}", "at": 0, "known_at": 0, "id": str(number)}
+        for number in range(60)
+    ]
+    rows = {"buys": table_of(BUYS, buys), "owners": table_of({"user": "text", "boss": "text"}, owners)}
+    return World(plan_of(unit), rows, ["u1", "u2"], [10**13, 10**13])
 
 
 def opened(world: World, state: OnlineState) -> OnlineFeatures:

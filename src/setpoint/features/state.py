@@ -106,7 +106,7 @@ def merge(
         out[head], out[head + 1] = _TAG | (new - head), mark
         old += size
         ends[key + 1] = new
-    return GOOD
+    return GOOD if old == words.size else BROKEN
 
 
 @compiled
