@@ -13,19 +13,21 @@ from setpoint.core.clock import SystemClock
 from setpoint.serve.desk import Desk
 from setpoint.serve.outcomes import Outcomes
 from setpoint.serve.snapshot import Serving
+from tests.unit.api.client import event_log
 from tests.unit.serve.shop import Formula, ReadFeatures, Stuck, shop
 
 
 def main(folder: Path, *, hang: bool) -> None:
     """Serve until told to end; the first line printed is the URL, the last one says that the logs are closed."""
     plan = shop(must=(sp.latency(p=99) <= "30ms",))
-    log, told = FileSegments(folder / "log"), FileSegments(folder / "told")
+    log, told, events = (FileSegments(folder / name) for name in ("log", "told", "events"))
     desk = Desk(
         Serving(plan, Stuck() if hang else Formula()),
         features=ReadFeatures(plan),
         clock=SystemClock(),
         log=log,
         outcomes=Outcomes("shop", told),
+        told=event_log(events, SystemClock()),
     )
     serve_http(
         App({"shop": desk}),
@@ -37,6 +39,7 @@ def main(folder: Path, *, hang: bool) -> None:
     desk.close()
     log.close()
     told.close()
+    events.close()
     print("closed", flush=True)
 
 

@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 from setpoint.backends.segments import FileSegments
+from setpoint.core.clock import SystemClock
 from setpoint.serve.log import decode_record, log_table
 from setpoint.serve.outcomes import Outcomes
 from tests.integration.served import Server, served
+from tests.unit.api.client import event_log
 from tests.unit.serve.shop import request, shop
 
 
@@ -74,3 +76,49 @@ def test_no_acknowledged_decision_or_outcome_is_lost(tmp_path: Path) -> None:
         assert {id_: logged.get(id_) for id_ in decided} == decided
         assert {decided[id_] for id_ in told} <= set(rows["key"].to_pylist())
         assert len(found) <= len(decided) + 3 * (round_ + 1)
+
+
+class Telling(threading.Thread):
+    """A client that tells events until its connection breaks, and remembers which were accepted at which position."""
+
+    def __init__(self, server: Server, name: int) -> None:
+        super().__init__()
+        self.asking, self.accepted = Asking(server, name), dict[str, int]()
+
+    def run(self) -> None:
+        """Tell two events at a time: a new one, and the one before once more."""
+        before: list[dict[str, object]] = []
+        try:
+            while True:
+                name = f"{self.asking.name_}-{len(self.accepted)}"
+                event = {"return_id": name, "checkout_id": name, "ts": "2024-05-01T12:00:00Z", "fraud": True}
+                receipt = self.asking.post("events/returns", [event, *before])
+                self.accepted[name] = receipt["positions"][0]  # type: ignore[index]
+                before = [event]
+        except (OSError, http.client.HTTPException):
+            self.asking.connection.close()
+
+
+def test_no_acknowledged_event_is_lost_or_there_twice(tmp_path: Path) -> None:
+    """Three times: three clients tell events, each twice, and the server is killed; what it accepted is in its place."""
+    accepted: dict[str, int] = {}
+    for round_ in range(3):
+        with served(tmp_path) as server:
+            clients = [Telling(server, 10 * round_ + number) for number in range(3)]
+            for client in clients:
+                client.start()
+            while sum(len(client.accepted) for client in clients) < 40:
+                clients[0].join(0.01)
+            server.kill()
+            for client in clients:
+                client.join()
+        for client in clients:
+            accepted |= client.accepted
+        segments = FileSegments(tmp_path / "events")
+        rows = event_log(segments, SystemClock()).table("returns")
+        segments.close()
+        names = rows["return_id"].to_pylist()
+        assert {name: names.index(name) for name in accepted} == accepted
+        assert len(set(names)) == len(names) <= 2 + len(accepted) + 3 * (round_ + 1)
+        known = rows["__known_at"].to_pylist()
+        assert known == sorted(set(known))

@@ -15,9 +15,11 @@ import pytest
 from setpoint.api.app import App
 from setpoint.backends.segments import FileSegments
 from setpoint.core.clock import SimulatedClock
+from setpoint.core.ports import Clock
 from setpoint.data.contract import infer_contract
 from setpoint.data.eventlog import EventLog, Origin
 from setpoint.data.ingest import ingest
+from setpoint.data.told import read_batches
 from setpoint.declare.source import info
 from setpoint.serve.desk import Desk
 from setpoint.serve.outcomes import Outcomes
@@ -82,8 +84,8 @@ class Shop:
     events: EventLog
 
 
-def event_log(segments: FileSegments, clock: SimulatedClock) -> EventLog:
-    """The log of the shop's returns, which starts with two of them."""
+def event_log(segments: FileSegments, clock: Clock) -> EventLog:
+    """The log of the shop's returns, which starts with two of them and goes on with what was told."""
     moments = [NOON - 2 * 86_400_000_000, NOON - 86_400_000_000]
     raw = pa.table(
         {
@@ -95,7 +97,7 @@ def event_log(segments: FileSegments, clock: SimulatedClock) -> EventLog:
     )
     source = info(returns)
     contract = infer_contract(source, raw)
-    origin = Origin(source, contract, ingest(source, raw, contract).delivered)
+    origin = Origin(source, contract, ingest(source, raw, contract).delivered, read_batches(segments))
     return EventLog({"returns": origin}, {"returns": segments}, clock=clock)
 
 
