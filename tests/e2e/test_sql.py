@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -28,14 +29,21 @@ def at_moment(home: Path, moment: int) -> sp.Live:
     return sp.open_system(flights.declare(), root=flights.ROOT, home=str(home), clock=SimulatedClock(moment))
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a live system with two ticks: five decisions in the tables, and one that no tick has taken up."""
+    home = tmp_path_factory.mktemp("recorded")
     for day, names in enumerate(["abc", "de", "f"]):
-        with at_moment(tmp_path, NOON + day * times.DAY).session() as session:
+        with at_moment(home, NOON + day * times.DAY).session() as session:
             for name in names:
                 session.decide({**REQUEST, "flight_id": name})
-    return tmp_path
+    return home
+
+
+@pytest.fixture
+def home(recorded: Path, tmp_path: Path) -> Path:
+    """Its own copy for each test."""
+    return Path(shutil.copytree(recorded, tmp_path / "home"))
 
 
 def truths() -> dict[str, tuple[datetime | None, bool | None]]:

@@ -239,6 +239,17 @@ def seen_by(
     return Seen(plan, rows, fields_of(one), int(one["at"][0].as_py()), counts)
 
 
+def seen_nearby(plan: Plan, rows: Mapping[str, pa.Table], log: pa.Table) -> Seen:
+    """The one decision of a log as `seen_by` gives it, with only the rows that any of its windows can hold.
+
+    Much less to look through; positions are those among these rows.
+    """
+    seen = seen_by(plan, rows, log, 0)
+    arrived = {name: np.array([count]) for name, count in seen.arrived.items()}
+    near, reached = nearby(plan, seen.rows, np.array([seen.at]), arrived)
+    return replace(seen, rows=near, arrived={name: int(count[0]) for name, count in reached.items()})
+
+
 def find_causes(seen: Seen, feature: str, logged: Any) -> tuple[Cause, ...]:
     """The events each of which alone explains why a logged value is not the one worked out again; often none.
 

@@ -18,7 +18,7 @@ from setpoint.data.decisions import DECISIONS, OUTCOMES
 from setpoint.data.rows import ALWAYS
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Part, shown_value
-from setpoint.features.verify import of_version, same, seen_by
+from setpoint.features.verify import of_version, same, seen_by, seen_nearby
 from setpoint.labels.join import STATES
 from setpoint.registry import audit, lineage, models
 from setpoint.serve.asked import Moment
@@ -124,7 +124,7 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
     action = plan.system.goal.act.name if row["acted"] else f"not {plan.system.goal.act.name}"
     by = "the fallback rule" if row["model"] == RULE else f"model {row['model'][:12]}"
     shares = {} if row["model"] == RULE else dict(models.get(metadata, row["model"])["importances"])
-    seen, saw, wrong = seen_by(plan, records.rows, log, 0), [], []
+    seen, saw, wrong = seen_nearby(plan, records.rows, log), [], []
     versions = versions_recorded(metadata)
     for feature in plan.inputs:
         name, evidence = feature.name, seen.evidence(feature.name, most=1)
