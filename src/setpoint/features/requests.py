@@ -11,7 +11,12 @@ import pyarrow as pa
 
 from setpoint.core.errors import NameUnknown
 from setpoint.data.arrays import Array
-from setpoint.data.evaluate import Inputs
+from setpoint.data.evaluate import Inputs, aggregate_key, evaluate
+from setpoint.declare.expr import Aggregate, Column, Expr, Field
+from setpoint.declare.kinds import TEXT
+from setpoint.declare.named import Feature
+from setpoint.declare.plan import Plan
+from setpoint.declare.source import info
 from setpoint.features.needs import Window
 from setpoint.features.ranges import rises
 from setpoint.features.windows import window_start
@@ -105,3 +110,26 @@ class _Waiting(dict[Name, Array]):
     def __missing__(self, name: Name) -> Array:
         self[name] = self._work[name]()
         return self[name]
+
+
+def features_of(plan: Plan, answers: Answers) -> pa.Table:
+    """The features of a plan, once all that they read has been answered."""
+    return pa.table({one.name: _column(one, plan.features[one.name], answers) for one in plan.inputs})
+
+
+def _column(feature: Feature, kind: str, answers: Answers) -> pa.Array:
+    if kind != TEXT:
+        return pa.array(evaluate(feature.expr, answers.inputs))
+    if isinstance(feature.expr, Field):
+        return answers.requests.table.column(feature.expr.name).cast(pa.string())
+    name = _name(feature.expr)
+    if name in answers.texts:
+        return answers.texts[name]()
+    return pa.array(evaluate(feature.expr, answers.inputs), pa.string())
+
+
+def _name(expr: Expr) -> Hashable:
+    """Under which name the answers hold the value of an expression that is read as it is."""
+    if isinstance(expr, Column):
+        return (info(expr.source).name, expr.name)
+    return aggregate_key(expr) if isinstance(expr, Aggregate) else None
