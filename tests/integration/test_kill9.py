@@ -100,7 +100,7 @@ class Telling(threading.Thread):
 
 
 def test_no_acknowledged_event_is_lost_or_there_twice(tmp_path: Path) -> None:
-    """Three times: three clients tell events, each twice, and the server is killed; what it accepted is in its place."""
+    """Three times: three clients tell events, each twice, and the server is killed; those accepted are in place."""
     accepted: dict[str, int] = {}
     for round_ in range(3):
         with served(tmp_path) as server:
