@@ -155,7 +155,7 @@ class _Track:
 
     def __init__(self, arranged: Arranged, columns: Columns, fold: Fold) -> None:
         self.arranged, self.columns, self.fold = arranged, columns, fold
-        self._column = None if fold.node.kind in ("latest", "neighbours") else fold.node.column
+        self._column = None if fold.node.kind == "latest" else fold.node.column
         self.where, column = ("" if part is None else digest(to_dict(part)) for part in (fold.node.where, self._column))
         self.name = f"{column} {self.where}"
 

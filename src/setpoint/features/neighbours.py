@@ -74,14 +74,14 @@ class Edges:
             before = int(upto[first - 1]) if first else 0
             stop = max(first + 1, int(np.searchsorted(upto, before + CHUNK, side="right")))
             piece = _piece(asked, first, stop)
-            low, high = np.empty((1, stop - first), dtype=np.int64), np.empty(stop - first, dtype=np.int64)
+            low, high = np.empty((1, stop - first), dtype=np.int32), np.empty(stop - first, dtype=np.int32)
             seen = look(rows, piece, piece.segments, starts[None, piece.order], low, high)
             counts, code = np.empty(stop - first, dtype=np.int64), np.empty(int(upto[stop - 1]) - before, np.int64)
-            many = list_neighbours(
+            list_neighbours(
                 seen.segments, seen.low, seen.high, seen.spells, seen.row, seen.enter, seen.leave, piece.key,
                 mine.codes, mine.begin, mine.members, self._cap, counts, code,
             )  # fmt: skip
-            yield Named(piece.order, np.repeat(np.arange(stop - first), counts), code[:many])
+            yield _in_order(piece.order, counts, code)
             first = stop
 
 
@@ -136,6 +136,15 @@ def bring_each_together(node: Neighbours, of: Array, values: Array, decisions: i
     return found
 
 
+def _in_order(decisions: Array, counts: Array, code: Array) -> Named:
+    """The neighbours of decisions with the decisions in order, which is often that of time, and quicker to read."""
+    order, begin = np.argsort(decisions), np.cumsum(counts) - counts
+    counts, begin = counts[order], begin[order]
+    of = np.repeat(np.arange(order.size), counts)
+    place = np.arange(of.size) + np.repeat(begin - (np.cumsum(counts) - counts), counts)
+    return Named(decisions[order], of, code[place])
+
+
 def _piece(asked: Asked, first: int, stop: int) -> Asked:
     """Some decisions, one behind the other, of those that are asked."""
     inside = asked.segments[(asked.segments > first) & (asked.segments < stop)]
@@ -160,8 +169,8 @@ def list_neighbours(
     cap: Int,
     counts: Array,
     out: Array,
-) -> Int:
-    """Put the first `cap` codes that each decision sees into `out`, and how many they are into `counts`; gives the end.
+) -> None:
+    """Put the first `cap` codes that each decision sees into `out`, and how many they are into `counts`.
 
     From one decision of a segment to the next, rows enter and leave how often each code is seen (see `counted`).
     """
@@ -211,4 +220,3 @@ def list_neighbours(
             for spell in range(spells[segment], spells[segment + 1]):
                 if enter[spell] < leave[0, spell] and leave[0, spell] == last:
                     count_in(codes, row[spell], row[spell] + 1, -1, DISTINCT, state, often, blocks)
-    return found
