@@ -40,7 +40,7 @@ from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_known
 from setpoint.data.eventlog import EventLog, Origin, Receipt
 from setpoint.data.feed import RowsFeed
-from setpoint.data.ingest import Ingested, ingest, read_source
+from setpoint.data.ingest import Ingested, ingest, read_source, without
 from setpoint.data.quarantine import file_name, write_quarantine
 from setpoint.data.rows import AT, KNOWN_AT, kinds
 from setpoint.data.scales import scales_of, still_exact
@@ -53,6 +53,7 @@ from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.scales import Scale, without_scale
 from setpoint.declare.source import info
 from setpoint.features.backfill import backfill
+from setpoint.features.fit import DOES_NOT_FIT, unfit
 from setpoint.features.freshness import freshness_of
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.python_verdicts import python_verdicts
@@ -224,42 +225,50 @@ class Live:
 
     @cached_property
     def ingested(self) -> dict[str, Ingested]:
-        """The sources' rows under contract; those set aside are kept in the quarantine, with their reasons."""
-        found = {
+        """The sources' rows under contract, and those set aside with their reasons."""
+        return {
             name: ingest(info(source), self.raw[name], self.contracts[name])
             for name, source in self.declared.sources.items()
         }
-        for name, each in found.items():
-            write_quarantine(self.folders.open_tables(), name, each.quarantined, part="delivered")
+
+    @cached_property
+    def fitting(self) -> dict[str, Ingested]:
+        """The sources' rows that fit the plan's exact sums, too; the others join those set aside."""
+        found = {}
+        for name, each in self.ingested.items():
+            reasons = unfit(self.plan, name, each.delivered)
+            found[name] = without(info(self.declared.sources[name]), each, self.raw[name], DOES_NOT_FIT, reasons)
+            write_quarantine(self.folders.open_tables(), name, found[name].quarantined, part="delivered")
         return found
 
     @property
     def rows(self) -> dict[str, pa.Table]:
-        """The sources' rows that keep their contract, in the order in which they became known."""
-        return {name: found.rows for name, found in self.ingested.items()}
+        """The sources' rows that keep their contract and fit the plan, in the order in which they became known."""
+        return {name: found.rows for name, found in self.fitting.items()}
 
     @cached_property
     def plan(self) -> Plan:
         """What is derived from the declaration on these sources."""
-        spine = self.rows[info(self.declared.decide.spine).name]
+        rows = {name: found.rows for name, found in self.ingested.items()}
+        spine = rows[info(self.declared.decide.spine).name]
         known = spine[KNOWN_AT].to_numpy()
         days = max(1.0, (int(known.max()) - int(known.min())) / DAY) if known.size else 1.0
-        sizes = {name: table.num_rows for name, table in self.rows.items()}
-        profile = Profile(sizes, spine.num_rows / days, self._scales())
-        return make_plan(self.declared, {name: kinds(table) for name, table in self.rows.items()}, profile)
+        sizes = {name: table.num_rows for name, table in rows.items()}
+        profile = Profile(sizes, spine.num_rows / days, self._scales(rows))
+        return make_plan(self.declared, {name: kinds(table) for name, table in rows.items()}, profile)
 
-    def _scales(self) -> dict[str, Scale]:
+    def _scales(self, rows: Mapping[str, pa.Table]) -> dict[str, Scale]:
         """The scale of each column that is summed without one: found when it was first seen, and kept from then on."""
         wanted = without_scale(feature.expr for feature in self.declared.features)
         stated = {key: self.metadata.get("scale", key) for key in wanted}
         fresh = {key: column for key, column in wanted.items() if stated[key] is None}
-        found = scales_of(fresh, self.rows)
+        found = scales_of(fresh, rows)
         for key, scale in found.items():
             self.metadata.put("scale", key, scale.to_dict())
         for key, body in stated.items():
             if body is not None:
                 scale = Scale.from_dict(body)
-                found[key] = replace(scale, outgrown=not still_exact(scale, wanted[key], self.rows))
+                found[key] = replace(scale, outgrown=not still_exact(scale, wanted[key], rows))
         return found
 
     def check(self) -> dict[str, Any]:
@@ -279,7 +288,7 @@ class Live:
             )
         quarantine = [
             {"source": name, "row": row["__row"], "rule": row["__rule"], "reason": row["__reason"], "told": False}
-            for name, found in self.ingested.items()
+            for name, found in self.fitting.items()
             for row in found.quarantined.select(["__row", "__rule", "__reason"]).to_pylist()
         ]
         quarantine += self._told_in_vain()
@@ -311,7 +320,7 @@ class Live:
         return {state: int((labels.state == number).sum()) for number, state in enumerate(STATES)}
 
     def _source_facts(self, name: str) -> dict[str, Any]:
-        found, declared = self.ingested[name], info(self.declared.sources[name])
+        found, declared = self.fitting[name], info(self.declared.sources[name])
         known = next(choice.value for choice in self.plan.choices if choice.name == f"source {name}")
         at = found.rows[AT].to_numpy()
         timed = at.size > 0 and declared.at is not None
@@ -628,7 +637,7 @@ class Live:
                 now = max([self.clock.now(), *[batch.known_at + 1 for batch in told[-1:]]])
                 taken = take_in(source, found, tables=tables, metadata=metadata, now=now)
                 origins[name] = Origin(source, self.contracts[name], taken, told)
-            self._events = EventLog(origins, logs, clock=self.clock)
+            self._events = EventLog(origins, logs, clock=self.clock, unfit=partial(unfit, self.plan))
             try:
                 yield self._events
             finally:
@@ -648,7 +657,7 @@ class Live:
                 taken = taken_before(source, self.ingested[name], tables=tables, metadata=metadata)
                 told = read_batches(logs[name]) if name in logs else []
                 origins[name] = Origin(source, self.contracts[name], taken, told)
-            self._followed = parts, EventLog(origins, logs, clock=self.clock)
+            self._followed = parts, EventLog(origins, logs, clock=self.clock, unfit=partial(unfit, self.plan))
         return self._followed[1].tables
 
     @contextmanager

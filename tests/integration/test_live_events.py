@@ -216,3 +216,17 @@ def test_check_shows_what_was_set_aside_of_files_and_of_events(tmp_path: Path) -
     ]
     kept = live.folders.open_tables().read("quarantine/payments")
     assert json.loads(kept["held"][0].as_py())["payment_id"] == "p3"
+
+
+def test_a_value_that_no_exact_sum_can_hold_is_set_aside(tmp_path: Path) -> None:
+    """From a file and told; the sums go on without it, and what was decided is worked out again to the same bits."""
+    rows = [*payments(10), made("huge", START, 1e300), made("fine", START, 1.25)]
+    live, _ = open_shop(tmp_path, write(tmp_path / "payments.parquet", rows), now=NOON)
+    assert "huge" not in live.rows["payments"]["payment_id"].to_pylist()
+    with live.session() as session:
+        receipt = session.event("payments", [made("more", START, 2.0), made("told", START, -1e300)])
+        assert [aside.rule for aside in receipt.quarantined] == ["does-not-fit"]
+        assert sum_seen(live, session, "x") == 3.25
+    shown = [(each["row"], each["rule"], each["told"]) for each in live.check()["quarantine"]]
+    assert shown == [(11, "does-not-fit", False), (2, "does-not-fit", True)]
+    assert verified(live) == 1

@@ -70,8 +70,8 @@ def check(words: Namespace) -> int:
     out.print(table("Sources", ("source", "rows", "quarantined", "not yet", "first", "last", "known"), rows))
     if words.quarantine:
         for each in report["quarantine"]:
-            what = "event told" if each["told"] else "row"
-            out.print(f"  {each['source']} {what} {each['row']}: [bold]{each['rule']}[/] {each['reason']}")
+            where = f"{'event told' if each['told'] else 'row'} {each['row']}" if each["row"] else "a row"
+            out.print(f"  {each['source']} {where}: [bold]{each['rule']}[/] {each['reason']}")
     elif report["quarantine"]:
         out.print(f"{len(report['quarantine'])} rows are in quarantine; `setpoint check --quarantine` shows them.")
     for each in report["python_features"]:

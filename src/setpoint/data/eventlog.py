@@ -141,7 +141,7 @@ class EventLog:
             reasons = {row: (checked.violations.rule(row), checked.violations.reason(row)) for row in bad}
             usable = np.flatnonzero(~(checked.violations.bad | checked.skipped | checked.repeated))
             good, wrong = self._fitting(source, delivered(info, checked))
-            reasons |= _reasons("unfit", usable, wrong)
+            reasons |= _reasons("does-not-fit", usable, wrong)
             admitted = log.admit(good)
             clash = "conflicting-id" if info.id else "duplicate-key"
             reasons |= _reasons(clash, np.delete(usable, list(wrong)), admitted.clashes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -122,6 +122,40 @@ def in_order(rows: pa.Table, *, start: int = 0) -> pa.Table:
     if not np.array_equal(order, position - start):
         rows = rows.take(pa.array(order))
     return rows.append_column(POSITION, pa.array(position)).combine_chunks()
+
+
+def without(info: SourceInfo, found: Ingested, raw: pa.Table, rule: str, reasons: Mapping[int, str]) -> Ingested:
+    """What is left when some deliveries (by their places) are set aside for these reasons, as if they never came."""
+    if not reasons:
+        return found
+    places = np.array(sorted(reasons), dtype=np.int64)
+    keep = np.ones(found.delivered.num_rows, dtype=bool)
+    keep[places] = False
+    kept, bad = found.delivered.filter(pa.array(keep)), found.delivered.take(pa.array(places))
+    bad = _as_they_came(info, bad, raw)
+    bad = bad.append_column(RULE, pa.array([rule] * places.size, pa.string()))
+    bad = bad.append_column(REASON, pa.array([reasons[place] for place in places.tolist()], pa.string()))
+    quarantined = pa.concat_tables([found.quarantined, bad], promote_options="permissive")
+    if is_versioned(info):
+        done = unfold(info, kept)
+        return replace(found, rows=done.rows, delivered=kept, quarantined=quarantined, superseded=done.superseded)
+    return replace(found, rows=in_order(kept), delivered=kept, quarantined=quarantined)
+
+
+def _as_they_came(info: SourceInfo, rows: pa.Table, raw: pa.Table) -> pa.Table:
+    """Rows as their file has them, found by their identity; where they have none, their number is not known."""
+    names = identified_by(info)
+    places = []
+    if len(names) == 1:
+        ids = raw[names[0]].cast(pa.string())
+        places = [pc.index(ids, value).as_py() for value in rows[ID].to_pylist()]
+    if not places or min(places) < 0:
+        return pa.table({ROW: pa.nulls(rows.num_rows, pa.int64())})
+    found = raw.take(pa.array(places, pa.int64()))
+    found = found.drop_columns([name for name in (BAD_RULE, BAD_REASON) if name in found.column_names])
+    if ROW in found.column_names:
+        return found
+    return found.append_column(ROW, pa.array([place + 1 for place in places], pa.int64()))
 
 
 def set_aside(raw: pa.Table, violations: Violations) -> pa.Table:

@@ -62,6 +62,13 @@ def fits(plan: Plan, rows: Mapping[str, pa.Table]) -> tuple[dict[str, pa.Table],
     return kept, aside
 
 
+def unfit(plan: Plan, source: str, rows: pa.Table) -> dict[int, str]:
+    """Why rows of one source do not fit the exact sums of a plan, by their place; nothing for those that do."""
+    summed = [fold for fold in (*folds(plan), *[one.of for one in arounds(plan)]) if fold.node.kind in SUMMED]
+    theirs = [fold for fold in summed if fold.source == source]
+    return _reasons(Columns(source, rows, plan.schemas[source]), theirs) if theirs else {}
+
+
 def _reasons(columns: Columns, summed: Sequence[Fold]) -> dict[int, str]:
     """Why rows do not fit, by row, in the words of the first fold that says so."""
     found: dict[int, str] = {}

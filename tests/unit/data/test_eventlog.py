@@ -196,7 +196,7 @@ def test_rows_that_cannot_be_folded_are_set_aside() -> None:
     when = "2013-01-02T00:00:00Z"
     receipt = log.append("sales", [{"id": "d", "ts": when, "price": 300}, {"id": "e", "ts": when, "price": 4}])
     assert [(aside.row, aside.rule, aside.reason) for aside in receipt.quarantined] == [
-        (1, "unfit", "row 1: price 300 does not fit")
+        (1, "does-not-fit", "row 1: price 300 does not fit")
     ]
     assert log.table("sales")["id"].to_pylist() == ["a", "c", "e"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from setpoint.core.errors import BatchRefused, NaiveTime, SourceEmpty
 from setpoint.core.times import DAY, HOUR, time
 from setpoint.data.check import RULES, check
 from setpoint.data.contract import infer_contract
-from setpoint.data.ingest import Ingested, read_source
-from setpoint.data.rows import ALWAYS, AT, ID, KNOWN_AT, POSITION, kinds
+from setpoint.data.ingest import Ingested, read_source, without
+from setpoint.data.rows import ALWAYS, AT, ID, KNOWN_AT, POSITION, kinds, standing_rows
 from setpoint.declare.source import info
 from tests.unit.data.make import days, moments, reasons, sales, taken, taken_from, write
 
@@ -363,3 +364,26 @@ def test_a_stated_range_of_times_binds() -> None:
     assert reasons(taken(sales(id="id"), raw, contract)) == [
         ("range", "row 1: due is 2013-01-01T00:00:00Z; expected at least 2013-01-01T01:00:00Z")
     ]
+
+
+def test_rows_that_are_set_aside_later_are_as_if_they_never_came() -> None:
+    """With their rule, reason and number beside those that break the contract; versions before them stand again."""
+    raw = pa.table({"id": ["a", "b", None, "c"], "ts": days(4), "x": ["1", "2", "3", "4"]})
+    source = sales(id="id")
+    done = without(
+        source, taken(source, raw, replace(infer_contract(source, raw), refuse_above=1.0)), raw, "odd", {1: "2"}
+    )
+    assert done.rows["id"].to_pylist() == done.delivered["id"].to_pylist() == ["a", "c"]
+    assert done.rows[POSITION].to_pylist() == [0, 1]
+    shown = done.quarantined.select(["id", "x", "__row", "__rule", "__reason"]).to_pylist()[1]
+    assert shown == {"id": "b", "x": "2", "__row": 2, "__rule": "odd", "__reason": "2"}
+    raw = pa.table({"id": ["a", "a"], "ts": days(2), "v": [1, 2]})
+    source = sales(id="id", version="v")
+    done = without(source, taken(source, raw), raw, "odd", {1: "of the second version"})
+    assert standing_rows(done.rows)["v"].to_pylist() == [1]
+    source = sales()
+    done = without(source, taken(source, raw), raw, "odd", {0: "one of them"})
+    assert done.quarantined.to_pylist() == [
+        {"id": None, "ts": None, "v": None, "__row": None, "__rule": "odd", "__reason": "one of them"}
+    ]
+    assert without(source, done, raw, "odd", {}) is done
