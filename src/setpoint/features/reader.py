@@ -49,8 +49,7 @@ class FeatureReader:
         folds = everything(plan)
         around = arounds(plan)
         nearby = [fold for one in around for fold in (one.edges, one.of)]
-        asking = [*folds, *[one.edges for one in around]]
-        self._direct = {name: plan.fields[name] for name in _fields_read(plan, asking)}
+        self._direct = {name: plan.fields[name] for name in fields_read(plan)}
         self._sources: dict[str, SourceRows] = {}
         for name in dict.fromkeys(fold.source for fold in (*folds, *nearby)):
             if name not in rows:
@@ -165,13 +164,14 @@ def _by_edges(arounds: Sequence[Around]) -> list[list[Around]]:
     return list(found.values())
 
 
-def _fields_read(plan: Plan, asking: Sequence[Fold]) -> list[str]:
+def fields_read(plan: Plan) -> list[str]:
     """The request fields that expressions read; a text that is a feature as it is needs no expression."""
     exprs = [
         feature.expr
         for feature in plan.inputs
         if not (isinstance(feature.expr, Field) and plan.features[feature.name] == TEXT)
     ]
+    asking = (*everything(plan), *[around.edges for around in arounds(plan)])
     exprs += [part for fold in asking for part in fold.keys if not isinstance(part, Field)]
     nodes = [node for expr in exprs for node in walk(expr, into_aggregates=False)]
     return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Field)))
