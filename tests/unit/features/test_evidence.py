@@ -5,17 +5,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import setpoint as sp
 from setpoint.core.errors import NameUnknown
-from setpoint.data.decisions import plan_sources, positions_known
+from setpoint.data.decisions import positions_known
 from setpoint.data.rows import ENDS, NEVER, SIGN
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Seen, shown_value
-from setpoint.features.reader import FeatureReader
-from tests.properties.worlds import World, rows_table, worlds
+from tests.properties.worlds import rows_table
 from tests.unit.features.small import SCHEMAS, buy, buys, plan_of, users
 
 ROWS = [
@@ -148,21 +145,6 @@ def test_a_feature_that_is_not_there_is_named() -> None:
     """With the one that was meant."""
     with pytest.raises(NameUnknown, match="Did you mean 'total'"):
         seen(plan_of(total=sp.sum(buys.price, by="user"))).evidence("totl")
-
-
-@settings(max_examples=25)
-@given(world=worlds(), data=st.data())
-def test_a_value_worked_out_from_its_evidence_is_the_readers(world: World, data: st.DataObject) -> None:
-    """Of any feature of any world, from the rows of its keys alone."""
-    row = data.draw(st.integers(0, len(world.at) - 1))
-    at = world.times[row : row + 1]
-    known = positions_known(world.rows, plan_sources(world.plan), at)
-    arrived = {name: int(position[0]) + 1 for name, position in known.items()}
-    decision = Seen(world.plan, world.rows, world.requests.slice(row, 1), int(at[0]), arrived)
-    expected = FeatureReader(world.plan, world.rows).read(decision.request, at).to_pylist()[0]
-    for name in data.draw(st.lists(st.sampled_from(list(expected)), min_size=1, max_size=6, unique=True)):
-        value = expected[name]
-        assert decision.evidence(name).value == (None if value != value else value)  # noqa: PLR0124
 
 
 def sp_micro(length: int) -> Any:
