@@ -106,8 +106,8 @@ def _filled(source: SourceGroups, group: Group, rows: pa.Table, last: int) -> It
     everything = Rows(source, rows)
     held = np.flatnonzero(everything.live(last))
     numbers, names = everything.keys(group, held)
-    order = np.argsort(numbers, kind="stable")
-    order = order[numbers[order] >= 0]
+    held, numbers = held[numbers >= 0], numbers[numbers >= 0]
+    order = np.argsort(numbers.astype(np.uint16) if len(names) < 1 << 16 else numbers, kind="stable")
     held, numbers = held[order], numbers[order]
     begun: dict[str, bytes] = {}
     for start in range(0, held.size, CHUNK):

@@ -16,6 +16,7 @@ MOST: Final = 1 << 20
 """How many spellings are kept before all are let go."""
 
 _SHORT: Final = 256
+_TABLE: Final = 16
 
 
 def spelled(*parts: Any) -> str | None:
@@ -80,26 +81,19 @@ class Columns:
         """
         if not names:
             return np.zeros(chosen.size, dtype=np.int64), ["[]"]
-        columns = [self._column(name) for name in names]
-        codes = columns[0].codes[chosen]
-        if len(columns) == 1:
-            keys, numbers = columns[0].values, codes
-            if chosen.size < self._rows.num_rows:
-                used, numbers = _used(codes, len(keys))
-                keys = [keys[place] for place in used]
-        else:
-            for column in columns[1:]:
-                more = column.codes[chosen]
-                codes = np.where((codes < 0) | (more < 0), -1, codes * len(column.values) + more)
-                pairs, codes = np.unique(codes, return_inverse=True)
-                codes -= int(pairs.size > 0 and pairs[0] < 0)
-            _, first = np.unique(codes, return_index=True)
-            parts = [column.codes[chosen[first[int(codes.min(initial=0) < 0) :]]].tolist() for column in columns]
-            keys = [
-                tuple(column.values[code] for column, code in zip(columns, row, strict=True))
-                for row in zip(*parts, strict=True)
-            ]
-            numbers = codes
+        first, *others = [self._column(name) for name in names]
+        used, numbers = _used(first.codes[chosen], len(first.values))
+        parts = [used]
+        for column in others:
+            size, more = len(column.values), column.codes[chosen]
+            pairs = np.where((numbers < 0) | (more < 0), -1, numbers * size + more)
+            used, numbers = _used(pairs, used.size * size)
+            parts = [*[part[used // size] for part in parts], used % size]
+        values = [
+            [column.values[place] for place in part.tolist()]
+            for column, part in zip((first, *others), parts, strict=True)
+        ]
+        keys = zip(*values, strict=True) if others else values[0]
         return _told_apart(numbers, list(map(spelling.__getitem__, keys)))
 
     def _column(self, name: str) -> Encoded:
@@ -119,15 +113,21 @@ def _encoded(column: pa.ChunkedArray) -> Encoded:
     return Encoded(coded.dictionary.to_pylist(), codes)
 
 
-def _used(codes: Array, size: int) -> tuple[list[int], Array]:
-    """The codes that occur, and for each row the place of its own among them; -1 stays what it is."""
+def _used(codes: Array, size: int) -> tuple[Array, Array]:
+    """Which of so many codes occur, and for each row the place of its own among them; -1 stays what it is."""
+    if size > _TABLE * max(codes.size, 1):
+        used, places = np.unique(codes, return_inverse=True)
+        none = int(used.size > 0 and used[0] < 0)
+        return used[none:], places - none
     seen = np.zeros(size + 1, dtype=np.bool_)
     seen[codes] = True
     seen[size] = False
     used = np.flatnonzero(seen)
-    places = np.full(size + 1, -1, dtype=np.int64)
-    places[used] = np.arange(used.size)
-    return used.tolist(), places[codes]
+    if used.size == size and codes.min(initial=0) >= 0:
+        return used, codes
+    table = np.full(size + 1, -1, dtype=np.int64)
+    table[used] = np.arange(used.size)
+    return used, table[codes]
 
 
 def _told_apart(numbers: Array, keys: list[str | None]) -> tuple[Array, list[str]]:
