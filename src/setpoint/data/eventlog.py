@@ -109,10 +109,13 @@ class EventLog:
         return tuple(self._sources)
 
     def read(self, source: str, *, after: int, until: int) -> pa.Table:
-        """A source's rows beyond a position that were known by a time; raises NameUnknown for another source."""
+        """A source's rows beyond a position that were known by a time; raises NameUnknown for another source.
+
+        However late that time is, what is announced for after now is not known yet.
+        """
         with self._lock:
             log = self._of(source)
-            log.advance(until)
+            log.advance(min(until, self._clock.now()))
             return log.since(after, until)
 
     def table(self, source: str) -> pa.Table:

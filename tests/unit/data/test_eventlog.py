@@ -80,6 +80,13 @@ def test_what_is_announced_for_later_comes_when_its_time_has_come() -> None:
     assert log.read("sales", after=1, until=NOON + DAY)["id"].to_pylist() == ["b"]
 
 
+def test_asking_for_a_time_to_come_does_not_bring_it(tmp_path: Path) -> None:
+    """What is announced for then stays behind what is told before."""
+    log, _ = begin(sales(id="id", delay="2d"), three())
+    assert log.read("sales", after=-1, until=2**62)["id"].to_pylist() == ["a"]
+    assert log.append("sales", [{"id": "now", "ts": "2013-01-03T00:00:00Z"}]).known_at == NOON
+
+
 def test_the_same_event_again_changes_nothing() -> None:
     """From a file or told before; neither does the log grow."""
     segments = MemorySegments()
