@@ -56,7 +56,7 @@ def contend(python: str | Path, script: str, *words: object, runs: int = 1, **en
 
 def _run(command: list[str], environment: dict[str, str]) -> Cost:
     paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    quiet = {"PYTHONPATH": paths, "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}
+    quiet = {"PYTHONPATH": paths, "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0", "NUMPY_MADVISE_HUGEPAGE": "0"}
     before = _of_children()
     told = {**os.environ, **quiet, **environment}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=told)
