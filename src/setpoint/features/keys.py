@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -69,13 +69,15 @@ class KeyIndex:
         """`find` of values as Python has them, None for NULL."""
         codes = [0] * rows
         for place, (field, part) in enumerate(zip(fields, self._parts, strict=True)):
-            found = [part.index.get(value, -1) for value in field]
+            found = part.places(field)
             if place == 0:
                 codes = found
             else:
-                index, size = self._pairs[place - 1].index, part.size
-                pairs = zip(codes, found, strict=True)
-                codes = [index.get(left * size + right, -1) if left >= 0 <= right else -1 for left, right in pairs]
+                pairs = [
+                    left * part.size + right if left >= 0 <= right else None
+                    for left, right in zip(codes, found, strict=True)
+                ]
+                codes = self._pairs[place - 1].places(pairs)
         return np.array(codes, dtype=np.int32)
 
 
@@ -105,29 +107,29 @@ class _Whole:
         """The place of each value of another column; -1 for NULL and for a value that is not there."""
         wanted = _canonical(column)
         if not pa.types.is_int64(wanted.type):
-            return _found_by(self.index, wanted)
+            return _found_by(self.places, wanted)
         known = pc.fill_null(wanted, self._least).to_numpy() if wanted.null_count else wanted.to_numpy()
         inside = (known >= self._least) & (known <= self._greatest)
         if wanted.null_count:
             inside &= np.asarray(pc.is_valid(wanted))
         return np.where(inside, known - self._least, -1).astype(np.int32)
 
-    @cached_property
-    def index(self) -> dict[Hashable, int]:
-        """The place of each value as Python has it."""
-        return {value: place for place, value in enumerate(range(self._least, self._greatest + 1))}
+    def places(self, values: Sequence[Any]) -> list[int]:
+        """`find` of values as Python has them, None for NULL."""
+        return [self._place(value) for value in values]
+
+    def _place(self, value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return value - self._least if isinstance(value, int) and self._least <= value <= self._greatest else -1
 
 
 class _Values:
     """The different values of a column, and each row's place among them; -1 for NULL."""
 
     def __init__(self, column: Column) -> None:
-        coded = column.dictionary_encode()
-        if isinstance(coded, pa.ChunkedArray):
-            coded = coded.combine_chunks()
-        self._values = coded.dictionary
+        self.codes, self._values = _encoded(column)
         self.size = len(self._values)
-        self.codes = _places(coded.indices)
 
     def forget_codes(self) -> None:
         """Keep what finds values, and not which row has which."""
@@ -138,28 +140,40 @@ class _Values:
         wanted = _canonical(column)
         if wanted.type == self._values.type:
             return _places(pc.index_in(wanted, value_set=self._values, skip_nulls=True))
-        return _found_by(self.index, wanted)
+        return _found_by(self.places, wanted)
+
+    def places(self, values: Sequence[Any]) -> list[int]:
+        """`find` of values as Python has them, None for NULL."""
+        return [self._index.get(value, -1) for value in values]
 
     @cached_property
-    def index(self) -> dict[Hashable, int]:
-        """The place of each value as Python has it."""
+    def _index(self) -> dict[Hashable, int]:
         return {value: place for place, value in enumerate(self._values.to_pylist())}
 
 
-def _found_by(index: Mapping[Hashable, int], column: Column) -> Array:
+def _encoded(column: Column) -> tuple[Array, pa.Array]:
+    """The place of each value among the different ones, -1 for NULL, and these."""
+    if pa.types.is_dictionary(column.type):
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        if any(chunk.dictionary.null_count for chunk in chunks):  # which Arrow cannot unify
+            return _encoded(_canonical(column.cast(column.type.value_type)))
+        whole = pa.chunked_array(chunks, column.type).unify_dictionaries().combine_chunks()
+        places, values = _encoded(_canonical(whole.dictionary))
+        return np.append(places, np.int32(-1))[_places(whole.indices)], values
     coded = column.dictionary_encode()
     if isinstance(coded, pa.ChunkedArray):
         coded = coded.combine_chunks()
-    known = [index.get(value, -1) for value in coded.dictionary.to_pylist()]
-    return np.array([*known, -1], dtype=np.int32)[_places(coded.indices)]
+    return _places(coded.indices), coded.dictionary
+
+
+def _found_by(find: Callable[[Sequence[Any]], list[int]], column: Column) -> Array:
+    codes, values = _encoded(column)
+    return np.array([*find(values.to_pylist()), -1], dtype=np.int32)[codes]
 
 
 def _canonical(column: Column) -> Column:
     """A column in which equal values are equal bytes: one type of whole numbers, floats without -0.0, one of texts."""
     arrow = column.type
-    if pa.types.is_dictionary(arrow):
-        column = column.cast(arrow.value_type)
-        arrow = arrow.value_type
     if pa.types.is_integer(arrow) and not pa.types.is_uint64(arrow):
         return column if pa.types.is_int64(arrow) else column.cast(pa.int64())
     if pa.types.is_floating(arrow):

@@ -102,3 +102,29 @@ def test_a_column_of_nothing_has_no_keys() -> None:
     """A column whose every value is NULL may have no type."""
     assert KeyIndex([pa.nulls(2)], rows=2).codes.tolist() == [-1, -1]
     assert KeyIndex([pa.array(["a"])], rows=1).find([pa.nulls(600)], rows=600).tolist() == [-1] * 600
+
+
+@pytest.mark.parametrize(
+    "wanted", [[3, 7, 8, None, 2], [3.0, 7.0, 3.5, float("nan"), float("inf")], ["3", "7", "", None, "x"]]
+)
+def test_whole_numbers_close_together_are_keys_like_others(wanted: list[Any]) -> None:
+    """Ids from a sequence need no dictionary, and are found by the same rules."""
+    index = KeyIndex([pa.array([7, 3, 5, 3])], rows=4)
+    places = {7: index.codes[0], 3: index.codes[1]}
+    expected = [int(places.get(value, -1)) for value in wanted]
+    assert len({int(code) for code in index.codes}) == 3
+    for many in (1, 200):
+        assert index.find([pa.array(wanted * many)], rows=5 * many).tolist() == expected * many
+
+
+def test_dictionaries_are_keys_by_what_they_stand_for() -> None:
+    """Chunks of a column may have dictionaries of their own, with a value in them twice or NULL."""
+    one = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, None], pa.int8()), pa.array(["a", "b", "a"]))
+    other = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int8()), pa.array([None, "a"]))
+    rows = pa.chunked_array([one, other])
+    codes = KeyIndex([rows], rows=6).codes.tolist()
+    assert codes == [codes[0], codes[1], codes[0], -1, -1, codes[0]]
+    assert (
+        KeyIndex([pa.array(["b", "a"])], rows=2).find([pa.chunked_array([one] * 200)], rows=800).tolist()
+        == [1, 0, 1, -1] * 200
+    )
