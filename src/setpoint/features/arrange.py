@@ -99,6 +99,24 @@ def scatter(codes: Array, following: Array, at: Array, position: Array, arranged
             following[code] = place + 1
 
 
+def picked(values: Array, position: Array) -> Array:
+    """The number of the row at each place.
+
+    >>> picked(np.array([5.0, 7.0]), np.array([1, 0, 1], dtype=np.int32))
+    array([7., 5., 7.])
+    """
+    found = np.empty(position.size)
+    pick(unwritten(values), position, found)
+    return found
+
+
+@compiled
+def pick(values: Array, position: Array, found: Array) -> None:
+    """Fill in the number of the row at each place (numpy would first make 64-bit positions)."""
+    for place in range(position.size):
+        found[place] = values[position[place]]
+
+
 @compiled
 def straighten(position: Array, at: Array, ends: Array, begin: Array, late: Array) -> None:
     """Move the late rows of each key behind its chain; each key's rows come in order of position."""

@@ -44,12 +44,13 @@ class Columns:
         self._columns: dict[tuple[str, str], Array] = {}
         self._arrow: dict[str, pa.Array] = {}
         self._values: dict[str, Array] = {}
+        self._counts: dict[str, Mask | None] = {}
         self._ranked: dict[str, Array | None] = {}
         self._tops: dict[str, Array] = {}
 
     def forget(self) -> None:
         """Give back the memory of what can be worked out again."""
-        self._columns, self._values, self._arrow = {}, {}, {}
+        self._columns, self._values, self._arrow, self._counts = {}, {}, {}, {}
 
     def arrow(self, name: str) -> pa.Array:
         """A column as one Arrow array."""
@@ -70,6 +71,12 @@ class Columns:
 
     def counts(self, column: Expr | None, where: Expr | None) -> Mask | None:
         """Whether each row counts: its condition is true and its value is not NULL; None when every row does."""
+        name = _name(column, where)
+        if name not in self._counts:
+            self._counts[name] = self._counted(column, where)
+        return self._counts[name]
+
+    def _counted(self, column: Expr | None, where: Expr | None) -> Mask | None:
         found = None if where is None else is_true(self.values(where))
         if column is not None:
             if isinstance(column, Column) and self._kinds[column.name] == TEXT:
@@ -172,8 +179,8 @@ def with_null(values: Array) -> Array:
     return found
 
 
-def _name(column: Expr, where: Expr | None) -> str:
-    return digest([to_dict(column), None if where is None else to_dict(where)])
+def _name(column: Expr | None, where: Expr | None) -> str:
+    return digest([None if part is None else to_dict(part) for part in (column, where)])
 
 
 def _encoded(column: pa.Array) -> tuple[Array, pa.Array]:

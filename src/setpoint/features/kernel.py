@@ -20,7 +20,7 @@ from setpoint.core.errors import DataError
 from setpoint.data.arrays import EXACT, Array
 from setpoint.declare.expr import to_dict
 from setpoint.declare.kinds import NUMBER
-from setpoint.features.arrange import Arranged
+from setpoint.features.arrange import Arranged, picked
 from setpoint.features.columns import Columns
 from setpoint.features.compiled import compiled
 from setpoint.features.counted import COUNTED, NO_RANK, codes_by_key, fold_counted
@@ -164,7 +164,7 @@ class _Track:
         """The number of the row at each place, NaN where it does not count."""
         kind = NUMBER if self._column is None else self.fold.kind
         found = self.columns.numbers(self._column, self.fold.node.where, kind)
-        return found[self.arranged.position] if found.size else found
+        return picked(found, self.arranged.position) if found.size else found
 
     def blocks(self, folds: Sequence[Fold]) -> tuple[Array, float, bool]:
         """The sums before each block, the scale, and whether squares are small; raises DataError for too great ones."""

@@ -97,7 +97,10 @@ class _Whole:
     def __init__(self, column: Column, least: int, greatest: int) -> None:
         self._least, self._greatest, self.size = least, greatest, greatest - least + 1
         self.codes = np.empty(len(column), dtype=np.int32)
-        np.subtract(column.to_numpy(), least, out=self.codes, casting="unsafe")
+        done = 0
+        for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+            np.subtract(chunk.to_numpy(), least, out=self.codes[done : done + len(chunk)], casting="unsafe")
+            done += len(chunk)
 
     def forget_codes(self) -> None:
         """Keep what finds values, and not which row has which."""
