@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 
 from setpoint.core.errors import SettingInvalid
 from setpoint.core.ports import Mark
 
-_NOTHING: dict[str, bytes] = {}
+_NOTHING: MutableMapping[str, bytes] = {}
 
 
 class MemoryState:
@@ -28,13 +28,31 @@ class MemoryState:
             raise SettingInvalid(f"The online state is at {url!r}.", expected='"memory://"')
         self._lock = threading.Lock()
         self._marks: dict[str, Mark] = {}
-        self._blobs: dict[str, dict[str, bytes]] = {}
+        self._blobs: dict[str, MutableMapping[str, bytes]] = {}
 
-    def apply(self, moves: Mapping[str, tuple[Mark | None, Mark]], blobs: Sequence[tuple[str, str, bytes]]) -> bool:
-        """Write blobs (group, key, bytes) and move groups from one mark to another; False when one has moved."""
+    def keep(self, group: str, make: Callable[[], MutableMapping[str, bytes]]) -> MutableMapping[str, bytes]:
+        """What keeps the blobs of a group: what `make` gives, where nothing keeps them yet."""
+        with self._lock:
+            if group not in self._blobs:
+                self._blobs[group] = make()
+            return self._blobs[group]
+
+    def apply(
+        self,
+        moves: Mapping[str, tuple[Mark | None, Mark]],
+        blobs: Sequence[tuple[str, str, bytes]],
+        *,
+        also: Callable[[], None] | None = None,
+    ) -> bool:
+        """Write blobs (group, key, bytes) and move groups from one mark to another; False when one has moved.
+
+        `also` writes more, before these blobs are written, into what keeps a group.
+        """
         with self._lock:
             if any(self._marks.get(group) != before for group, (before, _) in moves.items()):
                 return False
+            if also is not None:
+                also()
             for group, key, content in blobs:
                 if content:
                     self._blobs.setdefault(group, {})[key] = bytes(content)
@@ -65,7 +83,10 @@ class MemoryState:
         """Drop a group; gives how many blobs went."""
         with self._lock:
             self._marks.pop(group, None)
-            return len(self._blobs.pop(group, _NOTHING))
+            blobs = self._blobs.get(group, {})
+            gone = len(blobs)
+            blobs.clear()
+            return gone
 
     def close(self) -> None:
         """Let go of everything."""

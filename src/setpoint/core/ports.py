@@ -5,10 +5,10 @@ A backend is done when the port's conformance kit passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,6 +136,30 @@ class OnlineState(Protocol):
 
     def close(self) -> None:
         """Let go of every resource."""
+        ...
+
+
+@runtime_checkable
+class KeepingState(OnlineState, Protocol):
+    """An online state in this process whose groups may be kept by what knows the layout of their blobs.
+
+    Laws: those of OnlineState; `keep` gives one and the same mapping for a group while the state is open, and its
+    blobs are those of the group; `also` runs once where `apply` changes anything, before it writes, and nothing is
+    read or applied meanwhile.
+    """
+
+    def keep(self, group: str, make: Callable[[], MutableMapping[str, bytes]]) -> MutableMapping[str, bytes]:
+        """What keeps the blobs of a group: what `make` gives, where nothing keeps them yet."""
+        ...
+
+    def apply(
+        self,
+        moves: Mapping[str, tuple[Mark | None, Mark]],
+        blobs: Sequence[tuple[str, str, bytes]],
+        *,
+        also: Callable[[], None] | None = None,
+    ) -> bool:
+        """Write blobs and move groups as OnlineState does; `also` writes more into what keeps a group."""
         ...
 
 

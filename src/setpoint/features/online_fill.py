@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from setpoint.core.errors import Busy
 from setpoint.core.ports import Mark, OnlineState
-from setpoint.features.online_feed import Blob, Rows, blob_of, in_order, merged, text_key
 from setpoint.features.online_groups import TEXTS, Group, SourceGroups
+from setpoint.features.online_merge import Blob, blob_of, merged, text_key
+from setpoint.features.online_rows import Rows, in_order
 from setpoint.features.shape import nothing_added
 
 CHUNK: Final = 1 << 18

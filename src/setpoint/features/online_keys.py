@@ -25,8 +25,12 @@ def spelled(*parts: Any) -> str | None:
     >>> spelled("UA", 1.0), spelled("UA", 1), spelled(None)
     ('["UA",1]', '["UA",1]', None)
     """
-    found = [_part(part) for part in parts]
-    return None if None in found else f"[{','.join(cast(list[str], found))}]"
+    return _whole([_part(part) for part in parts])
+
+
+def _whole(parts: Sequence[str | None]) -> str | None:
+    """A key from its parts; None when one of them is."""
+    return None if None in parts else f"[{','.join(cast(Sequence[str], parts))}]"
 
 
 def _part(part: Any) -> str | None:
@@ -59,9 +63,9 @@ class Spelling(dict[Any, str | None]):
 
 
 class Encoded(NamedTuple):
-    """A column as values, and for each row the place of its own among them; -1 for NULL."""
+    """A column as parts of keys, and for each row the place of its own among them; -1 for NULL."""
 
-    values: list[Any]
+    parts: list[str | None]
     codes: Array
 
 
@@ -72,29 +76,28 @@ class Columns:
         self._rows = rows
         self._encoded: dict[str, Encoded] = {}
 
-    def keys(self, names: Sequence[str], spelling: Spelling, chosen: Array) -> tuple[Array, list[str]]:
+    def keys(self, names: Sequence[str], chosen: Array) -> tuple[Array, list[str]]:
         """The number of the key of each chosen row, -1 where it has none, and what the numbered keys are.
 
         >>> table = pa.table({"a": ["x", None, "x"], "b": [1.0, 2.0, 1.0]})
-        >>> Columns(table).keys(["a", "b"], Spelling(2), np.arange(3))
+        >>> Columns(table).keys(["a", "b"], np.arange(3))
         (array([ 0, -1,  0]), ['["x",1]'])
         """
         if not names:
             return np.zeros(chosen.size, dtype=np.int64), ["[]"]
         first, *others = [self._column(name) for name in names]
-        used, numbers = _used(first.codes[chosen], len(first.values))
+        used, numbers = _used(first.codes[chosen], len(first.parts))
         parts = [used]
         for column in others:
-            size, more = len(column.values), column.codes[chosen]
+            size, more = len(column.parts), column.codes[chosen]
             pairs = np.where((numbers < 0) | (more < 0), -1, numbers * size + more)
             used, numbers = _used(pairs, used.size * size)
             parts = [*[part[used // size] for part in parts], used % size]
-        values = [
-            [column.values[place] for place in part.tolist()]
+        spelt = [
+            [column.parts[place] for place in part.tolist()]
             for column, part in zip((first, *others), parts, strict=True)
         ]
-        keys = zip(*values, strict=True) if others else values[0]
-        return _told_apart(numbers, list(map(spelling.__getitem__, keys)))
+        return _told_apart(numbers, list(map(_whole, zip(*spelt, strict=True))))
 
     def _column(self, name: str) -> Encoded:
         if name not in self._encoded:
@@ -107,10 +110,15 @@ def _encoded(column: pa.ChunkedArray) -> Encoded:
     if len(column) <= _SHORT:
         values = column.to_pylist()
         codes = [-1 if value is None else place for place, value in enumerate(values)]
-        return Encoded(values, np.array(codes, dtype=np.int64))
+        return Encoded([_part(value) for value in values], np.array(codes, dtype=np.int64))
     coded = column.combine_chunks().dictionary_encode()
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return Encoded(coded.dictionary.to_pylist(), codes)
+    values, arrow = coded.dictionary.to_pylist(), coded.dictionary.type
+    if pa.types.is_integer(arrow):
+        return Encoded(list(map(repr, values)), codes)
+    if pa.types.is_string(arrow):
+        return Encoded(list(map(encode_basestring_ascii, values)), codes)
+    return Encoded(list(map(_part, values)), codes)
 
 
 def _used(codes: Array, size: int) -> tuple[Array, Array]:

@@ -25,9 +25,9 @@ from setpoint.features import state_fold
 from setpoint.features.needs import Around, Fold, arounds, everything
 from setpoint.features.neighbours import bring_together
 from setpoint.features.on_demand import Given, compile_one, plain
-from setpoint.features.online_feed import check, text_key, text_of, words_of
 from setpoint.features.online_groups import TEXTS, Group, SourceGroups, key_columns, position_of
 from setpoint.features.online_keys import MOST
+from setpoint.features.online_merge import check, text_key, text_of, words_of
 from setpoint.features.state import EMPTY, GOOD
 from setpoint.features.state_fold import FoldPlan
 from setpoint.features.values import words_hashed

@@ -60,6 +60,7 @@ def merge(
     shape: Array,
     calendar: Array,
     words: Array,
+    begins: Array,
     added: Added,
     keys: Array,
     order: Array,
@@ -69,21 +70,22 @@ def merge(
 ) -> Int:
     """Write each key's blob with rows added to `out`, behind each other; `ends[number + 1]` is where a key's ends.
 
-    `words` are the keys' blobs as they are, `keys` the number of each row's key and `order` the rows in order of (at,
-    position). The watermark becomes `since` at least. `calendar` has where a key's calendar windows begin by the new
-    watermark.
+    `begins` is where in `words` each key's blob is as it was, -1 where it has none. `keys` is the number of each row's
+    key and `order` the rows in order of (at, position). The watermark becomes `since` at least. `calendar` has where a
+    key's calendar windows begin by the new watermark.
     """
     layers, windows, number_of_keys = shape[1], shape[0], ends.size - 1
     rows, bounds = grouped(keys, order, number_of_keys)
-    edges = np.empty(windows, np.int64)
-    old, new = 0, 0
+    edges, cuts = np.empty(windows, np.int64), np.empty(windows + 1, np.int64)
+    new = 0
     ends[0] = 0
     for key in range(number_of_keys):
-        size = size_of(words, old, layers)
+        old = begins[key]
+        size = size_of(words, old, layers) if old >= 0 else 0
         if size < 0:
             return BROKEN
         first, last = bounds[key], bounds[key + 1]
-        mark = since if size == 1 else max(since, words[old + 1])
+        mark = max(since, words[old + 1]) if size else since
         for place in range(first, last):
             mark = max(mark, added.known_at[rows[place]])
         for window in range(windows):
@@ -91,8 +93,8 @@ def merge(
         head, source, plan = new, old + 2 + layers, 2 + WINDOW_WORDS * windows
         new += 2 + layers
         for layer in range(layers):
-            length = 0 if size == 1 else words[old + 2 + layer]
-            cuts = cuts_of(shape, plan, edges, mark)
+            length = words[old + 2 + layer] if size else 0
+            cut(shape, plan, edges, mark, cuts)
             begun = new
             if shape[plan] <= NEWEST:
                 new = merge_tiles(shape, plan, cuts, edges, words, source, length, added, rows, first, last, out, new)
@@ -104,9 +106,8 @@ def merge(
             source += length
             plan += shape[plan + 1]
         out[head], out[head + 1] = _TAG | (new - head), mark
-        old += size
         ends[key + 1] = new
-    return GOOD if old == words.size else BROKEN
+    return GOOD
 
 
 @compiled
@@ -153,13 +154,12 @@ def window_edge(windows: Array, place: int, at: int, calendar: Array, row: int) 
 
 
 @compiled
-def cuts_of(shape: Array, plan: int, edges: Array, mark: int) -> Array:
-    """From where on rows stand by themselves, then in tiles of the first grain, of the second, and so on.
+def cut(shape: Array, plan: int, edges: Array, mark: int, cuts: Array) -> None:
+    """Write from where on rows stand by themselves, then in tiles of the first grain, of the second, and so on.
 
     Before the last cut no window of the layer has an edge, except all time.
     """
     levels = shape[plan + 2]
-    cuts = np.empty(levels + 1, np.int64)
     cuts[0] = mark
     least = LAST
     for level in range(levels):
@@ -167,7 +167,6 @@ def cuts_of(shape: Array, plan: int, edges: Array, mark: int) -> Array:
         least = min(least, edges[shape[place]])
         grain = shape[place + 1 + (LEVEL_WORDS if level + 1 < levels else 0)]
         cuts[level + 1] = least // grain * grain
-    return cuts
 
 
 @compiled
@@ -175,7 +174,7 @@ def tile_of(at: Int, shape: Array, plan: Int, cuts: Array) -> Int:
     """The time of the entry that a row or an older entry belongs to; _DROPPED where no window can have it."""
     if at >= cuts[0]:
         return at
-    for level in range(cuts.size - 1):
+    for level in range(shape[plan + 2]):
         if at >= cuts[level + 1]:
             grain = shape[plan + LAYER_WORDS + LEVEL_WORDS * level + 1]
             return at // grain * grain

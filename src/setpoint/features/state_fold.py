@@ -66,6 +66,8 @@ def fold(plan: Array, calendar: Array, words: Array, blobs: Array, at: int, out:
         if begins[blob] >= words.size:
             return BROKEN
         begins[blob + 1] = begins[blob] + (words[begins[blob]] & SIZE)
+    if number_of_blobs > 0 and begins[number_of_blobs] > words.size:
+        return BROKEN
     sums, room = np.empty(widest, np.int64), words.size if plan[3] else 0
     left, right = np.empty(room, np.int64), np.empty(room, np.int64)
     bits, parameters = out.view(np.int64), plan.view(np.float64)
