@@ -15,8 +15,8 @@ from setpoint.data.arrays import Array
 FEW = 512
 """Up to this many requests, Python's own hashing is quicker than Arrow's."""
 
-DENSE = 2
-"""Whole numbers lie close together when this many times as many lie between the least and the greatest."""
+DENSE, MANY = 2, 1 << 20
+"""In a column of MANY rows, whole numbers lie close together when DENSE times as many lie between the ends."""
 
 Column: TypeAlias = "pa.ChunkedArray | pa.Array"
 
@@ -84,7 +84,7 @@ class KeyIndex:
 def _values(column: Column) -> _Values | _Whole:
     """What numbers the values of a column: whole numbers that lie close together are their own places."""
     column = _canonical(column)
-    if pa.types.is_int64(column.type) and not column.null_count and len(column):
+    if pa.types.is_int64(column.type) and not column.null_count and len(column) >= MANY:
         ends = pc.min_max(column).as_py()
         if ends["max"] - ends["min"] <= DENSE * len(column):
             return _Whole(column, ends["min"], ends["max"])

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.digest import digest
+from setpoint.core.errors import DataError
 from setpoint.data.arrays import Array, to_arrow
 from setpoint.data.evaluate import evaluate
 from setpoint.data.rows import AT, ENDS, KNOWN_AT, SIGN, times_of
@@ -27,11 +28,20 @@ from setpoint.features.pairs import PairFolds, Sorted
 from setpoint.features.ranges import ask
 from setpoint.features.requests import Answers, Requests
 
+MOST_ROWS = 2**31
+"""Rows are numbered in 32 bits."""
+
 
 class SourceRows:
     """The rows of a source, and those under each key as they are first needed."""
 
     def __init__(self, name: str, rows: pa.Table, plan: Plan) -> None:
+        if rows.num_rows >= MOST_ROWS:
+            raise DataError(
+                f"The source {name!r} has {rows.num_rows:,} rows, more than are numbered in memory.",
+                expected=f"fewer than {MOST_ROWS:,}",
+                hint="Read it a range of keys at a time, with setpoint.features.by_range.",
+            )
         self._rows = rows
         self.columns = Columns(name, rows, plan.schemas[name])
         self._groups: dict[tuple[str, ...], KeyedRows] = {}

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from setpoint.features import keys
 from setpoint.features.keys import KeyIndex
 
 
@@ -107,8 +108,9 @@ def test_a_column_of_nothing_has_no_keys() -> None:
 @pytest.mark.parametrize(
     "wanted", [[3, 7, 8, None, 2], [3.0, 7.0, 3.5, float("nan"), float("inf")], ["3", "7", "", None, "x"]]
 )
-def test_whole_numbers_close_together_are_keys_like_others(wanted: list[Any]) -> None:
+def test_whole_numbers_close_together_are_keys_like_others(wanted: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids from a sequence need no dictionary, and are found by the same rules."""
+    monkeypatch.setattr(keys, "MANY", 1)
     index = KeyIndex([pa.array([7, 3, 5, 3])], rows=4)
     places = {7: index.codes[0], 3: index.codes[1]}
     expected = [int(places.get(value, -1)) for value in wanted]

@@ -28,7 +28,10 @@ def read(expr: Expr, rows: list[dict[str, Any]], at: list[int], *, user: str | N
         {"ask": [str(place) for place in range(len(at))], "user": pa.array([user] * len(at), pa.string())}
     )
     tables = {"buys": rows_table(BUYS, rows), "users": rows_table(SCHEMAS["users"], [])}
-    found = FeatureReader(plan, tables).read(requests, np.array(at, dtype=np.int64)).column("f").to_pylist()
+    moments = np.array(at, dtype=np.int64)
+    found = FeatureReader(plan, tables, compiled=False).read(requests, moments).column("f").to_pylist()
+    again = FeatureReader(plan, tables, compiled=True).read(requests, moments).column("f").to_pylist()
+    assert list(map(repr, again)) == list(map(repr, found))
     return [None if isinstance(value, float) and math.isnan(value) else value for value in found]
 
 
@@ -156,10 +159,11 @@ def test_a_value_too_large_to_sum_is_refused() -> None:
         read(sp.sum(buys.price, by="user"), [buy(1, 1e14)], [9])
 
 
-def test_no_requests_read_no_rows() -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_no_requests_read_no_rows(compiled: bool) -> None:
     """The columns are there, with their types."""
     world = big_world(seed=1, rows=20, decisions=3, late=0.0)
-    found = FeatureReader(world.plan, world.rows).read(world.requests.slice(0, 0), world.times[:0])
+    found = FeatureReader(world.plan, world.rows, compiled=compiled).read(world.requests.slice(0, 0), world.times[:0])
     assert found.num_rows == 0
     assert found.column_names == [feature.name for feature in world.plan.inputs]
     assert {str(kind) for kind in found.schema.types} == {"double", "string"}
@@ -182,3 +186,13 @@ def test_missing_rows_and_fields_are_named() -> None:
     reader = FeatureReader(plan, {"buys": rows_table(BUYS, [])})
     with pytest.raises(NameUnknown, match="'user'"):
         reader.read(pa.table({"ask": ["a"], "usr": ["u"]}), np.array([5]))
+    with pytest.raises(NameUnknown, match="'buys'"):
+        reader.read(pa.table({"ask": ["a"], "user": ["u"]}), np.array([5]), arrived={"bus": np.array([5])})
+
+
+def test_more_rows_than_32_bits_number_are_refused() -> None:
+    """The error says how such a source can be read."""
+    many = pa.table({"user": pa.nulls(2**31)})
+    with pytest.raises(DataError, match="2,147,483,648 rows") as raised:
+        FeatureReader(plan_of(f=sp.count(buys, by="user")), {"buys": many})
+    assert "by_range" in (raised.value.hint or "")
