@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -99,9 +100,16 @@ def test_what_became_known_later_changes_nothing(world: World) -> None:
 @pytest.mark.parametrize("late", [0.0, 0.05, 0.9])
 def test_long_logs_agree_with_brute_force(late: float, way: bool) -> None:
     """Hot keys with hundreds of rows, in order, a few late or nearly all, on decisions spread over them."""
-    world = big_world(seed=7, rows=900, decisions=24, late=late)
+    world, expected = long_log(late)
     read = FeatureReader(world.plan, world.rows, compiled=way).read(world.requests, world.times)
-    assert compare(read, by_oracle(world)) == []
+    assert compare(read, expected) == []
+
+
+@cache
+def long_log(late: float) -> tuple[World, list[dict[str, object]]]:
+    """A long log, and its features by brute force."""
+    world = big_world(seed=7, rows=900, decisions=24, late=late)
+    return world, by_oracle(world)
 
 
 def test_many_decisions_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
