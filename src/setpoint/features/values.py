@@ -57,7 +57,7 @@ def words_hashed(hashes: Array) -> Array:
     mixed = (hashes ^ (hashes >> SHIFT_3) ^ (hashes >> (SHIFT_3 + SHIFT_3))) * BACK_2
     mixed = (mixed ^ (mixed >> SHIFT_2) ^ (mixed >> (SHIFT_2 + SHIFT_2))) * BACK_1
     mixed = (mixed ^ (mixed >> SHIFT_1) ^ (mixed >> (SHIFT_1 + SHIFT_1))) - STEP
-    return mixed.view(np.int64)
+    return np.asarray(mixed.view(np.int64))
 
 
 @compiled
