@@ -63,7 +63,7 @@ class OnlineFeatures:
         Its time is `at`, or when the newest event became known where that is later: no decision is taken in a past
         that the state has left. Raises NothingYet while a feature is still being filled.
         """
-        return self.reader.see([fields], at)[0]
+        return self.reader.see_one(fields, at)
 
     def see_many(self, requests: Sequence[Mapping[str, Any]], at: int) -> list[Seen]:
         """What `see` gives of each request, all of one moment."""

@@ -52,7 +52,7 @@ def rewritten(
 
 def words_of(blobs: Sequence[bytes]) -> Array:
     """Blobs behind each other, as words."""
-    return np.frombuffer(bytearray().join(blobs), dtype=np.int64)
+    return np.frombuffer(bytearray(blobs[0]) if len(blobs) == 1 else bytearray().join(blobs), dtype=np.int64)
 
 
 def check(status: int, group: Group) -> None:

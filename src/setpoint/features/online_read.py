@@ -105,6 +105,22 @@ class Reader:
             if seen is not None:
                 return seen
 
+    def see_one(self, request: Mapping[str, Any], at: int) -> Seen:
+        """What `see` gives of one request, at less cost where there is one stage."""
+        if len(self.stages) != 1 or self._circles:
+            return self.see([request], at)[0]
+        (stage,), asked = self.stages, self._asked(self._fields(request))
+        keys, numbers = stage.keys_of_one(asked)
+        marks, blobs = self._state.read(self._names, keys)
+        positions, known_at = self.moment(marks)
+        at = max(at, known_at)
+        found = stage.folded(blobs, numbers, at, 1)
+        if self._direct is not None:
+            return Seen(dict(zip(self._features, found.values[self._direct, 0].tolist(), strict=False)), positions, at)
+        self._tell(stage, found, [asked])
+        asked.given.now = at
+        return Seen(dict(zip(self._features, self._compiled(asked.given), strict=False)), positions, at)
+
     def moment(self, marks: list[Mark | None]) -> Moment:
         """What the marks of all groups say; raises NothingYet where groups of one source stand at different ones."""
         known, moment = self._known
@@ -288,8 +304,6 @@ class Stage:
     def keys(self, asked: Sequence[Any]) -> tuple[list[tuple[str, str]], Array]:
         """The blobs that requests need, each once, and for each unit and request the number of its own, -1 for none."""
         spelt = [[key(one) for one in asked] for key in self._keys]
-        if len(asked) == 1 and [None] not in spelt:
-            return [(name, cast(str, spelt[number][0])) for name, number in self._read], self._one_each
         places: dict[tuple[str, str], int] = {}
         numbers = [
             -1 if key is None else places.setdefault((name, key), len(places))
@@ -297,6 +311,13 @@ class Stage:
             for key in spelt[number]
         ]
         return list(places), np.array(numbers, dtype=np.int64)
+
+    def keys_of_one(self, asked: Any) -> tuple[list[tuple[str, str]], Array]:
+        """What `keys` gives of one request."""
+        spelt = [key(asked) for key in self._keys]
+        if None in spelt:
+            return self.keys([asked])
+        return [(name, cast(str, spelt[number])) for name, number in self._read], self._one_each
 
     def folded(self, blobs: Sequence[bytes | None], numbers: Array, at: int, requests: int) -> Folded:
         """What requests see at a time."""
