@@ -81,16 +81,18 @@ def least(online: OnlineFeatures, asked: list[list[dict[str, Any]]], at: int) ->
 
 
 def stream(folder: Path, events: int, urls: list[str]) -> dict[str, Any]:
-    """What taking in payments costs, of which one in twenty comes late, besides imports and a first batch."""
+    """What taking in payments costs, of which one in twenty comes late, besides imports and first batches."""
     plan = planned(windowed(payments(late=True), hop=None, last=False))
     rows = as_rows(pq.read_table(folder / "arrived.parquet").slice(0, events).combine_chunks())
-    fed(plan, "memory://", rows.slice(0, 100))
+    fed(plan, "memory://", rows.slice(0, 2 * BATCH))
     cards, found = rows["card"].to_numpy()[-1000:].tolist(), {}
     for url in urls:
-        before = spent()
-        online = fed(plan, url, rows)
-        cpu = spent() - before
-        found[url] = {"cpu": cpu, "different": unlike(plan, online, rows, cards)}
+        costs = []
+        for _ in range(2 if url == "memory://" else 1):  # a state in memory is new each time
+            before = spent()
+            online = fed(plan, url, rows)
+            costs.append(spent() - before)
+        found[url] = {"cpu": min(costs), "different": unlike(plan, online, rows, cards)}
     return found
 
 
