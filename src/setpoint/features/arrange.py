@@ -129,9 +129,8 @@ def straighten(position: Array, at: Array, ends: Array, begin: Array, late: Arra
                 late[key] = -1
                 longest = max(longest, stop - start)
                 break
-    tails = np.empty(longest, dtype=np.int64)
-    before = np.empty(longest, dtype=np.int64)
-    kept = np.empty((3, longest), dtype=np.int64)
+    tails, before = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.int32)
+    kept = np.empty(longest, dtype=np.int64)
     for key in range(late.size):
         if late[key] < 0:
             start, stop = begin[key], begin[key + 1]
@@ -190,15 +189,20 @@ def move_late(
             order[behind] = row
             behind += 1
     sort_by(at, start, order, before, chained, size)
-    for place in range(size):
-        kept[0, place], kept[1, place] = position[start + order[place]], at[start + order[place]]
-        if ends.size > 0:
-            kept[2, place] = ends[start + order[place]]
-    for place in range(size):
-        position[start + place], at[start + place] = kept[0, place], kept[1, place]
-        if ends.size > 0:
-            ends[start + place] = kept[2, place]
+    reorder(position, start, order, size, kept)
+    reorder(at, start, order, size, kept)
+    if ends.size > 0:
+        reorder(ends, start, order, size, kept)
     return start + chained
+
+
+@compiled
+def reorder(values: Array, start: Int, order: Array, size: Int, kept: Array) -> None:
+    """Put the values of a key in this order."""
+    for place in range(size):
+        kept[place] = values[start + order[place]]
+    for place in range(size):
+        values[start + place] = kept[place]
 
 
 @compiled

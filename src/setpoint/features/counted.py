@@ -69,10 +69,10 @@ def number_codes(
                 found += 1
         size = found - begin[key]
         if size > ranked_above:
-            order, spare = np.arange(size), np.empty(size, dtype=np.int64)
+            order, spare = np.arange(size).astype(np.int32), np.empty(size, dtype=np.int32)
             sort_by(members, begin[key], order, spare, 0, size)
             for rank in range(size):
-                spare[rank] = members[begin[key] + order[rank]]
+                spare[rank] = members[begin[key] + order[rank]]  # codes are numbered in 32 bits
             for rank in range(size):
                 members[begin[key] + rank] = spare[rank]
                 number[spare[rank]] = rank
