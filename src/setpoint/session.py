@@ -91,7 +91,7 @@ class Session(Desk):
             status=self._told(status),
         )
         self._loop, self._now, self._records, self._book = loop, clock.now, log, book
-        self._stream = Stream(online, events)
+        self._online, self._stream = online, Stream(online, events)
         self._refreshing, self._wake = threading.Lock(), threading.Event()
         self._stuck = ""
 
@@ -151,6 +151,7 @@ class Session(Desk):
         self._book.add(taken.rows)
         report = tick(self._loop, now, taken.rows, shipped=taken.position)
         self.publish(_serving(self._loop))
+        self._online.compact(now)
         return report
 
 
