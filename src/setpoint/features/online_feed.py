@@ -55,7 +55,8 @@ class Feeder:
             reached = min(position_of(marks[place]) for place in due)
             first = int(np.searchsorted(position, reached, side="right"))
             batch = rows.slice(first, BATCH)
-            found = self._taken(batch, due, marks)
+            last = int(position[first + batch.num_rows - 1])
+            found = self._taken(batch, [place for place in due if position_of(marks[place]) < last], marks)
             if found is not None and self._apply(found):
                 moved = zip(self.source.names, marks, strict=True)
                 marks = [found.moves[name][1] if name in found.moves else mark for name, mark in moved]

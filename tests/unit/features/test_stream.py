@@ -90,6 +90,17 @@ def test_features_that_are_not_there_yet_are_named() -> None:
         new.backfill("sales", rows(8))
 
 
+def test_a_new_feature_catches_up_without_taking_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches that a new feature needs from the beginning leave those alone that had them."""
+    monkeypatch.setattr("setpoint.features.online_feed.BATCH", 2)
+    state, events = MemoryState(), RowsFeed({"buys": rows(10)})
+    Stream(OnlineFeatures(plan_of(**OLD), state), events).advance(6)
+    new = OnlineFeatures(plan_of(**NEW), state)
+    assert Stream(new, events).advance(100) == {"buys": 10}
+    assert new.read(ASK, 100) == {"n": 10.0, "recent": 10.0, "everyone": 10.0}
+    assert new.positions() == {"buys": 9}
+
+
 class Interrupted(MemoryState):
     """A state in which somebody else begins to fill while we do."""
 
@@ -132,7 +143,7 @@ def test_any_number_may_feed() -> None:
     assert together[0].see(ASK, 1000) == ({"n": 600.0, "recent": 600.0, "everyone": 600.0}, {"buys": 599}, 1000)
 
 
-def test_a_row_that_is_taken_back_is_gone() -> None:
+def test_a_row_that_is_taken_back_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether it comes with the row, in a later batch, or while a new feature lags behind."""
     table = retracted(rows(6), {0: 2, 3: 5})
     for cuts in ([6], [1, 5], [3, 3], [1] * 6):
@@ -142,6 +153,7 @@ def test_a_row_that_is_taken_back_is_gone() -> None:
             online.feed("buys", table.slice(start, cut))
             start += cut
         assert online.read(ASK, 100) == {"n": 2.0, "recent": 2.0}
+    monkeypatch.setattr("setpoint.features.online_feed.BATCH", 2)
     for taken in range(6):
         state, log = MemoryState(), log_of(RowsFeed({"buys": table}))
         OnlineFeatures(plan_of(**OLD), state, history=log).feed("buys", table.slice(0, taken))
