@@ -43,6 +43,7 @@ class Feeder:
     def __init__(self, source: SourceGroups, state: OnlineState, log: Log | None) -> None:
         self.source, self._state, self._log = source, state, log
         self._spelt: set[int] = set()
+        self._reached = [-1] * len(source.names)
         self._arenas = [cast(Arena, state.keep(name, Arena)) for name in source.names] if _keeps(state) else []
 
     def feed(self, rows: pa.Table) -> int:
@@ -51,6 +52,8 @@ class Feeder:
         if not position.size:
             return 0
         taken, marks = 0, self.marks()
+        if any(position_of(mark) < before for mark, before in zip(marks, self._reached, strict=True)):
+            self._spelt.clear()  # the state lost something, so it may have lost texts
         while due := self._due(marks, int(position[0]), int(position[-1])):
             reached = min(position_of(marks[place]) for place in due)
             first = int(np.searchsorted(position, reached, side="right"))
@@ -64,6 +67,7 @@ class Feeder:
                 taken += batch.num_rows
             else:  # another feeder was quicker
                 marks = self.marks()
+        self._reached = [position_of(mark) for mark in marks]
         return taken
 
     def marks(self) -> list[Mark | None]:

@@ -180,6 +180,18 @@ def test_what_is_forgotten_is_fed_again() -> None:
         online.forget("ends")
 
 
+def test_a_state_that_was_lost_is_fed_again_texts_included() -> None:
+    """A state that comes back empty, as a server without persistence does, is filled by those who filled it before."""
+    plan, state = plan_of(shop=sp.last(buys.shop, by="user")), MemoryState()
+    online = OnlineFeatures(plan, state)
+    rows = rows_table(BUYS, [buy(at, shop=f"s{at}") for at in range(5)])
+    for _ in range(2):
+        assert online.feed("buys", rows) == 5
+        assert OnlineFeatures(plan, state).read({"ask": "a", "user": "u"}, 9) == {"shop": "s4"}
+        for name in [*state.marks(), "text"]:
+            state.forget(name)
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [({"ask": "a"}, "user"), ({"ask": "a", "user": 5}, "user"), ({"ask": 1.5, "user": "u"}, "ask")],
