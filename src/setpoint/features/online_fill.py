@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from setpoint.core.errors import Busy
 from setpoint.core.ports import Mark, OnlineState
+from setpoint.features.online_batch import nothing_added
 from setpoint.features.online_groups import TEXTS, Group, SourceGroups
 from setpoint.features.online_merge import Blob, blob_of, merged, text_key
 from setpoint.features.online_rows import Rows, in_order
-from setpoint.features.shape import nothing_added
 
 CHUNK: Final = 1 << 18
 """Most rows that are filled in at once."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import Array
+from setpoint.features.online_batch import Added
 from setpoint.features.online_groups import Group
-from setpoint.features.shape import Added
 from setpoint.features.state import BROKEN, GOOD, SIZE, merge
 from setpoint.features.windows import FAR_PAST, window_start
 
@@ -46,7 +46,7 @@ def rewritten(
         calendar = _edges(group, words, begins, added.known_at, numbers, since)
     room = size + added.at.size * group.shape.row_words + begins.size * group.shape.head_words
     out, ends = np.empty(room, dtype=np.int64), np.empty(begins.size + 1, dtype=np.int64)
-    check(merge(group.program, calendar, words, begins, added, numbers, order, since, out, ends), group)
+    check(merge(group.program, calendar, words, begins, tuple(added), numbers, order, since, out, ends), group)
     return out, ends
 
 

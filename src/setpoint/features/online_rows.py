@@ -13,9 +13,9 @@ from setpoint.data.arrays import Array, Mask, to_array
 from setpoint.data.evaluate import Inputs
 from setpoint.data.rows import AT, ENDS, KNOWN_AT, NEVER, POSITION, SIGN, times_of
 from setpoint.features.key_hashes import Hashes, hashes_of
+from setpoint.features.online_batch import Batch
 from setpoint.features.online_groups import Group, SourceGroups
 from setpoint.features.online_keys import Columns
-from setpoint.features.shape import Batch
 
 
 class Rows:

@@ -17,13 +17,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from setpoint.core.digest import digest
-from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask
-from setpoint.data.evaluate import Inputs, evaluate, is_true
+from setpoint.data.arrays import Array
 from setpoint.declare.expr import Expr, to_dict
-from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
-from setpoint.features.finalise import to_scaled
+from setpoint.declare.kinds import BOOL, NUMBER, TEXT
 from setpoint.features.needs import Fold, Window
-from setpoint.features.values import bucket_of, hash_words, value_words
 
 FORMAT: Final = 1
 """The version of what a blob looks like; another one is another group."""
@@ -50,6 +47,9 @@ FIRST, LAST, NAN = -(2**63), 2**63 - 1, 0x7FF8 << 48
 
 AS_NUMBER, AS_WORD = 0, 1
 """What NULL is in the result: NaN, or NULL_TIME."""
+
+AT, KNOWN_AT, POSITION, TRUTHS, VALUES = range(5)
+"""The places of what `Added` has. Compiled code gets it as a plain tuple: numba keeps the names of classes on disk."""
 
 WINDOW_WORDS: Final = 3
 LAYER_WORDS: Final = 8
@@ -342,102 +342,6 @@ class _Parts:
         self.found.append(Part(what, self._end, truth, value))
         self._end += PART_WORDS[what]
         return self.found[-1].offset
-
-
-class Added(NamedTuple):
-    """Rows to add to blobs: their times and positions, and for each truth and value of a shape a row of numbers."""
-
-    at: Array
-    known_at: Array
-    position: Array
-    truths: Array
-    values: Array
-
-
-def nothing_added(shape: Shape) -> Added:
-    """No rows, for blobs of a shape."""
-    none = np.zeros(0, dtype=np.int64)
-    return Added(
-        none, none, none, np.zeros((len(shape.truths), 0), np.uint8), np.zeros((len(shape.values), 0), np.int64)
-    )
-
-
-class Batch:
-    """The rows of a batch as shapes want them, each expression computed once."""
-
-    def __init__(self, inputs: Inputs, *, at: Array, known_at: Array, position: Array) -> None:
-        self._inputs = inputs
-        self._times = (at, known_at, position)
-        self._exprs: dict[int, Array] = {}
-        self._truths: dict[str, Mask] = {}
-        self._values: dict[str, Array] = {}
-
-    def counts(self, shape: Shape) -> Mask:
-        """Which rows have something to add to a blob of a shape."""
-        return np.asarray(np.logical_or.reduce([self._truth(truth) for truth in shape.truths.values()]))
-
-    def added(self, shape: Shape, rows: Array) -> Added:
-        """These rows, by their places, as they are added to blobs of a shape."""
-        truths = np.empty((len(shape.truths), rows.size), dtype=np.uint8)
-        values = np.empty((len(shape.values), rows.size), dtype=np.int64)
-        for place, truth in enumerate(shape.truths.values()):
-            truths[place] = self._truth(truth)[rows]
-        for place, value in enumerate(shape.values.values()):
-            values[place] = self._value(value)[rows]
-        at, known_at, position = (times[rows] for times in self._times)
-        return Added(at, known_at, position, truths, values)
-
-    def texts(self, shape: Shape, rows: Array) -> Iterator[tuple[Array, Array]]:
-        """The hashes and the texts of these rows, for each value of a shape that is given back as a text."""
-        values = list(shape.values.values())
-        truths = list(shape.truths.values())
-        for truth, place in shape.texts:
-            texts = self._of(values[place].column)
-            counted = rows[self._truth(truths[truth])[rows] & ~null_mask(texts[rows])]
-            yield self._value(values[place])[counted], texts[counted]
-
-    def _truth(self, truth: Truth) -> Mask:
-        if truth.name not in self._truths:
-            found = np.ones(self._inputs.size, dtype=np.bool_)
-            if truth.any_of:
-                found = np.logical_or.reduce([self._truths[one] for one in truth.any_of])
-            if truth.where is not None:
-                found &= is_true(self._of(truth.where))
-            if truth.column is not None:
-                found &= ~null_mask(self._of(truth.column))
-            self._truths[truth.name] = found
-        return self._truths[truth.name]
-
-    def _value(self, value: Value) -> Array:
-        if value.name not in self._values:
-            self._values[value.name] = words_of(self._of(value.column), value)
-        return self._values[value.name]
-
-    def _of(self, expr: Expr) -> Array:
-        if id(expr) not in self._exprs:
-            self._exprs[id(expr)] = evaluate(expr, self._inputs)
-        return self._exprs[id(expr)]
-
-
-def words_of(values: Array, value: Value) -> Array:
-    """The 64 bits that are kept of each value.
-
-    "row" keeps a value bit for bit, NULL as NaN or NULL_TIME. "order" is a word, the same for equal values, in whose
-    order numbers and times are smaller or greater; "hash" is one in the order of the hashes of words as unsigned
-    integers.
-    """
-    if value.form == "scaled":
-        return to_scaled(values, value.decimals, column=str(value.column))
-    if value.form == "bucket":
-        return bucket_of(values)
-    if value.form == "row" and value.kind != TEXT:
-        return np.where(np.isnan(values), np.nan, values).view(np.int64) if value.kind != TIME else values
-    words = value_words(values, value.kind)
-    if value.form == "row":
-        return np.where(null_mask(values), np.int64(NULL_TIME), words)
-    if value.form == "hash":
-        return np.asarray(hash_words(words).view(np.int64) ^ np.int64(FIRST))
-    return words if value.kind in (TEXT, TIME) else words ^ ((words >> np.int64(63)) & np.int64(LAST))
 
 
 def window_numbers(windows: Sequence[Window]) -> list[int]:

@@ -21,10 +21,12 @@ import numpy as np
 from setpoint.data.arrays import Array
 from setpoint.features.compiled import compiled
 from setpoint.features.shape import (
+    AT,
     COUNT,
     FIRST,
     FORMAT,
     GREATEST,
+    KNOWN_AT,
     LAST,
     LAYER_WORDS,
     LEAST,
@@ -33,10 +35,12 @@ from setpoint.features.shape import (
     OLDEST,
     PART_PLAN_WORDS,
     PART_WORDS,
+    POSITION,
     SQUARES,
     SUM,
+    TRUTHS,
+    VALUES,
     WINDOW_WORDS,
-    Added,
 )
 from setpoint.features.state_values import counted, united
 from setpoint.features.wide import Int, add, add_square, add_wide
@@ -61,7 +65,7 @@ def merge(
     calendar: Array,
     words: Array,
     begins: Array,
-    added: Added,
+    added: Any,
     keys: Array,
     order: Array,
     since: int,
@@ -87,7 +91,7 @@ def merge(
         first, last = bounds[key], bounds[key + 1]
         mark = max(since, words[old + 1]) if size else since
         for place in range(first, last):
-            mark = max(mark, added.known_at[rows[place]])
+            mark = max(mark, added[KNOWN_AT][rows[place]])
         for window in range(windows):
             edges[window] = window_edge(shape, 2 + WINDOW_WORDS * window, mark, calendar, key)
         head, source, plan = new, old + 2 + layers, 2 + WINDOW_WORDS * windows
@@ -198,7 +202,7 @@ def merge_tiles(
     words: Array,
     source: int,
     length: int,
-    added: Added,
+    added: Any,
     rows: Array,
     row: int,
     last_row: int,
@@ -208,9 +212,9 @@ def merge_tiles(
     """Write one layer of tiles with rows added; gives where it ends, -1 where a sum does not fit."""
     width, truth = shape[plan + 4], shape[plan + 7]
     stop = source + length
-    row = next_row(rows, row, last_row, added.truths, truth)
+    row = next_row(rows, row, last_row, added[TRUTHS], truth)
     tile = tile_of(words[source], shape, plan, cuts) if source < stop else LAST
-    fresh = tile_of(added.at[rows[row]], shape, plan, cuts) if row < last_row else LAST
+    fresh = tile_of(added[AT][rows[row]], shape, plan, cuts) if row < last_row else LAST
     while tile != LAST or fresh != LAST:
         begins = min(tile, fresh)
         filled = False
@@ -230,8 +234,8 @@ def merge_tiles(
         while fresh == begins:
             if begins != _DROPPED and not add_row(shape, plan, out, new, added, rows[row]):
                 return -1
-            row = next_row(rows, row + 1, last_row, added.truths, truth)
-            fresh = tile_of(added.at[rows[row]], shape, plan, cuts) if row < last_row else LAST
+            row = next_row(rows, row + 1, last_row, added[TRUTHS], truth)
+            fresh = tile_of(added[AT][rows[row]], shape, plan, cuts) if row < last_row else LAST
         if begins != _DROPPED:
             out[new] = begins
             if begins != FAR_PAST or shape[plan] != NEWEST or expire(shape, plan, edges, out, new):
@@ -278,18 +282,18 @@ def add_row(
     plan: Int,
     out: Array,
     entry: Int,
-    added: Added,
+    added: Any,
     row: Int,
 ) -> Any:
     """Add a row to an entry; gives whether its sums fit."""
     place = part_at(shape, plan)
     for _ in range(shape[plan + 6]):
-        if added.truths[shape[place + 2], row]:
+        if added[TRUTHS][shape[place + 2], row]:
             what, to = shape[place], entry + shape[place + 1]
             if what == COUNT:
                 out[to] += 1
             else:
-                value = added.values[shape[place + 3], row]
+                value = added[VALUES][shape[place + 3], row]
                 if what == SUM:
                     out[to], out[to + 1] = add(out[to], out[to + 1], value)
                 elif what == SQUARES:
@@ -300,8 +304,8 @@ def add_row(
                     out[to] = min(out[to], value)
                 elif what == GREATEST:
                     out[to] = max(out[to], value)
-                elif comes(what, out, to, added.at[row], added.position[row]):
-                    out[to], out[to + 1], out[to + 2] = added.at[row], added.position[row], value
+                elif comes(what, out, to, added[AT][row], added[POSITION][row]):
+                    out[to], out[to + 1], out[to + 2] = added[AT][row], added[POSITION][row], value
         place += PART_PLAN_WORDS
     return True
 
@@ -352,7 +356,7 @@ def merge_values(
     words: Array,
     source: int,
     length: int,
-    added: Added,
+    added: Any,
     rows: Array,
     row: int,
     last_row: int,
@@ -365,9 +369,9 @@ def merge_values(
     stop = source + length
     room = length + width * (last_row - row)
     left, right = np.empty(room, np.int64), np.empty(room, np.int64)
-    row = next_row(rows, row, last_row, added.truths, truth)
+    row = next_row(rows, row, last_row, added[TRUTHS], truth)
     tile = tile_of(words[source], shape, plan, cuts) if source < stop else LAST
-    fresh = tile_of(added.at[rows[row]], shape, plan, cuts) if row < last_row else LAST
+    fresh = tile_of(added[AT][rows[row]], shape, plan, cuts) if row < last_row else LAST
     while tile != LAST or fresh != LAST:
         begins = min(tile, fresh)
         count = 0
@@ -383,8 +387,8 @@ def merge_values(
             tile = tile_of(words[source], shape, plan, cuts) if source < stop else LAST
         begun = row
         while fresh == begins:
-            row = next_row(rows, row + 1, last_row, added.truths, truth)
-            fresh = tile_of(added.at[rows[row]], shape, plan, cuts) if row < last_row else LAST
+            row = next_row(rows, row + 1, last_row, added[TRUTHS], truth)
+            fresh = tile_of(added[AT][rows[row]], shape, plan, cuts) if row < last_row else LAST
         if begins == _DROPPED:
             continue
         if row > begun and count >= 0:

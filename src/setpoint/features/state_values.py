@@ -7,12 +7,13 @@ change.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from setpoint.data.arrays import Array
 from setpoint.features.compiled import compiled
-from setpoint.features.shape import DISTINCT, FIRST, LAST, NAN, QUANTILE, RECORD_WORDS, TOP, Added
+from setpoint.features.shape import DISTINCT, FIRST, LAST, NAN, QUANTILE, RECORD_WORDS, TOP, TRUTHS, VALUES
 from setpoint.features.values import BUCKET_SHIFT
 from setpoint.features.wide import Int, to_float
 
@@ -20,7 +21,7 @@ from setpoint.features.wide import Int, to_float
 @compiled
 def counted(
     kind: int,
-    added: Added,
+    added: Any,
     rows: Array,
     first: int,
     last: int,
@@ -30,8 +31,8 @@ def counted(
     """The different values of rows in order of time, in order of value, and how many they are."""
     words, found = np.empty(last - first, np.int64), 0
     for place in range(first, last):
-        if added.truths[truth, rows[place]]:
-            words[found] = added.values[value, rows[place]]
+        if added[TRUTHS][truth, rows[place]]:
+            words[found] = added[VALUES][value, rows[place]]
             found += 1
     put_in_order(words, found)
     width = RECORD_WORDS[kind]

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from setpoint.features.online_batch import Added
 from setpoint.features.shape import (
     COUNT,
     DISTINCT,
@@ -22,7 +23,6 @@ from setpoint.features.shape import (
     SQUARES,
     SUM,
     TOP,
-    Added,
     Layer,
     Part,
     Shape,

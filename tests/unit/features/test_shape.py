@@ -9,7 +9,8 @@ import setpoint as sp
 from setpoint.core.times import HOUR, MINUTE, SECOND
 from setpoint.declare.expr import Aggregate, Expr
 from setpoint.features.needs import Fold
-from setpoint.features.shape import DISTINCT, NEWEST, QUANTILE, TILES, TOP, Shape, Value, words_of
+from setpoint.features.online_batch import words_of
+from setpoint.features.shape import DISTINCT, NEWEST, QUANTILE, TILES, TOP, Shape, Value
 from tests.unit.features.small import buys
 
 

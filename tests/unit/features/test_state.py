@@ -12,10 +12,11 @@ from setpoint.core.errors import DataError
 from setpoint.core.times import DAY, HOUR, MINUTE
 from setpoint.declare.expr import Aggregate, Expr
 from setpoint.features.needs import Fold
+from setpoint.features.online_batch import Added
 from setpoint.features.online_feed import merged
 from setpoint.features.online_groups import Group
 from setpoint.features.online_keys import Spelling
-from setpoint.features.shape import Added, Shape
+from setpoint.features.shape import Shape
 from setpoint.features.state import OVERFLOW
 from setpoint.features.state_fold import FoldPlan, fold
 from tests.unit.features.plain_blobs import blob_of, rows_of
