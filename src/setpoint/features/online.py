@@ -67,7 +67,7 @@ class OnlineFeatures:
 
     def see_many(self, requests: Sequence[Mapping[str, Any]], at: int) -> list[Seen]:
         """What `see` gives of each request, all of one moment."""
-        return self.reader.see(requests, at)
+        return [self.reader.see_one(requests[0], at)] if len(requests) == 1 else self.reader.see(requests, at)
 
     def backfill(self, source: str, rows: pa.Table, *, progress: Progress | None = None) -> int:
         """Fill what features of a source have no state yet, from all its rows; gives how many there were.

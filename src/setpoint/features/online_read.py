@@ -87,7 +87,7 @@ class Reader:
         keys, numbers = stage.keys_of_one(asked)
         marks, blobs = self._state.read(self._names, keys)
         positions, known_at = self.moment(marks)
-        at = max(at, known_at)
+        positions, at = positions.copy(), max(at, known_at)
         found = stage.folded(blobs, numbers, at, 1)
         if self._direct is not None:
             return Seen(dict(zip(self._features, found.values[self._direct, 0].tolist(), strict=False)), positions, at)
@@ -125,7 +125,7 @@ class Reader:
             marks, blobs = self._state.read(self._names, keys)
             if first is None:
                 first, moment = marks, self.moment(marks)
-                at = max(at, moment.known_at)
+                moment, at = moment._replace(positions=moment.positions.copy()), max(at, moment.known_at)
             elif marks != first:
                 return None
             found = stage.folded(blobs, numbers, at, len(asked))
