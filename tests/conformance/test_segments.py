@@ -192,6 +192,7 @@ def test_a_reader_goes_on_where_it_stopped_and_may_go_back(tmp_path: Path) -> No
     assert followed == list(range(99))
     assert [position for position, _ in reader.read(after=-1)] == list(range(100))
     assert next(iter(reader.read(after=50))) == (51, b"0051" * 25)
+    assert [position for position, _ in reader.read(after=97)] == [98, 99]
     newest = max(tmp_path.glob("*.log"))
     content = newest.read_bytes()
     newest.write_bytes(b"\x00" * 108 + content[108:])
