@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,3 +56,18 @@ def test_one_row_known_early_makes_no_other_late() -> None:
     at = np.array([900, *range(100)])
     arranged = arrange(np.zeros(101, dtype=np.int32), 1, at)
     assert (int(arranged.late[0]), int(arranged.position[-1])) == (100, 0)
+
+
+@pytest.mark.parametrize(
+    ("at", "chain"),
+    [
+        ([3, 5, 3, 4], [0, 2, 3]),
+        ([5, 3, 5, 3, 3, 4, 4, 4], [1, 3, 4, 5, 6, 7]),
+        ([9, 8, 7], [2]),
+        ([1, 9, 2, 2, 3], [0, 2, 3, 4]),
+    ],
+)
+def test_rows_of_one_moment_belong_together(at: list[int], chain: list[int]) -> None:
+    """A chain may hold any number of rows that happened at once."""
+    arranged = arrange(np.zeros(len(at), dtype=np.int32), 1, np.array(at))
+    assert arranged.position[: arranged.late[0]].tolist() == chain
