@@ -18,8 +18,9 @@ _waiting: list[_Waiting] = []
 def compiled(function: F) -> F:
     """The function, compiled by numba when it or another compiled one is first called.
 
-    It releases the interpreter's lock, and its machine code is kept on disk for later processes. Integers overflow
-    silently, and arrays are not checked at their bounds: arguments must have been checked.
+    It releases the interpreter's lock, and its machine code is kept on disk for later processes. Arrays are not checked
+    at their bounds, so arguments must have been checked. A signed integer must never overflow, since the compiler
+    relies on that; what may wrap around is `np.uint64`.
 
     >>> @compiled
     ... def double(number):
