@@ -155,7 +155,7 @@ def maybe(values: Sequence[Any]) -> st.SearchStrategy[Any]:
 def logs(draw: st.DrawFn, *, most_rows: int = 30, most_decisions: int = 6) -> World:
     """Logs of few keys and times: ties, late and future-dated rows, rows taken back, NULLs, and decisions at edges."""
     unit = draw(st.sampled_from(UNITS))
-    moment = st.integers(-6, 30)
+    moment = st.integers(-6, 30) if draw(st.booleans()) else st.integers(0, 3)
     buy = st.fixed_dictionaries(
         {
             "at": moment,

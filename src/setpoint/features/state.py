@@ -161,16 +161,15 @@ def window_edge(windows: Array, place: int, at: int, calendar: Array, row: int) 
 def cut(shape: Array, plan: int, edges: Array, mark: int, cuts: Array) -> None:
     """Write from where on rows stand by themselves, then in tiles of the first grain, of the second, and so on.
 
-    Before the last cut no window of the layer has an edge, except all time.
+    A row belongs behind the first cut that it is not before; before all of them no window of the layer has an edge,
+    except all time.
     """
     levels = shape[plan + 2]
     cuts[0] = mark
-    least = LAST
     for level in range(levels):
         place = plan + LAYER_WORDS + LEVEL_WORDS * level
-        least = min(least, edges[shape[place]])
         grain = shape[place + 1 + (LEVEL_WORDS if level + 1 < levels else 0)]
-        cuts[level + 1] = least // grain * grain
+        cuts[level + 1] = edges[shape[place]] // grain * grain
 
 
 @compiled

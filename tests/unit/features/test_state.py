@@ -51,7 +51,8 @@ def group_of(*exprs: Expr) -> Group:
 def some(group: Group, *, rows: int, seed: int, days: float = 12.0) -> Added:
     """Rows over some days: most known at once, others later, some before they happen; few different values."""
     rng = np.random.default_rng(seed)
-    at = rng.integers(0, int(days * DAY), rows) // rng.choice([1, MINUTE, HOUR], rows) * MINUTE
+    steps = rng.choice([1, MINUTE, 6 * HOUR], rows)
+    at = rng.integers(0, int(days * DAY), rows) // steps * steps
     late = rng.choice([0, 0, 0, -HOUR, HOUR, 2 * DAY], rows)
     truths = (rng.random((len(group.shape.truths), rows)) < 0.8).astype(np.uint8)
     truths |= truths.any(axis=0)  # what any of them makes true, the last one is
@@ -103,6 +104,20 @@ def test_kinds_of_other_windows_share_a_blob(seed: int) -> None:
     )
     added = some(group, rows=300, seed=seed)
     batches = [part(added, rows) for rows in np.array_split(np.arange(300), 30)]
+    assert blob(group, batches) == blob_of(group.shape, rows_of(added))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_shorter_window_may_reach_further(seed: int) -> None:
+    """With a wide hop the far edge of a window can lie before that of a longer one."""
+    group = group_of(
+        sp.count(buys, by="user", last="10h", hop="10h"),
+        sp.sum(buys.price, by="user", last="11h", hop="exact", decimals=0),
+        sp.distinct(buys.shop, by="user", last="10h", hop="10h", cap=4),
+        sp.distinct(buys.shop, by="user", last="19h", hop="2h", cap=4),
+    )
+    added = some(group, rows=300, seed=seed, days=3)
+    batches = [part(added, rows) for rows in np.array_split(np.arange(300), 100)]
     assert blob(group, batches) == blob_of(group.shape, rows_of(added))
 
 
