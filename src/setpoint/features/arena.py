@@ -83,19 +83,15 @@ class Arena(MutableMapping[str, bytes]):
     def slots(self, keys: Sequence[str]) -> Array:
         """The slot of each key; a key keeps its slot for good."""
         with self._lock:
-            found, known = [], len(self._names)
-            for key in keys:
-                slot = self._slots.setdefault(key, known)
-                if slot == known:
-                    self._names.append(key)
-                    known += 1
-                found.append(slot)
+            new = [key for key in dict.fromkeys(keys) if key not in self._slots]
+            self._slots.update(zip(new, range(len(self._names), len(self._names) + len(new)), strict=True))
+            self._names += new
             room = self._begins.size
             if len(self._names) > room:
                 more = max(len(self._names), 2 * room) - room
                 self._begins = np.concatenate([self._begins, np.full(more, -1, dtype=np.int64)])
                 self._sizes = np.concatenate([self._sizes, np.zeros(more, dtype=np.int64)])
-            return np.array(found, dtype=np.int64)
+            return np.array([*map(self._slots.__getitem__, keys)], dtype=np.int64)
 
     def put(self, slots: Array, words: Array, ends: Array) -> None:
         """Make these the blobs of slots: the words between two ends behind each other."""

@@ -97,7 +97,9 @@ class Columns:
             [column.parts[place] for place in part.tolist()]
             for column, part in zip((first, *others), parts, strict=True)
         ]
-        return _told_apart(numbers, list(map(_whole, zip(*spelt, strict=True))))
+        if others or None in spelt[0]:
+            return _told_apart(numbers, list(map(_whole, zip(*spelt, strict=True))))
+        return _told_apart(numbers, [f"[{part}]" for part in spelt[0]])
 
     def _column(self, name: str) -> Encoded:
         if name not in self._encoded:
