@@ -2,12 +2,17 @@
 
 Numba is imported and its cache on disk is read at that call. A compiled function may call others by their global
 names, wherever they were imported to.
+
+Numba asks whether a function's own file has changed before it takes machine code from the cache, and that code holds
+what the function calls. Here any change in the compiled functions of a folder makes all of them be compiled again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import cache, update_wrapper
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,10 +59,24 @@ def _compile_all() -> None:
 
     found = list(_waiting)
     for waiting in found:
-        waiting.dispatcher = numba.njit(nogil=True, cache=True)(waiting.python)
+        dispatcher: Any = numba.njit(nogil=True, cache=True)(waiting.python)
+        if hasattr(dispatcher, "_cache"):  # a plain function under NUMBA_DISABLE_JIT
+            dispatcher._cache._cache_file._source_stamp = _stamp(Path(waiting.python.__code__.co_filename).parent)
+        waiting.dispatcher = dispatcher
     for waiting in found:
         names = waiting.python.__globals__
         for name, value in list(names.items()):
             if isinstance(value, _Waiting) and value.dispatcher is not None:
                 names[name] = value.dispatcher
     del _waiting[: len(found)]
+
+
+@cache
+def _stamp(folder: Path) -> bytes:
+    """A digest of the modules of a folder that have compiled functions."""
+    found = sha256()
+    for path in sorted(folder.glob("*.py")):
+        text = path.read_bytes()
+        if b"@compiled" in text:
+            found.update(text)
+    return found.digest()
