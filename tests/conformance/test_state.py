@@ -140,6 +140,34 @@ def test_a_call_that_fails_half_way_applies_nothing(tmp_path: Path) -> None:
     state.close()
 
 
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///{}/online.db"])
+def test_keys_that_share_an_id_are_kept_apart(tmp_path: Path, url: str) -> None:
+    """SQLite finds a key by 32 bits of its hash; these three have the same."""
+    state, texts = SqliteState(url.format(tmp_path)), ["qmsos", "ijdchjoq", "stipzlci"]
+    keys, mark = [("g", text) for text in texts], Mark(0, 0)
+
+    def there() -> list[bytes | None]:
+        found = state.read(["g"], [*keys, keys[0]])[1]
+        assert sorted(state.keys("g")) == sorted(
+            text for text, blob in zip(texts, found[:3], strict=True) if blob is not None
+        )
+        return found
+
+    assert state.apply({"g": (None, mark)}, [(*keys[1], b"1"), ("h", "qmsos", b"h"), ("g", "other", b"")])
+    assert there() == [None, b"1", None, None]
+    assert state.apply({"g": (mark, mark)}, [(*key, b"%d" % place) for place, key in enumerate(keys)])
+    assert there() == [b"0", b"1", b"2", b"0"]
+    assert state.apply({"g": (mark, mark)}, [(*keys[1], b""), (*keys[0], b"new")])
+    assert there() == [b"new", None, b"2", b"new"]
+    assert state.apply({"g": (mark, mark)}, [(*keys[2], b""), (*keys[1], b"")])
+    assert there() == [b"new", None, None, b"new"]
+    assert state.apply({"g": (mark, mark)}, [(*key, b"again") for key in keys])
+    assert state.forget("g") == 3
+    assert there() == [None] * 4
+    assert state.read(["g"], [("h", "qmsos")]) == ([None], [b"h"])
+    state.close()
+
+
 def test_a_writer_that_waits_too_long_says_so(tmp_path: Path) -> None:
     """Another process holds the right to write; what is there can be read all the same."""
     state = SqliteState(f"sqlite:///{tmp_path}/online.db", patience=0.05)

@@ -18,7 +18,7 @@ from setpoint.conformance.oracle import Oracle
 from setpoint.core.ports import Mark, OnlineState
 from setpoint.data.feed import RowsFeed
 from setpoint.features.online import OnlineFeatures
-from setpoint.features.online_read import Seen
+from setpoint.features.online_seen import Seen
 from setpoint.features.parity import Mismatch, compare
 from setpoint.features.reader import FeatureReader
 from setpoint.features.stream import Stream, log_of

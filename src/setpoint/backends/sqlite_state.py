@@ -6,9 +6,11 @@ import contextlib
 import sqlite3
 import struct
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from setpoint.core.errors import Busy, SettingInvalid, StateUnavailable
 from setpoint.core.ports import Mark
@@ -16,29 +18,49 @@ from setpoint.core.ports import Mark
 BUSY_SECONDS = 30.0
 """How long a writer waits for another process before it gives up with Busy."""
 
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x53507374
 """Says in the file's header that it is an online state and no other database."""
 
 _SCHEMA = """
 CREATE TABLE "group" (number INTEGER PRIMARY KEY, name NOT NULL UNIQUE);
-CREATE TABLE entry (id PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE entry (id INTEGER PRIMARY KEY, name NOT NULL, content BLOB NOT NULL);
+CREATE TABLE clash (id INTEGER, name, content BLOB NOT NULL, PRIMARY KEY (id, name)) WITHOUT ROWID;
 """
-# The id of a blob is "<number of its group>:<key>", that of a mark "=<group>". A group keeps its number for ever.
+# A number is found in a third of the time that a text takes, so a blob's id is the number of its group and a hash of
+# its key; a mark's is the number of its group below zero. Both have their name beside, the key or the group, which is
+# compared with what was looked for. The first of several keys that share an id is in "entry", the others in "clash".
+# A group keeps its number for ever.
 _NUMBER = 'SELECT number FROM "group" WHERE name = ?'
 _GROUP = 'INSERT INTO "group" (name) VALUES (?)'
-_WRITE = "INSERT INTO entry VALUES (?, ?) ON CONFLICT DO UPDATE SET content = excluded.content"
-_REMOVE = "DELETE FROM entry WHERE id = ?"
-_REMOVE_RANGE = "DELETE FROM entry WHERE id >= ? AND id < ?"
-_RANGE = "SELECT id, content FROM entry WHERE id >= ? AND id < ?"
-_PAGE = "SELECT id FROM entry WHERE id >= ? AND id < ? ORDER BY id LIMIT 10000"
+_WRITE = """INSERT INTO entry VALUES (?, ?, ?)
+ON CONFLICT DO UPDATE SET content = excluded.content WHERE name = excluded.name"""
+_NAME = "SELECT name FROM entry WHERE id = ?"
+_WRITE_CLASH = "INSERT OR REPLACE INTO clash VALUES (?, ?, ?)"
+_CLASH = "SELECT content FROM clash WHERE id = ? AND name = ?"
+_ANY_CLASH = "SELECT EXISTS (SELECT 1 FROM clash)"
+_MOVE_UP = "INSERT INTO entry SELECT id, name, content FROM clash WHERE id = ? LIMIT 1 RETURNING id, name"
+_REMOVE = "DELETE FROM entry WHERE id = ? AND name = ?"
+_REMOVE_CLASH = "DELETE FROM clash WHERE id = ? AND name = ?"
+_REMOVE_RANGES = ("DELETE FROM entry WHERE id >= ? AND id < ?", "DELETE FROM clash WHERE id >= ? AND id < ?")
+_MARKS = 'SELECT entry.name, content FROM "group" JOIN entry ON id = -number'
+_PAGE = "SELECT id, name FROM entry WHERE id > ? AND id < ? ORDER BY id LIMIT 10000"
+_CLASHES = "SELECT name FROM clash WHERE id >= ? AND id < ?"
 
-_Id = str | bytes | None
+_Name = str | bytes
+_Row = tuple[int, _Name, bytes]
 _MARK = struct.Struct("<qq")
-_SIZES = (*range(1, 17), 24, 32, 48, 64, 96, 128, 192, 256)
+_HASH_BITS = 32
+_HASHES = 1 << 17
+"""How many hashes of keys are kept before all are let go."""
+_SIZES = (*range(1, 17), 20, 24, 32, 48, 64, 80, 104, 128, 192, 256)
 """How many ids the prepared statements look up: each call takes the smallest that holds it."""
 _MOST = _SIZES[-1]
-_SELECT = {size: f"SELECT {', '.join(['(SELECT content FROM entry WHERE id = ?)'] * size)}" for size in _SIZES}  # noqa: S608
+_SELECT = {
+    size: f"WITH asked (one) AS (VALUES {', '.join(['(?)'] * size)}) "  # noqa: S608 (question marks)
+    "SELECT name, content FROM asked LEFT JOIN entry ON id = one"
+    for size in _SIZES
+}
 _SIZE = (1, *(size for before, size in pairwise((0, *_SIZES)) for _ in range(size - before)))
 
 
@@ -59,7 +81,9 @@ class SqliteState:
     def __init__(self, url: str, *, patience: float = BUSY_SECONDS) -> None:
         path = _path(url)
         self._url, self._patience = url, patience
-        self._prefixes: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+        self._hashes = _Hashes()
+        self._found: tuple[list[bytes | None], list[Mark | None]] = ([], [])
         self._writing = threading.Lock()
         self._reading = threading.Lock() if path is not None else self._writing
         with contextlib.ExitStack() as opened:
@@ -82,62 +106,80 @@ class SqliteState:
 
     def apply(self, moves: Mapping[str, tuple[Mark | None, Mark]], blobs: Sequence[tuple[str, str, bytes]]) -> bool:
         """Write blobs (group, key, bytes) and move groups from one mark to another; False when one has moved."""
+        hashes = self._hashes
         with self._writing, self._told(), _transaction(self._writer) as connection:
             cursor = connection.cursor()
-            found = _look_up(cursor, [f"={group}" for group in moves])
-            if [_mark(content) for content in found] != [before for before, _ in moves.values()]:
+            groups = dict.fromkeys([*moves, *(group for group, _, _ in blobs)])
+            numbers = _numbers(connection, groups)
+            asked = [(_mark_id(numbers.get(group)), group) for group in moves]
+            if [_mark(content) for content in _look_up(cursor, asked)] != [before for before, _ in moves.values()]:
                 return False
-            prefixes = _prefixes(connection, dict.fromkeys(group for group, _, _ in blobs), make=True)
-            rows = {prefixes[group] + key: content for group, key, content in blobs}
-            rows.update({f"={group}": _MARK.pack(*after) for group, (_, after) in moves.items()})
-            order = sorted(rows)
-            _many(cursor, _WRITE, [(row, rows[row]) for row in order if rows[row]])
-            _many(cursor, _REMOVE, [(row,) for row in order if not rows[row]])
-        self._prefixes.update(prefixes)
+            numbers |= _given_numbers(connection, [group for group in groups if group not in numbers])
+            bases = {group: number << _HASH_BITS for group, number in numbers.items()}
+            rows = {(bases[group] + hashes[key], key): content for group, key, content in blobs}
+            rows.update({(-numbers[group], group): _MARK.pack(*after) for group, (_, after) in moves.items()})
+            put = [(*name, content) for name, content in rows.items() if content]
+            put.sort()
+            _write(cursor, put)
+            _remove(cursor, [name for name, content in rows.items() if not content])
+        self._numbers.update(numbers)
         return True
 
     def read(
         self, groups: Sequence[str], keys: Sequence[tuple[str, str]]
     ) -> tuple[list[Mark | None], list[bytes | None]]:
         """The marks of groups, and the blobs of (group, key) pairs."""
-        prefixes = self._prefixes
-        ids: list[_Id] = ["=" + group for group in groups]
+        numbers, hashes = self._numbers, self._hashes
         try:
-            ids += [prefixes[group] + key for group, key in keys]
+            ids: list[int | None] = [-numbers[group] for group in groups]
+            ids += [(numbers[group] << _HASH_BITS) + hashes[key] for group, key in keys]
         except KeyError:
-            found = self._read_new(groups, keys)
-        else:
+            return self._read_new(groups, keys)
+        names: list[str] = [*groups, *[key for _, key in keys]]
+        count = len(ids)
+        if 0 < count <= _MOST:
+            size = _SIZE[count]
+            if size > count:
+                ids += [None] * (size - count)
             try:
                 with self._reading:
-                    found = _look_up(self._cursor, ids)
+                    rows = self._cursor.execute(_SELECT[size], ids).fetchall()
             except sqlite3.Error as error:
                 raise self._failed(error) from error
-        return [_mark(content) for content in found[: len(groups)]], found[len(groups) :]
+            if size > count:
+                del rows[count:]
+            there, found = zip(*rows, strict=True)
+            if list(there) == names or all(map(_same, there, names)):
+                return self._marks_of(list(found[: len(groups)])), list(found[len(groups) :])
+        return self._read_new(groups, keys)
 
     def marks(self) -> dict[str, Mark]:
         """The mark of every group."""
         with self._reading, self._told():
-            found = [row for bounds in _both("=", ">") for row in self._reader.execute(_RANGE, bounds)]
-        return {_text(row)[1:]: Mark(*_MARK.unpack(content)) for row, content in found}
+            found = self._reader.execute(_MARKS).fetchall()
+        return {_text(name): Mark(*_MARK.unpack(content)) for name, content in found}
 
     def keys(self, group: str) -> Iterator[str]:
         """The keys of a group, in any order; what is written meanwhile may be among them or not."""
         with self._reading, self._told():
-            prefix = _prefixes(self._reader, [group]).get(group)
-        for start, end in _both(prefix, _after(prefix)) if prefix is not None else ():
-            page = self._page(start, end)
-            while page:
-                yield from (_text(row)[len(prefix or "") :] for row in page)
-                page = self._page(_next(page[-1]), end)
+            number = _numbers(self._reader, [group]).get(group)
+        if number is None:
+            return
+        last, end = (number << _HASH_BITS) - 1, (number + 1) << _HASH_BITS
+        while page := self._fetched(_PAGE, last, end):
+            clashes = self._fetched(_CLASHES, last + 1, page[-1][0] + 1)
+            yield from dict.fromkeys([*[_text(name) for _, name in page], *[_text(name) for (name,) in clashes]])
+            last = page[-1][0]
 
     def forget(self, group: str) -> int:
         """Drop a group; gives how many blobs went."""
         with self._writing, self._told(), _transaction(self._writer) as connection:
-            _many(connection.cursor(), _REMOVE, [("=" + group,)])
-            prefix = _prefixes(connection, [group]).get(group)
-            if prefix is None:
+            number = _numbers(connection, [group]).get(group)
+            if number is None:
                 return 0
-            return sum(connection.execute(_REMOVE_RANGE, bounds).rowcount for bounds in _both(prefix, _after(prefix)))
+            connection.execute(_REMOVE, (-number, _bound(group)))
+            bounds = (number << _HASH_BITS, (number + 1) << _HASH_BITS)
+            return sum(connection.execute(statement, bounds).rowcount for statement in _REMOVE_RANGES)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -146,18 +188,31 @@ class SqliteState:
         with self._reading:
             self._reader.close()
 
-    def _read_new(self, groups: Sequence[str], keys: Sequence[tuple[str, str]]) -> list[bytes | None]:
-        """A read that meets groups for the first time: their numbers and their rows, of one moment."""
-        with self._reading, self._told(), _transaction(self._reader, "BEGIN") as connection:
-            prefixes = _prefixes(connection, dict.fromkeys(group for group, _ in keys))
-            self._prefixes.update(prefixes)
-            ids: list[_Id] = ["=" + group for group in groups]
-            ids += [prefixes[group] + key if group in prefixes else None for group, key in keys]
-            return _look_up(connection.cursor(), ids)
+    def _marks_of(self, contents: list[bytes | None]) -> list[Mark | None]:
+        """The marks that these are: mostly those of the call before."""
+        before, marks = self._found
+        if contents != before:
+            marks = [_mark(content) for content in contents]
+            self._found = (contents, marks)
+        return marks.copy()
 
-    def _page(self, start: str | bytes, end: str | bytes) -> list[str | bytes]:
+    def _read_new(
+        self, groups: Sequence[str], keys: Sequence[tuple[str, str]]
+    ) -> tuple[list[Mark | None], list[bytes | None]]:
+        """A read of one moment in several steps: of much, of groups that are new, or of keys that share an id."""
+        with self._reading, self._told(), _transaction(self._reader, "BEGIN") as connection:
+            numbers = _numbers(connection, dict.fromkeys([*groups, *(group for group, _ in keys)]))
+            self._numbers.update(numbers)
+            asked = [(_mark_id(numbers.get(group)), group) for group in groups]
+            for group, key in keys:
+                number = numbers.get(group)
+                asked.append((None if number is None else (number << _HASH_BITS) + self._hashes[key], key))
+            found = _look_up(connection.cursor(), asked)
+        return self._marks_of(found[: len(groups)]), found[len(groups) :]
+
+    def _fetched(self, statement: str, *values: int) -> list[tuple[Any, ...]]:
         with self._reading, self._told():
-            return [row for (row,) in self._reader.execute(_PAGE, (start, end))]
+            return self._reader.execute(statement, values).fetchall()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -179,48 +234,84 @@ class SqliteState:
         )
 
 
-def _look_up(cursor: sqlite3.Cursor, ids: list[_Id]) -> list[bytes | None]:
-    """What stands under each id, None where nothing does, in order: of one moment, whatever their number."""
+class _Hashes(dict[str, int]):
+    """A hash of each key, worked out once."""
+
+    def __missing__(self, key: str) -> int:
+        if len(self) >= _HASHES:
+            self.clear()
+        found = self[key] = zlib.crc32(key.encode("utf-8", "surrogatepass"))
+        return found
+
+
+def _look_up(cursor: sqlite3.Cursor, asked: Sequence[tuple[int | None, str]]) -> list[bytes | None]:
+    """What stands under each id and name, None where nothing does, in order."""
+    found: list[bytes | None] = []
+    for start in range(0, len(asked), _MOST):
+        some = asked[start : start + _MOST]
+        size = _SIZE[len(some)]
+        ids = [one for one, _ in some] + [None] * (size - len(some))
+        rows = cursor.execute(_SELECT[size], ids).fetchall()
+        for (one, name), (there, content) in zip(some, rows, strict=False):
+            if _same(there, name):
+                found.append(content)
+            else:
+                row = cursor.execute(_CLASH, (one, _bound(name))).fetchone()
+                found.append(None if row is None else row[0])
+    return found
+
+
+def _same(there: _Name | None, name: str) -> bool:
+    """Whether a row is the one looked for, or none."""
+    return there is None or there == name or (isinstance(there, bytes) and there == _bound(name))
+
+
+def _write(cursor: sqlite3.Cursor, rows: Sequence[_Row]) -> None:
+    """Put rows in place."""
     try:
-        if len(ids) <= _MOST:
-            return _statement(cursor, ids) if ids else []
-        if cursor.connection.in_transaction:
-            return [found for at in range(0, len(ids), _MOST) for found in _statement(cursor, ids[at : at + _MOST])]
-        with _transaction(cursor.connection, "BEGIN"):
-            return _look_up(cursor, ids)
+        cursor.executemany(_WRITE, rows)
     except UnicodeEncodeError:
-        return _look_up(cursor, [_bound(one) if isinstance(one, str) else one for one in ids])
+        rows = [(one, _bound(name), content) for one, name, content in rows if isinstance(name, str)]
+        cursor.executemany(_WRITE, rows)
+    if cursor.rowcount < len(rows):
+        for one, name, content in rows:
+            (there,) = cursor.execute(_NAME, (one,)).fetchone()
+            if there != name:
+                cursor.execute(_WRITE_CLASH, (one, name, content))
 
 
-def _statement(cursor: sqlite3.Cursor, ids: list[_Id]) -> list[bytes | None]:
-    """One row with a column for each id: in order, NULL for what is not there, an id as often as it is asked for."""
-    count = len(ids)
-    size = _SIZE[count]
-    if size > count:
-        ids = ids + [None] * (size - count)
-    (row,) = cursor.execute(_SELECT[size], ids)
-    return list(row[:count])
+def _remove(cursor: sqlite3.Cursor, names: Sequence[tuple[int, str]]) -> None:
+    """Take rows away; a key that shared the id of one moves up."""
+    if not names:
+        return
+    rows = [(one, _bound(name)) for one, name in names]
+    (clashes,) = cursor.execute(_ANY_CLASH).fetchone()
+    if not clashes:
+        cursor.executemany(_REMOVE, rows)
+        return
+    for row in rows:
+        cursor.execute(_REMOVE_CLASH, row)
+        if cursor.execute(_REMOVE, row).rowcount:
+            cursor.executemany(_REMOVE_CLASH, cursor.execute(_MOVE_UP, row[:1]).fetchall())
 
 
-def _many(cursor: sqlite3.Cursor, statement: str, rows: Sequence[tuple[str] | tuple[str, bytes]]) -> None:
-    """The statement for each row; safe to do twice."""
-    try:
-        cursor.executemany(statement, rows)
-    except UnicodeEncodeError:
-        cursor.executemany(statement, [(_bound(row), *rest) for row, *rest in rows])
-
-
-def _prefixes(connection: sqlite3.Connection, groups: Iterable[str], *, make: bool = False) -> dict[str, str]:
-    """What the ids of each group's blobs begin with; groups without a number are left out, or given one."""
+def _numbers(connection: sqlite3.Connection, groups: Iterable[str]) -> dict[str, int]:
+    """The numbers of groups; one without a number is left out."""
     found = {}
     for group in groups:
-        name = _bound(group)
-        row = connection.execute(_NUMBER, (name,)).fetchone()
+        row = connection.execute(_NUMBER, (_bound(group),)).fetchone()
         if row is not None:
-            found[group] = f"{row[0]}:"
-        elif make:
-            found[group] = f"{connection.execute(_GROUP, (name,)).lastrowid}:"
+            found[group] = int(row[0])
     return found
+
+
+def _given_numbers(connection: sqlite3.Connection, groups: Iterable[str]) -> dict[str, int]:
+    """New numbers for groups that have none."""
+    return {group: int(connection.execute(_GROUP, (_bound(group),)).lastrowid or 0) for group in groups}
+
+
+def _mark_id(number: int | None) -> int | None:
+    return None if number is None else -number
 
 
 def _mark(content: bytes | None) -> Mark | None:
@@ -238,21 +329,6 @@ def _bound(text: str) -> str | bytes:
 
 def _text(stored: str | bytes) -> str:
     return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
-
-
-def _next(row: str | bytes) -> str | bytes:
-    """The first id after this one."""
-    return row + "\0" if isinstance(row, str) else row + b"\0"
-
-
-def _after(prefix: str) -> str:
-    """The first text after all that begin with this prefix."""
-    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
-
-
-def _both(start: str, end: str) -> tuple[tuple[str, str], tuple[bytes, bytes]]:
-    """A range of ids kept as texts, and the same one of those kept as bytes."""
-    return (start, end), (start.encode(), end.encode())
 
 
 def _connect(path: Path | None, patience: float) -> sqlite3.Connection:

@@ -20,7 +20,8 @@ from setpoint.features.needs import arounds, everything
 from setpoint.features.online_feed import Feeder, Log
 from setpoint.features.online_fill import Progress, compact, fill
 from setpoint.features.online_groups import groups_of, position_of
-from setpoint.features.online_read import Reader, Seen, Value
+from setpoint.features.online_read import Reader
+from setpoint.features.online_seen import Seen, SeenMany, Value
 
 
 class OnlineFeatures:
@@ -65,9 +66,9 @@ class OnlineFeatures:
         """
         return self.reader.see_one(fields, at)
 
-    def see_many(self, requests: Sequence[Mapping[str, Any]], at: int) -> list[Seen]:
-        """What `see` gives of each request, all of one moment."""
-        return [self.reader.see_one(requests[0], at)] if len(requests) == 1 else self.reader.see(requests, at)
+    def see_many(self, requests: Sequence[Mapping[str, Any]], at: int) -> SeenMany:
+        """What `see` gives of each request, all of one moment, feature by feature."""
+        return self.reader.see(requests, at)
 
     def backfill(self, source: str, rows: pa.Table, *, progress: Progress | None = None) -> int:
         """Fill what features of a source have no state yet, from all its rows; gives how many there were.

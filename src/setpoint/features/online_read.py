@@ -6,7 +6,8 @@ All that does not depend on the request is bound when the reader is made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,18 +25,9 @@ from setpoint.features.on_demand import Given, compile_one, plain
 from setpoint.features.online_groups import TEXTS, SourceGroups, position_of
 from setpoint.features.online_keys import MOST
 from setpoint.features.online_merge import text_key, text_of
+from setpoint.features.online_seen import Seen, SeenMany
 from setpoint.features.online_stage import NO_NAMES, Asked, Folded, Stage, circles_of, stages_of
 from setpoint.features.values import words_hashed
-
-Value: TypeAlias = float | str | None
-
-
-class Seen(NamedTuple):
-    """The features of a decision, the position of each source that they rest on (-1: none), and their time."""
-
-    values: dict[str, Value]
-    positions: dict[str, int]
-    at: int
 
 
 class Moment(NamedTuple):
@@ -70,9 +62,16 @@ class Reader:
         self._read = [(name, kind) for name, kind in plan.fields.items() if name in read]
         self._direct = self._rows_of_features()
         self._kinds = [(name, kind, _USUAL[kind]) for name, kind in plan.fields.items()]
+        self._columns = [(name, itemgetter(name), _USUAL[kind]) for name, kind in plan.fields.items()]
+        self._at_once = self._direct is not None and not self._circles and self.stages[0].by_fields
 
-    def see(self, requests: Sequence[Mapping[str, Any]], at: int) -> list[Seen]:
+    def see(self, requests: Sequence[Mapping[str, Any]], at: int) -> SeenMany:
         """The features of decisions with these fields at a time, all of one moment."""
+        if self._at_once:
+            found, positions, at = (
+                self._fold_one(requests[0], at)[1:] if len(requests) == 1 else self._fold_many(requests, at)
+            )
+            return SeenMany(self._features, found.values[self._direct], len(requests), positions, at)
         fields = [self._fields(one) for one in requests]
         while True:
             seen = self._see([self._asked(one) for one in fields], at)
@@ -83,15 +82,10 @@ class Reader:
         """What `see` gives of one request, at less cost where there is one stage."""
         if len(self.stages) != 1 or self._circles:
             return self.see([request], at)[0]
-        (stage,), asked = self.stages, self._asked(self._fields(request))
-        keys, numbers = stage.keys_of_one(asked)
-        marks, blobs = self._state.read(self._names, keys)
-        positions, known_at = self.moment(marks)
-        positions, at = positions.copy(), max(at, known_at)
-        found = stage.folded(blobs, numbers, at, 1)
+        asked, found, positions, at = self._fold_one(request, at)
         if self._direct is not None:
             return Seen(dict(zip(self._features, found.values[self._direct, 0].tolist(), strict=False)), positions, at)
-        self._tell(stage, found, [asked])
+        self._tell(self.stages[0], found, [asked])
         asked.given.now = at
         return Seen(dict(zip(self._features, self._compiled(asked.given), strict=False)), positions, at)
 
@@ -115,7 +109,25 @@ class Reader:
         """The marks of all groups."""
         return self._state.read(self._names, [])[0]
 
-    def _see(self, asked: Sequence[Asked], at: int) -> list[Seen] | None:
+    def _fold_one(self, request: Mapping[str, Any], at: int) -> tuple[Asked, Folded, dict[str, int], int]:
+        """A request, its folds where there is one stage, and the positions and the time that they are of."""
+        (stage,), asked = self.stages, self._asked(self._fields(request))
+        keys, numbers = stage.keys_of_one(asked)
+        marks, blobs = self._state.read(self._names, keys)
+        positions, known_at = self.moment(marks)
+        at = max(at, known_at)
+        return asked, stage.folded(blobs, numbers, at, 1), positions.copy(), at
+
+    def _fold_many(self, requests: Sequence[Mapping[str, Any]], at: int) -> tuple[Folded, dict[str, int], int]:
+        """The folds of requests where there is one stage whose keys are made of fields alone, column by column."""
+        (stage,), columns = self.stages, self._fields_of(requests)
+        keys, numbers = stage.keys_of_fields(columns, len(requests))
+        marks, blobs = self._state.read(self._names, keys)
+        positions, known_at = self.moment(marks)
+        at = max(at, known_at)
+        return stage.folded(blobs, numbers, at, len(requests)), positions.copy(), at
+
+    def _see(self, asked: Sequence[Asked], at: int) -> SeenMany | None:
         """The features of requests; None where the state moved on between two stages."""
         first: list[Mark | None] | None = None
         moment = Moment({}, at)
@@ -132,15 +144,15 @@ class Reader:
             if self._direct is None:
                 self._tell(stage, found, asked)
         if self._direct is not None:
-            names, rows = self._features, found.values.T[:, self._direct].tolist()
-            return [Seen(dict(zip(names, row, strict=False)), moment.positions, at) for row in rows]
+            return SeenMany(self._features, found.values[self._direct], len(asked), moment.positions, at)
         if self._circles and not self._tell_arounds(asked, at, first):
             return None
-        seen = []
+        rows = []
         for one in asked:
             one.given.now = at
-            seen.append(Seen(dict(zip(self._features, self._compiled(one.given), strict=True)), moment.positions, at))
-        return seen
+            rows.append(self._compiled(one.given))
+        columns = [*zip(*rows, strict=True)] or [()] * len(self._features)
+        return SeenMany(self._features, columns, len(asked), moment.positions, at)
 
     def _tell(self, stage: Stage, found: Folded, asked: Sequence[Asked]) -> None:
         """Put the values of a stage's folds where expressions read them."""
@@ -210,6 +222,21 @@ class Reader:
             found[name] = value if type(value) in usual else given(request, name, kind)
         return found
 
+    def _fields_of(self, requests: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+        """What `_fields` gives of each request, field by field."""
+        found = {}
+        for name, get, usual in self._columns:
+            try:
+                found[name] = [*map(get, requests)]
+            except KeyError:
+                break
+            if not usual.issuperset(map(type, found[name])):
+                break
+        else:
+            return found
+        rows = [self._fields(one) for one in requests]
+        return {name: [row[name] for row in rows] for name, _, _ in self._columns}
+
     def _asked(self, fields: Mapping[str, Any]) -> Asked:
         if self._direct is not None:
             return Asked(fields, _NOTHING, {}, {}, {})
@@ -274,6 +301,11 @@ def given(fields: Mapping[str, Any], name: str, kind: str) -> Any:
     return value
 
 
-_USUAL: Mapping[str, tuple[type, ...]] = {NUMBER: (int, float), TEXT: (str,), BOOL: (bool,), TIME: ()}
+_USUAL: Mapping[str, frozenset[type]] = {
+    NUMBER: frozenset({int, float}),
+    TEXT: frozenset({str}),
+    BOOL: frozenset({bool}),
+    TIME: frozenset(),
+}
 _NOTHING = Given()
 _NO_TEXT = 2**63

@@ -7,6 +7,7 @@ on the request is bound when a stage is made.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -43,12 +44,16 @@ class Asked(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A group read by one key: its folds, what gives a request's key, and what units that have that key in common."""
+    """A group read by one key: its folds, what gives a request's key, and what units that have that key in common.
+
+    `fields` are the request fields that are the key, None where it is computed.
+    """
 
     group: Group
     folds: tuple[Fold, ...]
     key: Callable[[Any], str | None]
     parts: tuple[str, ...]
+    fields: tuple[str, ...] | None = None
 
 
 class Folded(NamedTuple):
@@ -72,6 +77,7 @@ class Stage:
             if kind != NUMBER or one.reads is not None or one.node.kind == "neighbours"
         ]
         keys = {unit.parts: unit.key for unit in units}
+        self._fields = list({unit.parts: (unit.group.spelling, unit.fields) for unit in units}.values())
         self._keys, numbers = list(keys.values()), {parts: number for number, parts in enumerate(keys)}
         self._read = [(unit.group.name, numbers[unit.parts]) for unit in units]
         self._one_each = np.arange(len(units))
@@ -87,6 +93,28 @@ class Stage:
             for key in spelt[number]
         ]
         return list(places), np.array(numbers, dtype=np.int64)
+
+    @property
+    def by_fields(self) -> bool:
+        """Whether every key is made of request fields as they are."""
+        return all(fields is not None for _, fields in self._fields)
+
+    def keys_of_fields(
+        self, columns: Mapping[str, Sequence[Any]], requests: int
+    ) -> tuple[list[tuple[str, str]], Array]:
+        """What `keys` gives of requests whose fields are in columns, where keys are made of fields."""
+        spelt: list[list[str | None]] = []
+        for spelling, fields in self._fields:
+            several = [columns[name] for name in fields or ()]
+            wanted = several[0] if len(several) == 1 else zip(*several, strict=True) if several else [()] * requests
+            spelt.append([*map(spelling.__getitem__, wanted)])
+        pairs = [pair for name, number in self._read for pair in zip(repeat(name), spelt[number], strict=False)]
+        places = dict.fromkeys(pairs)
+        if len(places) == len(pairs) and not any(None in some for some in spelt):
+            return cast(list[tuple[str, str]], pairs), np.arange(len(pairs))
+        places = {pair: number for number, pair in enumerate(pair for pair in places if pair[1] is not None)}
+        numbers = [-1 if pair[1] is None else places[pair] for pair in pairs]
+        return cast(list[tuple[str, str]], [*places]), np.array(numbers, dtype=np.int64)
 
     def keys_of_one(self, asked: Any) -> tuple[list[tuple[str, str]], Array]:
         """What `keys` gives of one request."""
@@ -141,7 +169,13 @@ def stages_of(sources: Mapping[str, SourceGroups], folds: Sequence[Fold]) -> lis
     return [
         Stage(
             [
-                Unit(groups[source, columns_], tuple(theirs), _key(groups[source, columns_], theirs[0].keys), parts)
+                Unit(
+                    groups[source, columns_],
+                    tuple(theirs),
+                    _key(groups[source, columns_], theirs[0].keys),
+                    parts,
+                    _names(theirs[0].keys),
+                )
                 for (source, columns_, parts), theirs in stages[number].items()
             ]
         )
@@ -175,14 +209,20 @@ def circles_of(sources: Mapping[str, SourceGroups], arounds: Sequence[Around]) -
     return found
 
 
+def _names(parts: Sequence[Expr]) -> tuple[str, ...] | None:
+    """The request fields that are the parts of a key; None where one is computed."""
+    names = tuple([part.name for part in parts if isinstance(part, Field)])
+    return names if len(names) == len(parts) else None
+
+
 def _key(group: Group, parts: Sequence[Expr]) -> Callable[[Asked], str | None]:
     """What gives a request's key."""
     spelling = group.spelling
     if len(parts) == 1 and isinstance(parts[0], Field):
         name = parts[0].name
         return lambda asked: spelling[asked.fields[name]]
-    if all(isinstance(part, Field) for part in parts):
-        names = [part.name for part in parts if isinstance(part, Field)]
+    names = _names(parts)
+    if names is not None:
         return lambda asked: spelling[tuple([asked.fields[name] for name in names])]
     getters = [_part(part) for part in parts]
     if len(getters) == 1:

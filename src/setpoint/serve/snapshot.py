@@ -14,7 +14,7 @@ from setpoint.core.records import RULE
 from setpoint.data.decisions import definitions_of
 from setpoint.declare.plan import Plan
 from setpoint.declare.release import Rule
-from setpoint.features.online_read import Seen
+from setpoint.features.online_seen import Seen
 
 
 class Threshold(Protocol):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import setpoint as sp
 from setpoint.core.times import time
 from setpoint.declare.plan import Plan, Profile, make_plan
-from setpoint.features.online_read import Seen
+from setpoint.features.online_seen import Seen
 from setpoint.features.reader import FeatureReader
 
 NOON = time("2024-05-01T12:00:00Z")
