@@ -32,7 +32,7 @@ from setpoint.backends.sklearn import LogisticLearner
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
-from setpoint.core.errors import Busy, NothingYet, SettingInvalid
+from setpoint.core.errors import Busy, NothingYet, SettingInvalid, WrongType
 from setpoint.core.ports import Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
@@ -88,6 +88,9 @@ REFRESH_SECONDS = 1.0
 
 VERIFIED = 200
 """How many decisions of every tick of a live system are worked out again."""
+
+LABELS, OUTCOMES = "labels of decisions", 'SELECT * FROM decisions JOIN "labels of decisions" USING (decision_id)'
+"""What the labels are called that a query's `outcomes` are joined from, a name that no source has; and the join."""
 
 RESULTS = "results.json"
 """What a finished replay leaves in its folder."""
@@ -393,8 +396,11 @@ class Live:
 
         A share `sample` of the hours also goes through the online path and is compared bit for bit. The replay
         keeps its own folder; one that was stopped goes on where it was, unless `fresh`. Raises Busy when the same
-        replay runs elsewhere.
+        replay runs elsewhere, WrongType for a share that is none or a batch of no length.
         """
+        _refuse_share(sample, least=0.0)
+        if batch <= 0:
+            raise WrongType(f"Batches are {batch / 1e6:g} seconds long.", expected='more than "0s", such as "1d"')
         before = cpu_seconds()
         plan, snapshot = self.plan, take_snapshot(self.rows, 2**62)
         name = digest([self.declared.digest, snapshot.digest, start, end, batch, sample, self.settings.seed])[:12]
@@ -418,7 +424,9 @@ class Live:
                 taken_in=taken_in,
             )
             results = {**results_of(found), "folder": str(folders.home)}
-        (folders.home / RESULTS).write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
+        draft = folders.home / f".{RESULTS}"
+        draft.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
+        draft.replace(folders.home / RESULTS)  # at once: a file that is half there would be read as a finished replay
         return results
 
     def train(self, *, as_of: int | None = None) -> dict[str, Any]:
@@ -484,12 +492,14 @@ class Live:
         """What was logged of decisions from a time to before another, worked out again and compared bit for bit.
 
         `features` names those to look at (default: all, and the scores), `sample` is the share of decisions. Where a
-        value differs, the event that explains it is named.
+        value differs, the event that explains it is named. Raises NothingYet where there is no decision to look at,
+        WrongType for a share that is none.
         """
+        _refuse_share(sample)
         with self._recorded() as (metadata, tables, _), ExitStack() as opened:
             folders = self._newest()[0]
             moment = take_moment(self.plan, metadata, tables, _reading(opened, folders.log))
-            return verify_moment(
+            found = verify_moment(
                 self.plan,
                 self._rows_of(metadata, tables),
                 metadata,
@@ -502,6 +512,15 @@ class Live:
                 sample=sample,
                 seed=self.settings.seed,
             )
+        if not found["decisions"]:
+            asked = (
+                f" from {'the first' if since is None else iso(since)} to {'the last' if until is None else iso(until)}"
+            )
+            raise NothingYet(
+                f"No decision of {self.declared.name!r}{asked} was looked at.",
+                expected="a time in which decisions were taken, and a share of them that is at least one",
+            )
+        return found
 
     def backfill(self, *, progress: Callable[..., None] | None = None) -> dict[str, Any]:
         """Work out features that are new, or were changed, for every decision in the log, while serving goes on.
@@ -566,12 +585,14 @@ class Live:
                 outcomes = None if told is None else Outcomes(plan.system.name, told)
                 decided, now = moment.joined_by(tables), self.clock.now()
                 labels = labels_of(plan, decided, sources, told=outcomes, as_of=now)
-                relations["labels"] = Relation(rows=[labels], times={"settled_at": "settled_at"})
-                views["outcomes"] = "SELECT * FROM decisions JOIN labels USING (decision_id)"
+                relations[LABELS] = Relation(rows=[labels], times={"settled_at": "settled_at"})
+                views["outcomes"] = OUTCOMES
+            known = ["decisions", "outcomes", "scores"]
             for name, rows in sources.items():
-                free = name if name not in {*relations, *views} else f"source_{name}"
+                free = f"source_{name}" if name.lower() in known[:3] else name
                 relations[free] = Relation(rows=[shown_rows(rows)], times={AT: AT, KNOWN_AT: KNOWN_AT})
-            return ask(query, relations, views=views, threads=self.settings.threads)
+                known.append(free)
+            return ask(query, relations, views=views, known=known, threads=self.settings.threads)
 
     def decide(self, request: Mapping[str, Any]) -> Decision:
         """The decision on a request, in the log before it is given: the product's own code, in process.
@@ -700,6 +721,7 @@ class Live:
             )
             try:
                 session.refresh()
+                session.rehearse(self.example_request(self.clock.now()))
                 yield session
             finally:
                 session.close()
@@ -827,6 +849,13 @@ def _reading(opened: ExitStack, folder: Path) -> Segments | None:
     log = FileSegments(folder, writer=False)
     opened.callback(log.close)
     return log
+
+
+def _refuse_share(sample: float, *, least: float | None = None) -> None:
+    """Raise WrongType for a share of decisions that is none; one of zero is, unless `least` allows it."""
+    if not (0.0 < sample <= 1.0 or sample == least):
+        expected = "more than 0, at most 1" if least is None else "0 to 1"
+        raise WrongType(f"A share of {sample:g} is no share.", expected=expected)
 
 
 def _untold(*, done: int, of: int, what: str) -> None:

@@ -27,6 +27,10 @@ _SETTINGS = {
 }
 
 
+_INTERRUPTED = "Query interrupted"
+"""What DuckDB says where Ctrl-C ended a query."""
+
+
 @dataclass(frozen=True)
 class Relation:
     """What a query can read under one name: Parquet files, Arrow tables, or both, one after the other.
@@ -45,13 +49,15 @@ def ask(
     relations: Mapping[str, Relation],
     *,
     views: Mapping[str, str] | None = None,
+    known: Sequence[str] | None = None,
     memory_mb: int = 2_000,
     threads: int = 1,
 ) -> pa.Table:
     """The answer to one SELECT over these relations, and over views of them (name to its SELECT).
 
-    Raises QueryInvalid for a query that is not one SELECT, or that DuckDB refuses or cannot answer within the memory,
-    and MissingExtra where DuckDB is not installed.
+    `known` are the names that an error tells of (default: all). Raises QueryInvalid for a query that is not one SELECT,
+    or that DuckDB refuses or cannot answer within the memory, MissingExtra where DuckDB is not installed, and
+    KeyboardInterrupt where it was interrupted.
 
     >>> sales = Relation(rows=[pa.table({"at": [0], "feature.price": [2.5]})], times={"at": "sold_at"})
     >>> ask("select feature_price, sold_at::text as day from sales", {"sales": sales}).to_pylist()
@@ -61,7 +67,7 @@ def ask(
         import duckdb
     except ImportError:
         raise MissingExtra("duckdb", "sql") from None
-    known = sorted([*relations, *(views or {})])
+    named = sorted([*relations, *(views or {})] if known is None else known)
     try:
         kinds = [statement.type for statement in duckdb.extract_statements(query)]
         if kinds != [duckdb.StatementType.SELECT]:
@@ -76,7 +82,11 @@ def ask(
                 engine.execute(f"CREATE VIEW {_name(name)} AS {text}")
             return engine.sql(query).to_arrow_table()
     except duckdb.Error as error:
-        raise _refused(error, known) from error
+        raise _refused(error, named) from error
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _close(engine: duckdb.DuckDBPyConnection, relations: Mapping[str, Relation]) -> None:
@@ -116,7 +126,7 @@ def _column(name: str, kind: str, times: Mapping[str, str]) -> str:
 def _refused(error: Exception, known: Collection[str]) -> QueryInvalid:
     """The error of DuckDB in our words: its own first sentence, and what there is to ask about."""
     told = str(error).strip().splitlines()
-    said = told[0].removesuffix(".") if told else type(error).__name__
+    said = told[0].rstrip(".!") if told else type(error).__name__
     return QueryInvalid(f"The query cannot be answered: {said}.", expected=f"one SELECT over {', '.join(known)}")
 
 

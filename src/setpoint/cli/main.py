@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     why = add(
         "why",
         "Explain one decision, alarm or refusal, or the events behind one value.",
-        subject="the id of a decision, model or incident (a beginning is enough), or a decision's key",
+        subject="the id or key of a decision, or the id of a model or incident (of these a beginning is enough)",
     )
     why.add_argument("--feature", help="show the events behind the value of this feature in the decision")
 
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.json:
             render.print_json({"error": error.to_dict()})
         else:
-            render.err.print(f"[bold red]error[/] [dim]{error.code}[/]  {error}")
+            render.err.print(f"[bold red]error[/] [dim]{error.code}[/]  {render.escape(str(error))}")
         return 2
     except KeyboardInterrupt:
         render.err.print("interrupted")

@@ -47,8 +47,9 @@ def new(words: Namespace) -> int:
     if words.json:
         print_json({"folder": str(folder), "declaration": str(folder / declaration), "files": written})
         return 0
-    out.print(f"Wrote [bold]{folder / declaration}[/] and {len(written) - 1} data files.")
-    out.print(f"Next: [bold]setpoint plan {folder}[/], then [bold]setpoint replay {folder}[/].")
+    where = escape(shlex.quote(str(folder)))
+    out.print(f"Wrote [bold]{escape(str(folder / declaration))}[/] and {len(written) - 1} data files.")
+    out.print(f"Next: [bold]setpoint plan {where}[/], then [bold]setpoint replay {where}[/].")
     return 0
 
 
@@ -71,14 +72,14 @@ def check(words: Namespace) -> int:
     if words.quarantine:
         for each in report["quarantine"]:
             where = f"{'event told' if each['told'] else 'row'} {each['row']}" if each["row"] else "a row"
-            out.print(f"  {each['source']} {where}: [bold]{each['rule']}[/] {each['reason']}")
+            out.print(f"  {each['source']} {where}: [bold]{each['rule']}[/] {escape(each['reason'])}")
     elif report["quarantine"]:
         out.print(f"{len(report['quarantine'])} rows are in quarantine; `setpoint check --quarantine` shows them.")
     for each in report["python_features"]:
         how = "on whole arrays" if each["whole"] else "row by row"
-        out.print(f"Feature {each['feature']}: {each['function']} runs {how}: {each['reason']}.")
+        out.print(f"Feature {each['feature']}: {each['function']} runs {how}: {escape(each['reason'])}.")
     for finding in report["findings"]:
-        out.print(f"[red]finding[/] {finding['kind']}: {finding['evidence']} {finding['hint']}")
+        out.print(f"[red]finding[/] {finding['kind']}: {escape(finding['evidence'])} {escape(finding['hint'])}")
     out.print("[green]passed[/]" if report["passed"] else "[red]not passed[/]")
     return 0 if report["passed"] else 1
 
@@ -102,9 +103,9 @@ def plan(words: Namespace) -> int:
     rows = [[each[column] for column in columns] for each in shown["features"]]
     out.print(table("\nFeatures", ("feature", *columns[1:]), rows))
     for warning in shown["warnings"]:
-        out.print(f"[yellow]warning[/] {warning}")
+        out.print(f"[yellow]warning[/] {escape(warning)}")
     for change in shown["changes"]:
-        out.print(f"[cyan]changed[/] {change['what']}: runs again {', '.join(change['runs_again'])}")
+        out.print(f"[cyan]changed[/] {escape(change['what'])}: runs again {escape(', '.join(change['runs_again']))}")
     return 0
 
 
@@ -158,7 +159,7 @@ def _print_gate(report: dict[str, Any]) -> None:
         )
     )
     for reason in report["reasons"]:
-        out.print(f"  {reason}")
+        out.print(f"  {escape(reason)}")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")
 
 
@@ -221,11 +222,12 @@ def _print_replay(results: dict[str, Any], report: Path, project: Path) -> None:
         + ", ".join(f"{each['step']} {each['cpu_seconds']:.0f}" for each in results["steps"])
         + f"); peak {summary['peak_rss_mb']:.0f} MB; digest {summary['digest'][:12]}"
     )
-    out.print(f"\nreport: [bold]{report}[/]")
+    out.print(f"\nreport: [bold]{escape(str(report))}[/]")
     last = results["last_decision"]
+    key, where = (escape(shlex.quote(str(word))) for word in (last["key"], project))
     out.print(
-        f"try: [bold]setpoint status {project}[/] · [bold]setpoint why {last['key']} {project}[/] · "
-        f"[bold]setpoint serve {project} --clock {last['at'][:10]}[/]"
+        f"try: [bold]setpoint status {where}[/] · [bold]setpoint why {key} {where}[/] · "
+        f"[bold]setpoint serve {where} --clock {last['at'][:10]}[/]"
     )
 
 
@@ -238,7 +240,7 @@ def status(words: Namespace) -> int:
     for title, facts in shown["sections"].items():
         out.print(f"[bold]{title}[/]")
         for name, value in facts.items():
-            out.print(f"  {name:<22} {spell(value)}")
+            out.print(f"  {name:<22} {escape(spell(value))}")
     return 0
 
 
@@ -248,9 +250,9 @@ def why(words: Namespace) -> int:
     if words.json:
         print_json(shown)
         return 0
-    out.print(f"[bold]{shown['subject']}[/]  {shown['kind']}")
+    out.print(f"[bold]{escape(shown['subject'])}[/]  {escape(shown['kind'])}")
     for line in shown["story"]:
-        out.print(f"  {line}")
+        out.print(f"  {escape(line)}")
     for title, rows in shown["tables"].items():
         out.print(table(f"\n{title}", tuple(rows[0]), [tuple(row.values()) for row in rows]) if rows else "")
     return 0
@@ -271,8 +273,8 @@ def verify(words: Namespace) -> int:
     if wrong:
         out.print(table("\nFeatures that differ", ("feature", "values", "differ", "rate"), wrong))
     for each in report["differences"]:
-        out.print(f"\n[bold]{each['feature']}[/] of {each['key']} at {each['at']} ({each['decision']})")
-        out.print(f"  logged {each['logged']!r}, worked out again {each['recomputed']!r}")
+        out.print(f"\n[bold]{each['feature']}[/] of {escape(each['key'])} at {each['at']} ({each['decision']})")
+        out.print(escape(f"  logged {each['logged']!r}, worked out again {each['recomputed']!r}"))
         if each["because"]:
             out.print(f"  {escape(each['because'])}")
         elif each["behind"]:
@@ -338,7 +340,7 @@ def serve(words: Namespace) -> int:
         def announce(url: str) -> None:
             out.print(f"[bold]{name}[/] decides at {url}/v1/{name}/decide by {_decider(session.serving.model)}")
             request = shlex.quote(json.dumps(live.example_request(clock.now())))
-            out.print(f"try: curl {url}/v1/{name}/decide --json {request}")
+            out.print(escape(f"try: curl {url}/v1/{name}/decide --json {request}"))
 
         with session.refreshing(REFRESH_SECONDS):
             serve_http(App({name: session}), host=settings.host, port=settings.port, announce=announce)

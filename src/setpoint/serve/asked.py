@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from setpoint.core.ports import Metadata, Segments, Tables
 from setpoint.data.arrays import NULL_TIME
 from setpoint.data.decisions import DECISIONS, part_name
-from setpoint.data.rows import ALWAYS, AT, KNOWN_AT
+from setpoint.data.rows import ALWAYS, AT, ENDS, KNOWN_AT, NEVER
 from setpoint.declare.plan import Plan
 from setpoint.labels.join import STATES, resolve
 from setpoint.labels.told import with_told
@@ -81,10 +81,13 @@ def labels_of(
 
 
 def shown_rows(rows: pa.Table) -> pa.Table:
-    """A source's rows with NULL for the times of what holds always."""
+    """A source's rows with NULL for the times of what holds always, and for the end of what was never taken back."""
     for name in (AT, KNOWN_AT):
         times = rows[name]
         if rows.num_rows and times[0].as_py() == ALWAYS:
             place = rows.schema.get_field_index(name)
             rows = rows.set_column(place, name, pc.if_else(pc.equal(times, ALWAYS), None, times))
+    if ENDS in rows.column_names:
+        ends = rows[ENDS]
+        rows = rows.set_column(rows.schema.get_field_index(ENDS), ENDS, pc.if_else(pc.equal(ends, NEVER), None, ends))
     return rows

@@ -39,16 +39,16 @@ class Records:
 def explain(records: Records, subject: str, *, feature: str | None = None) -> dict[str, Any]:
     """What is recorded about a decision (by id or key), a model or an incident (by id; a beginning of it is enough).
 
+    What a decision is called goes before what an id of another only begins with.
+
     With a `feature`, the events behind its value in that decision. Raises NothingYet when nothing recorded has this
     name, NameUnknown for a feature that the plan does not have.
     """
-    metadata, found = records.metadata, None
-    if feature is None:
-        found = _incident(metadata, subject) or _model(metadata, subject)
-    if found is None:
-        row = _decision(records, subject)
-        if row is not None:
-            found = _told(records, row) if feature is None else _told_feature(records, row, feature)
+    row = _decision(records, subject)
+    if feature is not None:
+        found = None if row is None else _told_feature(records, row, feature)
+    else:
+        found = _incident_or_model(records.metadata, subject) if row is None else _told(records, row)
     if found is None:
         raise NothingYet(
             f"Nothing recorded is called {subject!r}.",
@@ -56,6 +56,10 @@ def explain(records: Records, subject: str, *, feature: str | None = None) -> di
             hint="`setpoint status` shows the last acts and open incidents.",
         )
     return found
+
+
+def _incident_or_model(metadata: Metadata, subject: str) -> dict[str, Any] | None:
+    return (_incident(metadata, subject) or _model(metadata, subject)) if subject else None
 
 
 def _incident(metadata: Metadata, subject: str) -> dict[str, Any] | None:
