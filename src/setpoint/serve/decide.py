@@ -8,6 +8,7 @@ from typing import Any
 
 from setpoint.core import ids
 from setpoint.core.clock import stopwatch
+from setpoint.core.errors import NothingYet
 from setpoint.core.ports import Clock, Segments
 from setpoint.core.records import RULE, DecisionRecord
 from setpoint.core.times import iso
@@ -23,6 +24,9 @@ NO_ACTION = "none"
 
 SHARE_OF_SCORING = 0.9
 """How much of the declared latency may be gone when the score is there: the rest is for the rule, log and answer."""
+
+LONGEST_REHEARSAL = 5_000_000
+"""How many microseconds a model may take for its first score; it is left behind then."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,23 @@ def decide(
         propensity=record.propensity,
         degraded=record.degraded,
     )
+
+
+def rehearse(request: Mapping[str, Any], *, serving: Serving, features: Features, clock: Clock) -> None:
+    """Go through a decision that nobody waits for and no log keeps, so that the first real one finds all compiled.
+
+    While a feature is still being filled there is nothing to go through. Raises RequestInvalid like a decision.
+    """
+    fields = read_request(request, serving.plan)
+    try:
+        seen = features.see(fields, clock.now())
+    except NothingYet:
+        return
+    runner = Runner()
+    if serving.scorer is not None:
+        runner.run(serving.scorer, seen.values, left_us=LONGEST_REHEARSAL)
+    rule_acts(serving, fields, seen.values, seen.at)
+    runner.close()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from setpoint.core.errors import LogUnavailable, RequestInvalid
 from setpoint.core.ports import Clock, Segments
 from setpoint.core.times import SECOND
 from setpoint.data.eventlog import EventLog, Receipt
-from setpoint.serve.decide import Decision, decide
+from setpoint.serve.decide import Decision, decide, rehearse
 from setpoint.serve.outcomes import Outcome, Outcomes
 from setpoint.serve.request import request_schema
 from setpoint.serve.runner import Runner
@@ -40,6 +40,7 @@ class Desk:
         self._log, self._outcomes, self._event_log, self._status = log, outcomes, told, status
         self._runner = Runner()
         self._refused: tuple[int, str] | None = None
+        self._example: Mapping[str, Any] | None = None
 
     @property
     def serving(self) -> Serving:
@@ -47,8 +48,18 @@ class Desk:
         return self._serving
 
     def publish(self, serving: Serving) -> None:
-        """Put a snapshot in force for the decisions that begin from now on."""
+        """Put a snapshot in force for the decisions that begin from now on; it is rehearsed first."""
+        if self._example is not None:
+            rehearse(self._example, serving=serving, features=self._features, clock=self._clock)
         self._serving = serving
+
+    def rehearse(self, example: Mapping[str, Any]) -> None:
+        """Take a request through everything but the log, now and before each new snapshot is in force.
+
+        What compiles or loads at first use does so then, and no decision is late for it.
+        """
+        self._example = example
+        rehearse(example, serving=self._serving, features=self._features, clock=self._clock)
 
     def decide(self, request: Mapping[str, Any]) -> Decision:
         """The decision on a request; in the log before it is given."""
