@@ -16,6 +16,9 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 WEEK = 7 * DAY
 
+LONGEST = 36_525 * DAY
+"""The longest duration: a century, so that a time plus or minus one is a time."""
+
 _UNITS = {"us": 1, "ms": 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(us|ms|s|m|h|d|w)\s*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,31 +27,46 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def duration(value: str | int | timedelta) -> int:
     """Microseconds of a duration such as "90s", "20ms", "3d" or "1h 30m".
 
-    Raises WrongType for anything else.
+    Raises WrongType for anything else; of plain numbers only 0 says how long it is. None is longer than a century.
 
     >>> duration("3d") == 3 * DAY
     True
     >>> duration("1h 30m") == 90 * MINUTE
     True
     """
+    length = _length(value)
+    if length is None:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        raise WrongType(
+            f"{value!r} is not a duration.",
+            expected='a number and a unit, such as "90s", "20ms", "3d" or "1h 30m"',
+            hint=f'Write "{value}s" if it is seconds.' if number else None,
+        )
+    if abs(length) > LONGEST:
+        raise WrongType(
+            f"{value!r} is longer than a duration can be.",
+            expected=f"at most {spell(LONGEST)}, a century",
+            hint="What has no end is left out, such as last= or ttl=.",
+        )
+    return length
+
+
+def _length(value: object) -> int | None:
+    """The length of a duration; None for what is none."""
     if isinstance(value, timedelta):
         return round(value / timedelta(microseconds=1))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0:
+        return 0
     if isinstance(value, str) and value.strip():
         position, total = 0, 0.0
         while position < len(value):
             match = _DURATION.match(value, position)
             if match is None:
-                break
+                return None
             total += float(match[1]) * _UNITS[match[2]]
             position = match.end()
-        else:
-            return round(total)
-    raise WrongType(
-        f"{value!r} is not a duration.",
-        expected='a number and a unit, such as "90s", "20ms", "3d" or "1h 30m"',
-    )
+        return round(min(total, 2.0 * LONGEST))
+    return None
 
 
 def time(value: str | int | datetime) -> int:

@@ -24,11 +24,26 @@ def test_a_duration_is_read_in_its_units(text: str, expected: int) -> None:
     assert times.duration(text) == expected
 
 
-@pytest.mark.parametrize("value", ["", "3", "d", "3 fortnights", "1h and more", None, 2.5, True])
+@pytest.mark.parametrize("value", ["", "3", "d", "3 fortnights", "1h and more", None, 2.5, True, False, 3600])
 def test_what_is_no_duration_is_refused(value: object) -> None:
     """Anything else is refused with an example of what is meant."""
     with pytest.raises(WrongType, match="is not a duration"):
         times.duration(value)  # type: ignore[arg-type]
+
+
+def test_a_number_of_seconds_is_no_duration_but_nothing_is() -> None:
+    """3600 could be seconds or microseconds, and the message says what to write; zero is zero in any unit."""
+    with pytest.raises(WrongType, match='Write "3600s" if it is seconds'):
+        times.duration(3600)
+    assert times.duration(0) == 0
+
+
+@pytest.mark.parametrize("value", ["36526d", "99999999999d", "9" * 400 + "s", timedelta.max, timedelta.min])
+def test_no_duration_is_longer_than_a_century(value: str | timedelta) -> None:
+    """A time plus or minus one is a time, so one without end has to be left out."""
+    assert times.duration("36525d") == times.LONGEST
+    with pytest.raises(WrongType, match="What has no end is left out"):
+        times.duration(value)
 
 
 @pytest.mark.parametrize("length", [1, 1000, times.SECOND, 90 * times.MINUTE, 3 * times.DAY + 7, 0])
