@@ -25,7 +25,7 @@ from setpoint.declare.expr import (
     as_expr,
     walk,
 )
-from setpoint.declare.fold import By, Hop, aggregate, checked_cap, each, fold, titled
+from setpoint.declare.fold import By, Hop, aggregate, checked_cap, checked_decimals, each, fold, titled
 from setpoint.declare.source import EVENTS, TABLE, Source, info
 from setpoint.declare.window import EXACT, Calendar, Last, Span, Window, window
 
@@ -368,8 +368,7 @@ def neighbours(
             f"{title} folds of={of}.",
             expected='an aggregate by one key, which each neighbour is, such as sp.sum(..., by="user_id")',
         )
-    if isinstance(decimals, bool) or not isinstance(decimals, int) or not 0 <= decimals <= 9:
-        raise DeclarationError(f"{title} has decimals={decimals!r}.", expected="0 to 9")
+    decimals = checked_decimals(title, decimals)
     stretch = window(last, hop, what=title)
     cap = checked_cap(title, cap)
     edges = aggregate("neighbours", column, by=by, stretch=stretch, where=where, cap=cap)

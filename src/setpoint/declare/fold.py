@@ -22,6 +22,7 @@ from setpoint.declare.expr import (
     spell,
     walk,
 )
+from setpoint.declare.scales import MOST
 from setpoint.declare.source import EVENTS, TABLE, Source, info
 from setpoint.declare.window import Last, Span, Window, label, window
 
@@ -115,10 +116,8 @@ def aggregate(
     source = _source(title, kind, what, where)
     pairs, keys = _key(title, by)
     _check_retention(title, source, stretch)
-    if decimals is not None and (isinstance(decimals, bool) or not 0 <= decimals <= 9):
-        raise DeclarationError(
-            f"{title} has decimals={decimals}.", expected="0 to 9, or None for what the plan finds in the data"
-        )
+    if decimals is not None:
+        decimals = checked_decimals(title, decimals)
     return Aggregate(
         kind,
         source,
@@ -137,11 +136,29 @@ def aggregate(
 
 
 def checked_cap(title: str, cap: int) -> int:
-    """A cap on how many different values are told apart, given back when it can be one."""
+    """A cap on how many different values are told apart, given back when it can be one.
+
+    >>> checked_cap("distinct(payments.shop)", 100)
+    100
+    """
     low, high = CAPS
     if isinstance(cap, bool) or not isinstance(cap, int) or not low <= cap <= high:
         raise DeclarationError(f"{title} has cap={cap!r}.", expected=f"a whole number from {low} to {high}")
     return cap
+
+
+def checked_decimals(title: str, decimals: int) -> int:
+    """To how many places values are taken before they are added, given back when sums can be exact at it.
+
+    >>> checked_decimals("sum(payments.amount)", 2)
+    2
+    """
+    if isinstance(decimals, bool) or not isinstance(decimals, int) or not 0 <= decimals <= MOST:
+        raise DeclarationError(
+            f"{title} has decimals={decimals!r}.",
+            expected=f"a whole number from 0 to {MOST}; a sum without decimals= takes what the data needs",
+        )
+    return decimals
 
 
 def _source(title: str, kind: str, what: Expr | Source, where: Expr | None) -> Source:
@@ -233,9 +250,12 @@ def _check_retention(title: str, source: Source, stretch: Window) -> None:
         given = f'ttl="{kept}"' if title.startswith("latest(") else f'last="{kept}", hop="exact"'
         told, hint = "folds all time", f"Give it {given}."
     else:
-        told = f"looks back {times.spell(reach)}"
-        step = "" if stretch.hop == 1 else f" (its far edge moves in steps of {times.spell(stretch.hop)})"
-        told, hint = f"{told}{step}", 'Shorten the window, or give it hop="exact".'
+        exactly = reach - stretch.hop + 1
+        told, hint = f"looks back {times.spell(exactly)}", "Shorten the window."
+        if stretch.hop > 1:
+            told += f" and, as its far edge moves in steps of {times.spell(stretch.hop)}, up to as much again"
+        if exactly <= declared.retention:
+            hint = 'Give it hop="exact", or shorten the window.'
     raise DeclarationError(
         f"{title} {told}, but {declared.name!r} keeps its rows for {kept}.",
         expected="a window within retention=",

@@ -14,12 +14,11 @@ from setpoint.core.errors import DeclarationError, WrongType, did_you_mean
 
 _HOPS = tuple(times.duration(step) for step in ("1s", "5s", "15s", "1m", "5m", "15m", "1h", "3h", "6h", "1d"))
 
-LONGEST = {
-    "day": times.DAY + times.HOUR,
-    "week": times.WEEK + times.HOUR,
-    "month": 31 * times.DAY + times.HOUR,
-}
-"""The units of calendar windows and how long one can be, in microseconds: clocks that go back make a day longer."""
+UNITS = {"day": times.DAY, "week": times.WEEK, "month": 31 * times.DAY}
+"""The units of calendar windows and how long one can be by the calendar, in microseconds."""
+
+CLOCKS_BACK = 7 * times.HOUR
+"""How far clocks have gone back over any number of days since 1970, in any zone: Antarctica/Vostok in 1994."""
 
 CALENDAR_HOP = 15 * times.MINUTE
 """The step of a calendar window: every zone of today is a whole number of quarter hours from UTC."""
@@ -44,7 +43,7 @@ class Window(NamedTuple):
         """How far back it can see at most, in microseconds; None for all time."""
         if self.last == 0:
             return None
-        length = self.last * LONGEST[self.unit] if self.unit else self.last
+        length = self.last * UNITS[self.unit] + CLOCKS_BACK if self.unit else self.last
         return length + self.hop - 1
 
 
@@ -76,11 +75,11 @@ def calendar(unit: str, *, zone: str = "", count: int = 1) -> Calendar:
     >>> calendar("day", zone="America/New_York")
     Calendar(unit='day', zone='America/New_York', count=1)
     """
-    if unit not in LONGEST:
+    if unit not in UNITS:
         raise DeclarationError(
             f"A calendar window counts {unit!r}.",
-            expected=f"one of {', '.join(LONGEST)}",
-            hint=did_you_mean(str(unit), LONGEST),
+            expected=f"one of {', '.join(UNITS)}",
+            hint=did_you_mean(str(unit), UNITS),
         )
     if not isinstance(zone, str) or not zone:
         raise DeclarationError(
@@ -89,8 +88,9 @@ def calendar(unit: str, *, zone: str = "", count: int = 1) -> Calendar:
             hint=f'When a {unit} begins depends on the clocks it is read from; zone="UTC" is one choice.',
         )
     known_zone(zone)
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 10_000:
-        raise DeclarationError(f"calendar({unit!r}) has count={count!r}.", expected="a whole number of 1 or more")
+    most = times.LONGEST // UNITS[unit]
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= most:
+        raise DeclarationError(f"calendar({unit!r}) has count={count!r}.", expected=f"a whole number from 1 to {most}")
     return Calendar(unit, zone, count)
 
 

@@ -12,7 +12,7 @@ import setpoint as sp
 from setpoint.core.errors import DeclarationError, WrongType
 from setpoint.core.times import DAY, HOUR, MINUTE
 from setpoint.declare.expr import Aggregate, Family
-from setpoint.declare.window import CALENDAR_HOP, Window, default_hop, label
+from setpoint.declare.window import CALENDAR_HOP, CLOCKS_BACK, Window, default_hop, label
 from tests.unit.declare.conftest import arrivals
 
 
@@ -51,13 +51,13 @@ def test_a_window_is_a_length_calendar_units_or_all_time(window: dict[str, Any],
     [
         (Window(DAY, HOUR), DAY + HOUR - 1),
         (Window(DAY, 1), DAY),
-        (Window(1, 1, "day", "UTC"), 25 * HOUR),
-        (Window(2, 1, "month", "UTC"), 2 * (31 * DAY + HOUR)),
+        (Window(1, 1, "day", "UTC"), DAY + CLOCKS_BACK),
+        (Window(2, 1, "month", "UTC"), 2 * 31 * DAY + CLOCKS_BACK),
         (Window(0, 1), None),
     ],
 )
 def test_a_window_reaches_back_by_its_hop_too(window: Window, reach: int | None) -> None:
-    """A day can have 25 hours, a month 31 days and an hour."""
+    """Clocks that go back make a day longer, of several days once."""
     assert window.reach == reach
 
 
@@ -68,11 +68,15 @@ def test_a_window_reaches_back_by_its_hop_too(window: Window, reach: int | None)
         (lambda: sp.calendar("day", zone="America/New_Yrok"), DeclarationError, "Did you mean 'America/New_York'"),
         (lambda: sp.calendar("day", zone="America"), DeclarationError, "There is no time zone"),
         (lambda: sp.calendar("days", zone="UTC"), DeclarationError, "Did you mean 'day'"),
-        (lambda: sp.calendar("week", zone="UTC", count=0), DeclarationError, "a whole number of 1 or more"),
+        (lambda: sp.calendar("week", zone="UTC", count=0), DeclarationError, "a whole number from 1 to 5217"),
         (lambda: _counted(last="0s"), DeclarationError, "a positive duration"),
         (lambda: _counted(last="a week"), WrongType, "is not a duration"),
         (lambda: _counted(last=7), WrongType, "sp.calendar"),
+        (lambda: _counted(last="200000d"), WrongType, "What has no end is left out, such as last="),
         (lambda: _counted(last="1d", hop="2d"), DeclarationError, "at most the window"),
+        (lambda: _counted(last="1d", hop=3600), WrongType, 'Write "3600s" if it is seconds'),
+        (lambda: sp.latest(arrivals.arr_delay, by="carrier", ttl=3600), WrongType, 'Write "3600s"'),
+        (lambda: sp.rate(arrivals, by="carrier", last="1d", per=3600), WrongType, 'Write "3600s"'),
         (lambda: _counted(last="1d", hop="0s"), DeclarationError, "more than zero"),
         (lambda: _counted(last=sp.calendar("day", zone="UTC"), hop="2d"), DeclarationError, "at most a day"),
         (lambda: _counted(last=[]), DeclarationError, "an empty list of windows"),

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from setpoint.core.times import DAY, HOUR
+from setpoint.declare.window import CALENDAR_HOP
 from setpoint.features.needs import Window
 from setpoint.features.windows import FAR_PAST, start_of, window_start
 
@@ -111,3 +112,16 @@ def test_a_window_begins_on_a_multiple_of_its_hop(at: int, last: int, hop: int, 
     """The far edge is floored towards the past, before the epoch too, for one decision as for many."""
     assert window_start(np.array([at, at]), Window(last, hop)).tolist() == [start, start]
     assert start_of(at, Window(last, hop)) == start
+
+
+@given(
+    st.integers(0, 60 * 365 * DAY), st.sampled_from(["day", "week", "month"]), st.integers(1, 5),
+    st.sampled_from([*ZONES, "Antarctica/Troll", "Antarctica/Casey", "Antarctica/Vostok"]),
+)  # fmt: skip
+@example(micros(date(2026, 10, 26), "Antarctica/Troll") - 1, "day", 1, "Antarctica/Troll")
+@example(micros(date(2023, 3, 10), "Antarctica/Casey") - 1, "day", 2, "Antarctica/Casey")
+@example(micros(date(1994, 2, 1), "Antarctica/Vostok") - 1, "month", 1, "Antarctica/Vostok")
+def test_no_window_looks_further_back_than_it_says(at: int, unit: str, units: int, zone: str) -> None:
+    """What is kept for as long as a calendar window reaches is enough, by however much clocks go back."""
+    window = Window(units, CALENDAR_HOP, unit, zone)
+    assert at - start_of(at, window) <= (window.reach or 0)
