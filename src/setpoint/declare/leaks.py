@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from posixpath import normpath
 
 from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, Field, Neighbours, walk
@@ -35,7 +37,7 @@ class Known:
 def check_request(known: Known) -> None:
     """Refuses a request whose fields hold the label."""
     outcome = known.outcomes[0]
-    if known.spine.path == outcome.path and known.told_by <= {known.key, *known.fields}:
+    if same_file(known.spine.path, outcome.path) and known.told_by <= {known.key, *known.fields}:
         raise LeakRefused(
             f"The request would bring {', '.join(sorted(known.told_by))}, from which the label is worked out.",
             expected="fields that are known when deciding",
@@ -85,7 +87,7 @@ def _check_column(where: str, node: Column, known: Known) -> None:
             expected=f'an aggregate such as sp.last({node}, by="...")',
         )
     for key in declared.keys:
-        _must_be_field(where, key, known)
+        _must_be_field(f"{where} reads {node} by the table's key", key, known)
     if known.key in declared.keys:
         _refuse_own_row(where, str(node), declared, known)
 
@@ -109,7 +111,7 @@ def _check_aggregate(where: str, node: Aggregate, known: Known) -> None:
 def _check_of_neighbours(where: str, node: Neighbours, known: Known) -> None:
     declared, (_, column) = info(node.of.source), node.of.by[0]
     _must_be_knowable(where, declared)
-    in_table = declared.kind == TABLE and any(declared.path == one.path for one in known.outcomes)
+    in_table = declared.kind == TABLE and any(same_file(declared.path, one.path) for one in known.outcomes)
     if (in_table or _is_outcome(declared, known)) and column == known.label.on:
         raise LeakRefused(
             f"{where} folds {declared.name!r}, which has the label, by {column!r} for each neighbour, "
@@ -142,12 +144,24 @@ def _is_outcome(declared: SourceInfo, known: Known) -> bool:
 
 
 def _same_rows(one: SourceInfo, other: SourceInfo) -> bool:
-    times = ("path", "at", "known_at", "delay", "null_at")
-    return all(getattr(one, name) == getattr(other, name) for name in times)
+    times = ("at", "known_at", "delay", "null_at")
+    return same_file(one.path, other.path) and all(getattr(one, name) == getattr(other, name) for name in times)
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two paths, each of a file or a pattern of files, name the same as they are written.
+
+    >>> same_file("a/flights.csv", "./a//flights.csv"), same_file("a/flights.csv", "a/*.csv"), same_file("a", "b")
+    (True, True, False)
+    """
+    if "://" in one or "://" in other:
+        return one == other
+    one, other = normpath(one), normpath(other)
+    return one == other or fnmatchcase(one, other) or fnmatchcase(other, one)
 
 
 def _refuse_own_row(where: str, what: str, declared: SourceInfo, known: Known) -> None:
-    if any(declared.path == one.path for one in known.outcomes):
+    if any(same_file(declared.path, one.path) for one in known.outcomes):
         raise LeakRefused(
             f"{where} reads {what}: the row of the decision's own key {known.key!r} in the label's file.",
             expected="a request field for what is known when deciding",
@@ -160,7 +174,7 @@ def _check_resolved_label(where: str, expr: Expr, known: Known) -> None:
     outcome = known.outcomes[0]
     for source, columns in _columns_read(expr):
         declared = info(source)
-        if declared.path != outcome.path or _is_outcome(declared, known) or not known.told_by <= columns:
+        if not same_file(declared.path, outcome.path) or _is_outcome(declared, known) or not known.told_by <= columns:
             continue
         raise LeakRefused(
             f"{where} reads {', '.join(sorted(known.told_by))} through {declared.name!r}: that is the label, "

@@ -14,6 +14,8 @@ Declare = Callable[..., sp.System]
 FILE = "flights.parquet"
 same = sp.events("landings", FILE, id="flight_id", at="landed_at", delay="0s", null_at="skip")
 early = sp.events("schedule", FILE, id="flight_id", at="sched_dep", delay="0s")
+dotted = sp.events("dotted", f"./{FILE}", id="flight_id", at="landed_at", delay="0s", null_at="skip")
+pattern = sp.events("pattern", "fl*.parquet", id="flight_id", at="sched_dep", delay="0s")
 register = sp.table("register", FILE, key="flight_id", valid_from=sp.always)
 routes = sp.table("routes", FILE, key="carrier", valid_from=sp.always)
 legs = sp.table("legs", "legs.parquet", key="flight_id", valid_from=sp.always)
@@ -30,6 +32,8 @@ delay = arrivals.arr_delay
         (sp.last(delay, by={sp.field("flight_id").lower(): "flight_id"}), "that is the label"),
         (sp.last(delay, by={legs.flight_id: "flight_id"}), "that is the label"),
         (sp.last(same.arr_delay, by="flight_id"), "that is the label"),
+        (sp.last(dotted.arr_delay, by="flight_id"), "that is the label"),
+        (sp.mean(pattern.arr_delay, by="carrier", last="7d"), "through 'pattern': that is the label"),
         (sp.feature("other") + sp.since(arrivals, by="flight_id"), "that is the label"),
         (sp.neighbours(arrivals.carrier, by="flight_id", of=sp.count(links, by="carrier")), "that is the label"),
         (sp.neighbours(links.other, by="carrier", of=sp.max(delay, by="flight_id")), "the decision may be one of them"),
