@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pyarrow as pa
 
+from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.data.arrays import EXACT, Array, to_array
 from setpoint.data.evaluate import Inputs, evaluate
 from setpoint.data.rows import kinds
 from setpoint.declare.expr import Column, Expr, walk
+from setpoint.declare.kinds import BOOL, NUMBER, Scope, kind_of
 from setpoint.declare.scales import MOST, USUAL, Scale
 from setpoint.declare.source import info
 
@@ -68,6 +70,8 @@ def _whole(size: Array, decimals: int) -> bool:
 def scales_of(columns: Mapping[str, Expr], rows: Mapping[str, pa.Table]) -> dict[str, Scale]:
     """The scale of each column that some row has a value of, by the same names; every row of its source is looked at.
 
+    What is no number, or reads a column that there is not, has none: a plan refuses it where it is declared.
+
     >>> from setpoint.declare.source import events
     >>> sales = events("sales", "sales.parquet", at="ts", delay="0s")
     >>> scales_of({"paid": sales.price / 4}, {"sales": pa.table({"price": [1.0, 2.0]})})["paid"].decimals
@@ -76,11 +80,20 @@ def scales_of(columns: Mapping[str, Expr], rows: Mapping[str, pa.Table]) -> dict
     found = {}
     for key, column in columns.items():
         read = [node for node in walk(column) if isinstance(node, Column)]
-        table = rows[info(read[0].source).name]
-        scale = find_scale(_values(column, [node.name for node in read], table, info(read[0].source).name))
+        source = info(read[0].source).name
+        if not _is_number(column, source, rows[source]):
+            continue
+        scale = find_scale(_values(column, [node.name for node in read], rows[source], source))
         if scale is not None:
             found[key] = scale
     return found
+
+
+def _is_number(column: Expr, source: str, table: pa.Table) -> bool:
+    try:
+        return kind_of(column, Scope({source: kinds(table)}, {}, {}), where="A scale") in (NUMBER, BOOL)
+    except (NameUnknown, WrongType, DeclarationError):
+        return False
 
 
 def still_exact(scale: Scale, column: Expr, rows: Mapping[str, pa.Table]) -> bool:

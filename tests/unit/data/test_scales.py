@@ -76,3 +76,9 @@ def test_a_scale_is_outgrown_when_newer_values_have_more_decimals() -> None:
     assert not still_exact(Scale(1, exact=True), SALES.price, rows)
     assert still_exact(Scale(2, exact=True), SALES.price, rows)
     assert still_exact(Scale(1, exact=False), SALES.price, rows)
+
+
+def test_what_a_plan_refuses_has_no_scale() -> None:
+    """A misspelt column and a sum of texts are the plan's to refuse, in its words, so looking for a scale is quiet."""
+    rows = {"sales": pa.table({"price": [1.5], "note": ["x"]})}
+    assert scales_of({"a": SALES.prize, "b": SALES.note, "c": SALES.note + 1, "d": SALES.price}, rows).keys() == {"d"}
