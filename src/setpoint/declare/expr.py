@@ -27,7 +27,6 @@ Operand: TypeAlias = "Expr | float | int | str | bool | datetime | None"
 
 ARITHMETIC = ("+", "-", "*", "/")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-LOGIC = ("&", "|")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -301,11 +301,6 @@ def goal(
     return Goal(metric, business, act, cost, tuple(slices), tuple(must))
 
 
-def reads_outcome(expr: Expr) -> bool:
-    """Whether a cost is known only with the outcome."""
-    return isinstance(expr, Column)
-
-
 def cost_source(expr: Expr) -> str | None:
     """The source a cost reads, if it is a column."""
     return info(expr.source).name if isinstance(expr, Column) else None

@@ -99,13 +99,6 @@ def add_square(high: Int, low: Int, value: Int) -> tuple[Int, Int]:
 
 
 @compiled
-def subtract_square(high: Int, low: Int, value: Int) -> tuple[Int, Int]:
-    """A wide integer minus the square of an integer below 2**63 in size."""
-    square_high, square_low = square(value)
-    return subtract_wide(high, low, square_high, square_low)
-
-
-@compiled
 def to_float(high: Int, low: Int) -> float:
     """A wide integer above -2**127 as the nearest float64, ties to even."""
     if high == low >> 63:
