@@ -168,6 +168,28 @@ def test_keys_that_share_an_id_are_kept_apart(tmp_path: Path, url: str) -> None:
     state.close()
 
 
+def test_redis_reads_the_same_groups_again(redis: RedisServer, tmp_path: Path) -> None:
+    """Whatever happened to them in between: they moved, were forgotten, began anew, or have keys of other alphabets."""
+    state, other = (RedisState(f"{redis.url}/0?prefix={tmp_path}:") for _ in range(2))
+    keys = [("g", "k"), ("g", "é"), ("h", "k"), ("x", "k")]
+    assert state.read(["g", "h"], keys) == ([None, None], [None] * 4)
+    assert other.apply({"g": (None, Mark(0, 0))}, [("g", "k", b"1"), ("g", "é", b"2"), ("x", "k", b"3")])
+    for _ in range(3):
+        assert state.read(["g", "h"], keys[:1]) == ([Mark(0, 0), None], [b"1"])
+        assert state.read(["g", "h"], keys) == ([Mark(0, 0), None], [b"1", b"2", None, b"3"])
+    assert other.apply({"g": (Mark(0, 0), Mark(1, 1)), "h": (None, Mark(5, 5))}, [("h", "k", b"4")])
+    for _ in range(3):
+        assert state.read(["g", "h"], [keys[0], keys[2]]) == ([Mark(1, 1), Mark(5, 5)], [b"1", b"4"])
+    assert other.forget("g") == 2
+    assert other.apply({"g": (None, Mark(2, 2))}, [])
+    for _ in range(3):
+        assert state.read(["g", "h"], keys[:1]) == ([Mark(2, 2), Mark(5, 5)], [None])
+    assert state.read([], []) == ([], [])
+    assert state.read(["g"], []) == ([Mark(2, 2)], [])
+    for one in (state, other):
+        one.close()
+
+
 def test_a_writer_that_waits_too_long_says_so(tmp_path: Path) -> None:
     """Another process holds the right to write; what is there can be read all the same."""
     state = SqliteState(f"sqlite:///{tmp_path}/online.db", patience=0.05)

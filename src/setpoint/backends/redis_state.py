@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from setpoint.core.errors import MissingExtra, SetpointError, SettingInvalid, StateUnavailable
@@ -24,6 +24,20 @@ _CUT = 10_000
 # blob, "groups" the groups there are, "numbers" the last number given, "gone" numbers whose blobs are being swept away.
 # A group that is forgotten and comes back has another number: what is left of the old one is never read.
 _OPTIONS = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS, "protocol": 2}
+
+
+class _Known(NamedTuple):
+    """Groups that were read, what their records held, the marks in them, and the records and blobs as MGET asks for.
+
+    `records` is the part of the command that asks for the records; `names` has, of groups that are there, what the
+    names of blobs begin with, and its length.
+    """
+
+    groups: list[str]
+    contents: list[bytes | None]
+    marks: list[Mark | None]
+    records: str
+    names: dict[str, tuple[str, int]]
 
 
 class RedisState:
@@ -46,6 +60,7 @@ class RedisState:
         self._shown, self._options, prefix = _parsed(self._library, url)
         self._prefix = _bytes(prefix)
         self._names: dict[str, bytes] = {}
+        self._known = _Known([], [], [], "", {})
         self._idle: list[Any] = []
         self._closed = False
         name = self._prefix + b"version"
@@ -91,6 +106,31 @@ class RedisState:
         self, groups: Sequence[str], keys: Sequence[tuple[str, str]]
     ) -> tuple[list[Mark | None], list[bytes | None]]:
         """The marks of groups, and the blobs of (group, key) pairs."""
+        known = self._known
+        if not groups or groups != known.groups or len(keys) > _CUT - len(groups):
+            return self._read_anew(groups, keys)
+        count, names = len(groups), known.names
+        parts = [f"*{1 + count + len(keys)}\r\n$4\r\nMGET\r\n", known.records]
+        try:
+            for group, key in keys:
+                name, length = names[group]
+                parts.append(f"${length + len(key)}\r\n{name}{key}\r\n")
+            packed = "".join(parts).encode("ascii")
+        except (KeyError, UnicodeEncodeError):  # groups that were not there, and keys whose length is not their bytes'
+            return self._read_anew(groups, keys)
+        (found,) = self._ask(packed, 1)
+        contents, blobs = found[:count], found[count:]
+        if contents != known.contents:
+            numbers, marks = _unpacked(groups, contents)
+            if self._spelled(numbers) != names:
+                return self._read_anew(groups, keys)
+            known = self._known = known._replace(contents=contents, marks=[marks[group] for group in groups])
+        return known.marks.copy(), blobs
+
+    def _read_anew(
+        self, groups: Sequence[str], keys: Sequence[tuple[str, str]]
+    ) -> tuple[list[Mark | None], list[bytes | None]]:
+        """A read that knows nothing of the groups."""
         owners = list(dict.fromkeys([*groups, *[group for group, _ in keys]]))
         records = [self._record(group) for group in owners]
         while True:
@@ -99,6 +139,10 @@ class RedisState:
             found = self._values(records + asked)
             numbers, marks = _unpacked(owners, found)
             there = {group: self._blobs(number) for group, number in numbers.items()}
+            if groups and owners == [*groups]:
+                held = [marks[group] for group in groups]
+                asked_for = "".join([f"${len(one)}\r\n{_escaped(one)}\r\n" for one in records])
+                self._known = _Known(owners, found[: len(owners)], held, asked_for, self._spelled(numbers))
             if names == there:
                 return [marks[group] for group in groups], found[len(owners) :]
             if all(names[group] == name for group, name in there.items()):  # the others are not there
@@ -153,6 +197,11 @@ class RedisState:
     def _blobs(self, number: bytes) -> bytes:
         """What the names of a group's blobs begin with."""
         return self._prefix + number + b":"
+
+    def _spelled(self, numbers: Mapping[str, bytes]) -> dict[str, tuple[str, int]]:
+        """What the names of the blobs of groups begin with, and its length."""
+        names = {group: self._blobs(number) for group, number in numbers.items()}
+        return {group: (_escaped(name), len(name)) for group, name in names.items()}
 
     def _values(self, names: Sequence[bytes]) -> list[bytes | None]:
         """What stands under names, all of one moment."""
@@ -287,6 +336,11 @@ def _cut(parts: Sequence[bytes]) -> list[Sequence[bytes]]:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def _escaped(text: bytes) -> str:
+    """Text that is ASCII where the bytes are, and cannot be made ASCII where they are not."""
+    return text.decode("ascii", "surrogateescape")
 
 
 def _text(stored: bytes) -> str:

@@ -83,7 +83,7 @@ class SqliteState:
         self._url, self._patience = url, patience
         self._numbers: dict[str, int] = {}
         self._hashes = _Hashes()
-        self._found: tuple[list[bytes | None], list[Mark | None]] = ([], [])
+        self._found: tuple[tuple[bytes | None, ...], list[Mark | None]] = ((), [])
         self._writing = threading.Lock()
         self._reading = threading.Lock() if path is not None else self._writing
         with contextlib.ExitStack() as opened:
@@ -129,29 +129,32 @@ class SqliteState:
         self, groups: Sequence[str], keys: Sequence[tuple[str, str]]
     ) -> tuple[list[Mark | None], list[bytes | None]]:
         """The marks of groups, and the blobs of (group, key) pairs."""
+        marks, count = len(groups), len(groups) + len(keys)
+        if not 0 < count <= _MOST:
+            return self._read_in_steps(groups, keys)
         numbers, hashes = self._numbers, self._hashes
+        names: list[str | None] = [*groups]
         try:
             ids: list[int | None] = [-numbers[group] for group in groups]
-            ids += [(numbers[group] << _HASH_BITS) + hashes[key] for group, key in keys]
+            for group, key in keys:
+                ids.append((numbers[group] << _HASH_BITS) + hashes[key])
+                names.append(key)
         except KeyError:
-            return self._read_new(groups, keys)
-        names: list[str] = [*groups, *[key for _, key in keys]]
-        count = len(ids)
-        if 0 < count <= _MOST:
-            size = _SIZE[count]
-            if size > count:
-                ids += [None] * (size - count)
-            try:
-                with self._reading:
-                    rows = self._cursor.execute(_SELECT[size], ids).fetchall()
-            except sqlite3.Error as error:
-                raise self._failed(error) from error
-            if size > count:
-                del rows[count:]
-            there, found = zip(*rows, strict=True)
-            if list(there) == names or all(map(_same, there, names)):
-                return self._marks_of(list(found[: len(groups)])), list(found[len(groups) :])
-        return self._read_new(groups, keys)
+            return self._read_in_steps(groups, keys)
+        size = _SIZE[count]
+        if size > count:
+            rest = [None] * (size - count)
+            ids += rest
+            names += rest
+        try:
+            with self._reading:
+                rows = self._cursor.execute(_SELECT[size], ids).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        there, found = zip(*rows, strict=False)
+        if [*there] == names or all(map(_same, there, names)):
+            return self._marks_of(found[:marks]), [*found[marks:count]]
+        return self._read_in_steps(groups, keys)
 
     def marks(self) -> dict[str, Mark]:
         """The mark of every group."""
@@ -188,7 +191,7 @@ class SqliteState:
         with self._reading:
             self._reader.close()
 
-    def _marks_of(self, contents: list[bytes | None]) -> list[Mark | None]:
+    def _marks_of(self, contents: tuple[bytes | None, ...]) -> list[Mark | None]:
         """The marks that these are: mostly those of the call before."""
         before, marks = self._found
         if contents != before:
@@ -196,7 +199,7 @@ class SqliteState:
             self._found = (contents, marks)
         return marks.copy()
 
-    def _read_new(
+    def _read_in_steps(
         self, groups: Sequence[str], keys: Sequence[tuple[str, str]]
     ) -> tuple[list[Mark | None], list[bytes | None]]:
         """A read of one moment in several steps: of much, of groups that are new, or of keys that share an id."""
@@ -208,7 +211,7 @@ class SqliteState:
                 number = numbers.get(group)
                 asked.append((None if number is None else (number << _HASH_BITS) + self._hashes[key], key))
             found = _look_up(connection.cursor(), asked)
-        return self._marks_of(found[: len(groups)]), found[len(groups) :]
+        return self._marks_of(tuple(found[: len(groups)])), found[len(groups) :]
 
     def _fetched(self, statement: str, *values: int) -> list[tuple[Any, ...]]:
         with self._reading, self._told():
@@ -261,9 +264,9 @@ def _look_up(cursor: sqlite3.Cursor, asked: Sequence[tuple[int | None, str]]) ->
     return found
 
 
-def _same(there: _Name | None, name: str) -> bool:
+def _same(there: _Name | None, name: str | None) -> bool:
     """Whether a row is the one looked for, or none."""
-    return there is None or there == name or (isinstance(there, bytes) and there == _bound(name))
+    return there is None or there == name or (isinstance(there, bytes) and there == _bound(name or ""))
 
 
 def _write(cursor: sqlite3.Cursor, rows: Sequence[_Row]) -> None:

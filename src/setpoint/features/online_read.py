@@ -6,7 +6,6 @@ All that does not depend on the request is bound when the reader is made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +26,7 @@ from setpoint.features.online_keys import MOST
 from setpoint.features.online_merge import text_key, text_of
 from setpoint.features.online_seen import Seen, SeenMany
 from setpoint.features.online_stage import NO_NAMES, Asked, Folded, Stage, circles_of, stages_of
+from setpoint.features.online_straight import USUAL, Straight
 from setpoint.features.values import words_hashed
 
 
@@ -61,17 +61,18 @@ class Reader:
         }
         self._read = [(name, kind) for name, kind in plan.fields.items() if name in read]
         self._direct = self._rows_of_features()
-        self._kinds = [(name, kind, _USUAL[kind]) for name, kind in plan.fields.items()]
-        self._columns = [(name, itemgetter(name), _USUAL[kind]) for name, kind in plan.fields.items()]
-        self._at_once = self._direct is not None and not self._circles and self.stages[0].by_fields
+        self._kinds = [(name, kind, USUAL[kind]) for name, kind in plan.fields.items()]
+        self._straight: Straight | None = None
+        if self._direct is not None and not self._circles and self.stages[0].by_fields:
+            self._straight = Straight(
+                self.stages[0], state, self._names, kinds=plan.fields, fields=self._fields, moment=self.moment
+            )
 
     def see(self, requests: Sequence[Mapping[str, Any]], at: int) -> SeenMany:
         """The features of decisions with these fields at a time, all of one moment."""
-        if self._at_once:
-            found, positions, at = (
-                self._fold_one(requests[0], at)[1:] if len(requests) == 1 else self._fold_many(requests, at)
-            )
-            return SeenMany(self._features, found.values[self._direct], len(requests), positions, at)
+        if self._straight is not None:
+            values, positions, at = self._straight.fold(requests, at)
+            return SeenMany(self._features, values[self._direct], len(requests), positions, at)
         fields = [self._fields(one) for one in requests]
         while True:
             seen = self._see([self._asked(one) for one in fields], at)
@@ -80,12 +81,14 @@ class Reader:
 
     def see_one(self, request: Mapping[str, Any], at: int) -> Seen:
         """What `see` gives of one request, at less cost where there is one stage."""
-        if len(self.stages) != 1 or self._circles:
+        if len(self.stages) != 1 or self._circles or self._straight is not None:
             return self.see([request], at)[0]
-        asked, found, positions, at = self._fold_one(request, at)
-        if self._direct is not None:
-            return Seen(dict(zip(self._features, found.values[self._direct, 0].tolist(), strict=False)), positions, at)
-        self._tell(self.stages[0], found, [asked])
+        (stage,), asked = self.stages, self._asked(self._fields(request))
+        keys, numbers = stage.keys_of_one(asked)
+        marks, blobs = self._state.read(self._names, keys)
+        positions, known_at = self.moment(marks)
+        positions, at = positions.copy(), max(at, known_at)
+        self._tell(stage, stage.folded(blobs, numbers, at, 1), [asked])
         asked.given.now = at
         return Seen(dict(zip(self._features, self._compiled(asked.given), strict=False)), positions, at)
 
@@ -108,24 +111,6 @@ class Reader:
     def marks(self) -> list[Mark | None]:
         """The marks of all groups."""
         return self._state.read(self._names, [])[0]
-
-    def _fold_one(self, request: Mapping[str, Any], at: int) -> tuple[Asked, Folded, dict[str, int], int]:
-        """A request, its folds where there is one stage, and the positions and the time that they are of."""
-        (stage,), asked = self.stages, self._asked(self._fields(request))
-        keys, numbers = stage.keys_of_one(asked)
-        marks, blobs = self._state.read(self._names, keys)
-        positions, known_at = self.moment(marks)
-        at = max(at, known_at)
-        return asked, stage.folded(blobs, numbers, at, 1), positions.copy(), at
-
-    def _fold_many(self, requests: Sequence[Mapping[str, Any]], at: int) -> tuple[Folded, dict[str, int], int]:
-        """The folds of requests where there is one stage whose keys are made of fields alone, column by column."""
-        (stage,), columns = self.stages, self._fields_of(requests)
-        keys, numbers = stage.keys_of_fields(columns, len(requests))
-        marks, blobs = self._state.read(self._names, keys)
-        positions, known_at = self.moment(marks)
-        at = max(at, known_at)
-        return stage.folded(blobs, numbers, at, len(requests)), positions.copy(), at
 
     def _see(self, asked: Sequence[Asked], at: int) -> SeenMany | None:
         """The features of requests; None where the state moved on between two stages."""
@@ -222,21 +207,6 @@ class Reader:
             found[name] = value if type(value) in usual else given(request, name, kind)
         return found
 
-    def _fields_of(self, requests: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-        """What `_fields` gives of each request, field by field."""
-        found = {}
-        for name, get, usual in self._columns:
-            try:
-                found[name] = [*map(get, requests)]
-            except KeyError:
-                break
-            if not usual.issuperset(map(type, found[name])):
-                break
-        else:
-            return found
-        rows = [self._fields(one) for one in requests]
-        return {name: [row[name] for row in rows] for name, _, _ in self._columns}
-
     def _asked(self, fields: Mapping[str, Any]) -> Asked:
         if self._direct is not None:
             return Asked(fields, _NOTHING, {}, {}, {})
@@ -301,11 +271,5 @@ def given(fields: Mapping[str, Any], name: str, kind: str) -> Any:
     return value
 
 
-_USUAL: Mapping[str, frozenset[type]] = {
-    NUMBER: frozenset({int, float}),
-    TEXT: frozenset({str}),
-    BOOL: frozenset({bool}),
-    TIME: frozenset(),
-}
 _NOTHING = Given()
 _NO_TEXT = 2**63

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias, overload
+from typing import NamedTuple, TypeAlias, overload
+
+import numpy as np
 
 from setpoint.data.arrays import Array
 
@@ -49,8 +51,7 @@ class SeenMany(Sequence[Seen]):
         {'n': [1.0, 2.0], 'last': ['a', None]}
         """
         columns = self.columns
-        listed = columns if isinstance(columns, Sequence) else columns.tolist()
-        return dict(zip(self.names, listed, strict=True))
+        return dict(zip(self.names, columns.tolist() if isinstance(columns, np.ndarray) else columns, strict=True))
 
     def __len__(self) -> int:
         return self._count
@@ -67,8 +68,8 @@ class SeenMany(Sequence[Seen]):
         if not -self._count <= place < self._count:
             raise IndexError(place)
         columns = self.columns
-        row: list[Any] = (
-            [column[place] for column in columns] if isinstance(columns, Sequence) else columns[:, place].tolist()
+        row: list[Value] = (
+            columns[:, place].tolist() if isinstance(columns, np.ndarray) else [column[place] for column in columns]
         )
         return Seen(dict(zip(self.names, row, strict=True)), self.positions, self.at)
 

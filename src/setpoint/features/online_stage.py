@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -31,6 +31,10 @@ _VALUED = ("min", "max", "first", "last", "latest", "top")
 
 NO_NAMES = np.empty(0, dtype=np.int64)
 """Room for the values that folds name, where none does."""
+
+
+Keys: TypeAlias = tuple[list[tuple[str, str]], Array]
+"""Groups and keys to read, and for each unit and request the number of its own among them, -1 for none."""
 
 
 class Asked(NamedTuple):
@@ -77,64 +81,78 @@ class Stage:
             if kind != NUMBER or one.reads is not None or one.node.kind == "neighbours"
         ]
         keys = {unit.parts: unit.key for unit in units}
-        self._fields = list({unit.parts: (unit.group.spelling, unit.fields) for unit in units}.values())
+        self._fields = [*{unit.parts: (unit.group.spelling, unit.fields or ()) for unit in units}.values()]
         self._keys, numbers = list(keys.values()), {parts: number for number, parts in enumerate(keys)}
         self._read = [(unit.group.name, numbers[unit.parts]) for unit in units]
         self._one_each = np.arange(len(units))
+        self._apart = len({unit.group.name for unit in units}) == len(units)
         self._naming = sum(one.node.kind == "neighbours" for one, _ in self.results)
 
-    def keys(self, asked: Sequence[Any]) -> tuple[list[tuple[str, str]], Array]:
+    def keys(self, asked: Sequence[Any]) -> Keys:
         """The blobs that requests need, each once, and for each unit and request the number of its own, -1 for none."""
-        spelt = [[key(one) for one in asked] for key in self._keys]
-        places: dict[tuple[str, str], int] = {}
-        numbers = [
-            -1 if key is None else places.setdefault((name, key), len(places))
-            for name, number in self._read
-            for key in spelt[number]
-        ]
-        return list(places), np.array(numbers, dtype=np.int64)
+        return self._of_spelt([[key(one) for one in asked] for key in self._keys], len(asked))
 
     @property
     def by_fields(self) -> bool:
         """Whether every key is made of request fields as they are."""
-        return all(fields is not None for _, fields in self._fields)
+        return all(unit.fields is not None for unit in self._units)
 
-    def keys_of_fields(
-        self, columns: Mapping[str, Sequence[Any]], requests: int
-    ) -> tuple[list[tuple[str, str]], Array]:
+    def keys_of_columns(self, columns: Mapping[str, Sequence[Any]], requests: int) -> Keys:
         """What `keys` gives of requests whose fields are in columns, where keys are made of fields."""
         spelt: list[list[str | None]] = []
-        for spelling, fields in self._fields:
-            several = [columns[name] for name in fields or ()]
-            wanted = several[0] if len(several) == 1 else zip(*several, strict=True) if several else [()] * requests
-            spelt.append([*map(spelling.__getitem__, wanted)])
-        pairs = [pair for name, number in self._read for pair in zip(repeat(name), spelt[number], strict=False)]
-        places = dict.fromkeys(pairs)
-        if len(places) == len(pairs) and not any(None in some for some in spelt):
-            return cast(list[tuple[str, str]], pairs), np.arange(len(pairs))
-        places = {pair: number for number, pair in enumerate(pair for pair in places if pair[1] is not None)}
-        numbers = [-1 if pair[1] is None else places[pair] for pair in pairs]
-        return cast(list[tuple[str, str]], [*places]), np.array(numbers, dtype=np.int64)
+        for spelling, names in self._fields:
+            several = [columns[name] for name in names]
+            wanted = several[0] if len(names) == 1 else zip(*several, strict=True) if names else [()] * requests
+            spelt.append([spelling[one] for one in wanted])
+        return self._of_spelt(spelt, requests)
 
-    def keys_of_one(self, asked: Any) -> tuple[list[tuple[str, str]], Array]:
+    def keys_of_fields(self, fields: Mapping[str, Any]) -> Keys:
+        """What `keys` gives of one request, where keys are made of fields."""
+        spelt = [
+            spelling[fields[names[0]] if len(names) == 1 else tuple([fields[name] for name in names])]
+            for spelling, names in self._fields
+        ]
+        return self._of_one(spelt)
+
+    def keys_of_one(self, asked: Any) -> Keys:
         """What `keys` gives of one request."""
-        spelt = [key(asked) for key in self._keys]
+        return self._of_one([key(asked) for key in self._keys])
+
+    def _of_one(self, spelt: Sequence[str | None]) -> Keys:
+        """What `keys` gives, from the keys of one request spelt."""
         if None in spelt:
-            return self.keys([asked])
+            return self._of_spelt([[key] for key in spelt], 1)
         return [(name, cast(str, spelt[number])) for name, number in self._read], self._one_each
+
+    def _of_spelt(self, spelt: Sequence[list[str | None]], requests: int) -> Keys:
+        """What `keys` gives, from the keys of all requests spelt."""
+        pairs = [pair for name, number in self._read for pair in zip(repeat(name), spelt[number], strict=False)]
+        distinct = [{*some} for some in spelt]
+        if self._apart and all(len(some) == requests and None not in some for some in distinct):
+            return cast(list[tuple[str, str]], pairs), np.arange(len(pairs))
+        places: dict[tuple[str, str], int] = {}
+        numbers = [-1 if key is None else places.setdefault((name, key), len(places)) for name, key in pairs]
+        return list(places), np.array(numbers, dtype=np.int64)
 
     def folded(self, blobs: Sequence[bytes | None], numbers: Array, at: int, requests: int) -> Folded:
         """What requests see at a time."""
-        words = words_of([blob or EMPTY for blob in blobs] or [EMPTY])
-        starts = self.plan.starts(at) if self._none is None else self._none
-        out, names = np.empty((len(self.results), requests)), NO_NAMES
+        names = NO_NAMES
         if self._naming:
             most = sum(len(blobs[number] or EMPTY) for number in numbers.tolist() if number >= 0)
             names = np.empty(self._naming * most // 8, dtype=np.int64)
+        return Folded(self.values(blobs, numbers, at, requests, names), names)
+
+    def values(
+        self, blobs: Sequence[bytes | None], numbers: Array, at: int, requests: int, names: Array = NO_NAMES
+    ) -> Array:
+        """The results of `folded`, where there is room for the names or none is wanted."""
+        words = words_of([blob or EMPTY for blob in blobs] or [EMPTY])
+        starts = self.plan.starts(at) if self._none is None else self._none
+        out = np.empty((len(self.results), requests))
         status = state_fold.fold(self.plan.numbers, starts, words, numbers, at, out, names)
         if status != GOOD:
             check(status, self._units[0].group)
-        return Folded(out, names)
+        return out
 
 
 def _result(one: Fold) -> str:

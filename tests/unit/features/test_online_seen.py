@@ -29,7 +29,7 @@ def test_a_place_beyond_them_is_none(place: int) -> None:
 def test_it_equals_and_shows_the_list_of_them() -> None:
     """So it may stand where a list stood."""
     assert list(MIXED) == MIXED
-    assert MIXED == SeenMany(["n", "last"], [(1.0, 2.0), ("a", None)], 2, {"buys": 7}, 9)
+    assert SeenMany(["n", "last"], [(1.0, 2.0), ("a", None)], 2, {"buys": 7}, 9) == MIXED
     assert MIXED != NUMBERS
     assert MIXED != "ab"
     assert str(MIXED) == str([*MIXED])
