@@ -30,6 +30,34 @@ class OnlineFeatures:
     Any number of threads and processes may feed and read. What is kept belongs to the definitions: a source whose
     features change is kept anew beside the old, fed from its beginning. `history` gives a source's rows up to a
     position; it is asked when a row is taken back.
+
+    >>> import setpoint as sp
+    >>> from setpoint.backends.memory_state import MemoryState
+    >>> from setpoint.declare.plan import Profile, make_plan
+    >>> sales = sp.events("sales", "sales.csv", id="sale", at="ts", delay="0s")
+    >>> visits = sp.events("visits", "visits.csv", key="visit", at="ts")
+    >>> system = sp.System(
+    ...     "shop",
+    ...     decide=sp.decide(visits, fields=["user"]),
+    ...     features=dict(spent=sp.sum(sales.price, by="user", decimals=2)),
+    ...     label=sp.label(sales.price > 5, on="visit", within="1d"),
+    ...     goal=sp.goal(sp.auc(), business="eur", act=sp.act("a"), cost=sp.cost(false_positive=1, false_negative=1)),
+    ...     release=sp.release(sp.shadow("1d"), fallback=sp.rule(sp.field("user") == "u")),
+    ... )
+    >>> kinds = {"user": "text", "visit": "text", "ts": "time"}
+    >>> sold = {**kinds, "sale": "text", "price": "number"}
+    >>> plan = make_plan(system, {"sales": sold, "visits": kinds}, Profile({}, 1.0))
+    >>> rows = pa.table({
+    ...     "user": ["u", "u"], "price": [1.5, 2.5], "__at": [1, 2], "__known_at": [1, 2], "__id": ["a", "b"],
+    ...     "__position": [0, 1],
+    ... })  # fmt: skip
+    >>> online = OnlineFeatures(plan, MemoryState())
+    >>> online.feed("sales", rows)
+    2
+    >>> online.feed("sales", rows)  # the same batch again
+    0
+    >>> online.read({"visit": "v", "user": "u"}, at=9), online.positions()
+    ({'spent': 4.0}, {'sales': 1})
     """
 
     def __init__(self, plan: Plan, state: OnlineState, *, history: Log | None = None) -> None:
