@@ -157,9 +157,15 @@ def test_a_live_decision_sees_them_in_its_moment(folder: Path, tmp_path: Path) -
     request = {"visit": "now", "user": "u3", "basket": basket}
     with live.session() as session:
         decision = session.decide(request)
-        shown = live.why(decision.id)
+        shown, few = live.why(decision.id), live.why(decision.id, feature="near_few")
     saw = {row["feature"]: row["value"] for row in shown["tables"]["What it saw"]}
     wanted = by_oracle(live, {**request, "basket": json.dumps(basket)}, moment)
     assert (saw["basket"], saw["tags"]) == (42.5, 2.0)
     assert {name: saw[name] for name in NEAR} == {name: wanted[name] for name in NEAR}
     assert saw["near_spent"] > 0
+    edges, near = (few["tables"][title] for title in list(few["tables"])[-2:])
+    counting = [each for each in near if each["counts"] == "counts"]
+    assert few["story"][-1].endswith(": 3 neighbours count")
+    assert saw["near_few"] == pytest.approx(sum(each["value"] for each in counting) / 3)
+    assert {each["neighbour"] for each in near} >= {each["value"] for each in edges if each["counts"] == "counts"}
+    assert {each["counts"] for each in near} == {"counts", "above the cap"}

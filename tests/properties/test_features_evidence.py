@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from setpoint.data.decisions import plan_sources
+from setpoint.declare.expr import Neighbours, walk
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import COUNTS, Seen
+from setpoint.features.evidence_near import ABOVE_CAP, circles_of
+from setpoint.features.neighbours import bring_together
 from setpoint.features.reader import FeatureReader
 from setpoint.features.verify import differing, nearby
 from tests.properties import test_features_neighbours, test_features_state, worlds
@@ -72,3 +76,28 @@ def test_what_lies_outside_every_window_changes_nothing(kind: str, data: st.Data
     theirs = FeatureReader(world.plan, rows).read(requests, at, arrived=arrived)
     for name, sort in world.plan.features.items():
         assert not differing(mine[name], theirs[name], sort).any(), name
+
+
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_fold_over_neighbours_is_that_of_those_that_count(data: st.DataObject) -> None:
+    """The values that are listed give the value, and each neighbour is listed once."""
+    world = data.draw(WORLDS["neighbours"])
+    plan: Plan = world.plan
+    requests, arrived = requests_of(world), arrived_in(world, data)
+    row = data.draw(st.integers(0, len(world.at) - 1))
+    counts = {name: int(count[row]) for name, count in arrived.items()}
+    seen = Seen(plan, world.rows, requests.slice(row, 1), int(world.at[row]), counts)
+    for one in plan.inputs:
+        circles = circles_of(seen, one.name, most=10_000)
+        if not isinstance(one.expr, Neighbours):
+            assert bool(circles) == any(isinstance(node, Neighbours) for node in walk(one.expr))
+            continue
+        (circle,) = circles
+        values = [each.value for each in circle.neighbours if each.verdict == COUNTS]
+        value = bring_together(one.expr, [float(value) for value in values if value is not None])
+        assert seen.evidence(one.name).value == (None if math.isnan(value) else value)
+        assert circle.counted == len(values)
+        assert len({each.name for each in circle.neighbours}) == len(circle.neighbours)
+        looked_at = [each for each in circle.neighbours if each.verdict != ABOVE_CAP]
+        assert len(looked_at) == min(one.expr.edges.cap, len(circle.neighbours))

@@ -18,6 +18,7 @@ from setpoint.data.decisions import DECISIONS, OUTCOMES
 from setpoint.data.rows import ALWAYS
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Part, shown_value
+from setpoint.features.evidence_near import Circle, Neighbour, circles_of
 from setpoint.features.verify import of_version, same, seen_by, seen_nearby
 from setpoint.labels.join import STATES
 from setpoint.registry import audit, lineage, models
@@ -168,7 +169,8 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
 def _told_feature(records: Records, log: pa.Table, feature: str) -> dict[str, Any]:
     """The events behind the value of one feature in one decision, and what each part of its expression gives."""
     plan, row = records.plan, log.select(["decision_id", "key", "at"]).to_pylist()[0]
-    evidence = seen_by(plan, records.rows, log, 0).evidence(feature)
+    seen = seen_by(plan, records.rows, log, 0)
+    evidence = seen.evidence(feature)
     logged = _null(log[FEATURE + feature][0].as_py()) if FEATURE + feature in log.column_names else None
     declared = next(one for one in plan.inputs if one.name == feature)
     if not of_version(plan, log, feature, versions_recorded(records.metadata))[0]:
@@ -184,6 +186,10 @@ def _told_feature(records: Records, log: pa.Table, feature: str) -> dict[str, An
     for part in evidence.folds:
         if part.events:
             tables[f"Events behind {part.title}"] = told_events(part)
+    circles = circles_of(seen, feature)
+    for circle in circles:
+        if circle.neighbours:
+            tables[f"Neighbours in {circle.title}"] = [_told_neighbour(each, circle.kind) for each in circle.neighbours]
     return {
         "subject": row["decision_id"],
         "kind": f"feature {feature} of the decision on {row['key']}",
@@ -191,6 +197,7 @@ def _told_feature(records: Records, log: pa.Table, feature: str) -> dict[str, An
             f"{feature} = {declared.expr}  (version {declared.version})",
             f"logged {_shown(logged)}; worked out again {_shown(evidence.value)}: {verdict}",
             *[_window(part, row["at"]) for part in evidence.folds],
+            *[_circle(circle) for circle in circles],
         ],
         "tables": tables,
     }
@@ -202,6 +209,21 @@ def _window(part: Part, at: int) -> str:
     since = "from the beginning" if part.since is None else f"from {iso(part.since)}"
     rest = f"; {part.rest:,} more are not listed" if part.rest else ""
     return f"{part.title}: key {key or 'of all rows'}, {since} to before {iso(at)}, {part.counted:,} rows count{rest}"
+
+
+def _circle(circle: Circle) -> str:
+    """In words, how many neighbours a fold looked at."""
+    rest = f"; {circle.rest:,} more are not listed" if circle.rest else ""
+    return f"{circle.title}: {circle.counted:,} neighbours count{rest}"
+
+
+def _told_neighbour(each: Neighbour, kind: str) -> dict[str, Any]:
+    return {
+        "neighbour": each.name,
+        "named by": each.rows,
+        "value": shown_value(each.value, kind),
+        "counts": each.verdict,
+    }
 
 
 def _shown(value: Any) -> str:
