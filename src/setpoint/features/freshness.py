@@ -1,8 +1,9 @@
 """Freshness: how old the newest event behind each feature is, and whether that is older than it may be.
 
-The age of a source at a time is how long ago the newest event known by then happened. A limit is declared for a feature
-(`System(freshness=...)`); for any other it is twice the greatest age that the source reached in its newest 30 days,
-each time just before something newer came in, so that nights, weekends and delays are part of what is usual and a
+The age of a source at a time is how long ago the newest event that had happened and was known by then happened: one
+that is announced for later, or whose clock is wrong, makes no source younger before its time. A limit is declared for
+a feature (`System(freshness=...)`); for any other it is twice the greatest age that the source reached in its newest 30
+days, each time just before something newer came in, so that nights, weekends and delays are part of what is usual and a
 silence that goes on is not. Until a source has shown enough of what is usual, and where it holds at all times, there is
 none.
 """
@@ -82,8 +83,11 @@ def age_of(source: str, rows: pa.Table, now: int, *, arrived: int | None = None)
     if not count or known[0] == ALWAYS:
         return Age(source, now, count, None, None, None)
     at = times_of(rows, AT)
-    newest_at = int(at[_within(known[:count]) : count].max())
-    return Age(source, now, count, newest_at, int(known[count - 1]), _usual(at[:by_now], known[:by_now]))
+    recent = at[_within(known[:count]) : count]
+    newest_at = int(recent[recent <= now].max(initial=ALWAYS))
+    if newest_at == ALWAYS:
+        return Age(source, now, count, None, None, None)
+    return Age(source, now, count, newest_at, int(known[count - 1]), _usual(at[:by_now], known[:by_now], now))
 
 
 def _within(known: Array) -> int:
@@ -91,11 +95,14 @@ def _within(known: Array) -> int:
     return int(np.searchsorted(known, known[-1] - USUAL, side="left"))
 
 
-def _usual(at: Array, known: Array) -> int | None:
-    """The greatest age reached just before something newer came in."""
+def _usual(at: Array, known: Array, now: int) -> int | None:
+    """The greatest age reached just before something newer came in: what is announced does so when it happens."""
     first = _within(known)
-    newest = np.maximum.accumulate(at[first:])
-    reached = (known[first + 1 :] - newest[:-1])[newest[1:] > newest[:-1]]
+    at, came = at[first:], np.maximum(known, at)[first:]
+    order = np.argsort(came, kind="stable")
+    order = order[: int(np.searchsorted(came[order], now, side="right"))]
+    newest, came = np.maximum.accumulate(at[order]), came[order]
+    reached = (came[1:] - newest[:-1])[newest[1:] > newest[:-1]]
     enough = reached.size >= ENOUGH_ROWS and int(known[-1] - known[0]) >= ENOUGH_TIME
     return int(reached.max()) if enough else None
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -25,6 +27,27 @@ def test_an_age_is_since_the_newest_event_that_was_known() -> None:
     rows = pa.table({AT: [0, 60, 30, 90], KNOWN_AT: [1, 61, 80, 200]})
     found = age_of("buys", rows, 100)
     assert (found.newest_at, found.newest_known_at, found.age, found.rows) == (60, 80, 40, 3)
+
+
+def test_an_event_of_the_future_makes_no_source_younger() -> None:
+    """One event whose clock is a year ahead does not hide that a source fell silent; nor does one make it of no age."""
+    rows, late = hourly(40), START + 44 * DAY
+    wrong = pa.table({AT: [late + 365 * DAY], KNOWN_AT: [START + 40 * DAY]})
+    assert age_of("buys", pa.concat_tables([rows, wrong]), late) == replace(
+        age_of("buys", rows, late), rows=641, newest_known_at=START + 40 * DAY
+    )
+    assert age_of("buys", wrong, late).age is None
+
+
+def test_what_is_announced_is_as_old_as_what_has_happened_of_it() -> None:
+    """A timetable that is known a day ahead is never stale while it goes on, and is when it ends."""
+    timetable, now = hourly(40, delay=-DAY, nights=False), START + 30 * DAY + 30 * MINUTE
+    plan = plan_of(n=sp.count(buys, by="user", last="1d"))
+    found = [freshness_of(plan, {"buys": timetable}, now + days * DAY)[0] for days in (0, 20)]
+    assert [(each.age, each.limit, each.stale) for each in found] == [
+        (30 * MINUTE, 2 * HOUR, False),
+        (20 * DAY - 10 * DAY + 90 * MINUTE, 2 * HOUR, True),
+    ]
 
 
 def test_what_has_not_arrived_does_not_count() -> None:
