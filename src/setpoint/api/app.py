@@ -18,8 +18,10 @@ from setpoint.api.validate import (
     JSON,
     LINES,
     MOST_EVENT_BYTES,
+    MOST_HELD_BYTES,
     Message,
     Receive,
+    Room,
     read_body,
     read_events,
     read_json,
@@ -96,11 +98,22 @@ class Route:
 
 
 class App:
-    """Serves systems over HTTP. `body_seconds` is how long the body of a request may take to arrive."""
+    """Serves systems over HTTP.
 
-    def __init__(self, services: Mapping[str, Service], *, body_seconds: float = BODY_SECONDS) -> None:
+    `body_seconds` is how long the body of a request may take to arrive, `event_room` how many bytes of events all
+    requests together may hold.
+    """
+
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        *,
+        body_seconds: float = BODY_SECONDS,
+        event_room: int = MOST_HELD_BYTES,
+    ) -> None:
         self.metrics = Metrics()
         self._services, self._body_seconds = dict(services), body_seconds
+        self._room = Room(event_room)
         self._routes: dict[str, Route] = {
             "/livez": Route("GET", "", "livez", self._livez),
             "/readyz": Route("GET", "", "readyz", self._readyz),
@@ -153,8 +166,10 @@ class App:
             raise Refused(not_allowed(method, scope["path"], route.method))
         if route.events:
             types, most = (JSON, *LINES), MOST_EVENT_BYTES
-            body, kind = await read_body(scope["headers"], receive, seconds=self._body_seconds, types=types, most=most)
-            return await route.handler(read_events(body, kind))
+            headers = scope["headers"]
+            with self._room.taken(headers):
+                body, kind = await read_body(headers, receive, seconds=self._body_seconds, types=types, most=most)
+                return await route.handler(read_events(body, kind))
         body, _ = await read_body(scope["headers"], receive, seconds=self._body_seconds)
         return await route.handler(read_json(body))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -18,6 +19,9 @@ MOST_BYTES = 1_000_000
 
 MOST_EVENT_BYTES = 16_000_000
 """The most bytes of a body of events."""
+
+MOST_HELD_BYTES = 256_000_000
+"""The most bytes of events that are held at once, by all requests together."""
 
 JSON = b"application/json"
 LINES = (b"application/x-ndjson", b"application/jsonl")
@@ -87,6 +91,28 @@ async def read_body(
         ) from None
     finally:
         timer.cancel()
+
+
+class Room:
+    """How many bytes of events may be held at once: a request takes its share before its body is read."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    @contextmanager
+    def taken(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[None]:
+        """Hold as many bytes as a body says that it has, or may have; raises Refused (503) where they are too many."""
+        told = next((value for name, value in headers if name == b"content-length"), b"")
+        size = min(int(told[:12]), MOST_EVENT_BYTES) if told.isdigit() else MOST_EVENT_BYTES
+        if size > self._free:
+            raise Refused(
+                Problem(503, "too-busy", "Too many events are being taken in just now.", "fewer at once", close=True)
+            )
+        self._free -= size
+        try:
+            yield
+        finally:
+            self._free += size
 
 
 async def _all(receive: Receive, most: int) -> bytes:

@@ -101,6 +101,22 @@ def test_events_may_be_larger_than_requests(served: Shop) -> None:
     assert tell(served, body).status == 202
 
 
+def test_bodies_of_many_requests_share_their_room(served: Shop) -> None:
+    """What does not fit beside the others is told to come again, and an answer of any kind makes room."""
+    app = App({"shop": served.desk}, event_room=1000)
+
+    def tell_bytes(count: int, body: Any) -> Reply:
+        headers = ((b"content-type", b"application/json"), (b"content-length", str(count).encode()))
+        return call(app, "POST", EVENTS, body, headers=headers)
+
+    for _ in range(5):
+        assert tell_bytes(600, event()).status in (200, 202)
+        assert tell_bytes(600, b"{broken").status == 400
+    refused = tell_bytes(1001, event())
+    assert (refused.status, refused.json["code"], refused.headers["retry-after"]) == (503, "too-busy", "1")
+    assert call(app, "POST", EVENTS, event()).status == 503  # it may have as many bytes as a body can
+
+
 def test_a_source_that_there_is_not_is_404(served: Shop) -> None:
     """The nearest is named; a table that always holds takes none."""
     reply = call(served.app, "POST", EVENTS[:-1], event())
