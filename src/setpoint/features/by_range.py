@@ -33,7 +33,7 @@ from setpoint.declare.named import Feature
 from setpoint.declare.plan import Plan
 from setpoint.features.finish import ROWS
 from setpoint.features.needs import Around, Fold, arounds, columns_of, everything
-from setpoint.features.reader import CHUNK, FeatureReader, fields_read
+from setpoint.features.reader import CHUNK, FeatureReader, check_sizes, fields_read
 from setpoint.features.readings import together
 from setpoint.features.requests import Answers, Requests, features_of
 from setpoint.features.values import hash_words, value_words
@@ -140,11 +140,12 @@ class _Job:
         return arounds(self.plan)
 
     def check(self) -> None:
-        """Raise for sources that are not there, or cannot be read in pieces."""
+        """Raise for times that are not those of the requests, and for sources that are not there or have no pieces."""
+        check_sizes(self.requests, self.at, self.arrived)
         nearby = [fold for around in self.arounds for fold in (around.edges, around.of)]
         for fold in (*self.folds, *nearby):
             if fold.source not in self.sources:
-                raise NameUnknown("source", fold.source, self.sources, where="The rows that features are read from")
+                raise NameUnknown("source", fold.source, self.sources, where="What features are read from")
         for fold in nearby:
             if not isinstance(self.sources[fold.source], pa.Table):
                 raise DataError(

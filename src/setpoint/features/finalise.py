@@ -28,7 +28,7 @@ def to_scaled(values: Array, decimals: int, *, column: str) -> Array:
         worst = float(values[np.nanargmax(np.abs(wide))])
         raise DataError(
             f"The column {column} holds {worst!r}, which at {decimals} decimals does not fit an exact sum.",
-            expected=f"numbers below {EXACT / 10.0**decimals:.3g}",
+            expected=f"numbers below {EXACT / 10.0**decimals:.15g} in size",
             hint="Give the sum, mean or std fewer decimals=, or put a range on the column in its contract.",
         )
     wide[null] = 0.0

@@ -179,7 +179,7 @@ class _Track:
                 raise DataError(
                     f"The squares of the column {self.fold.title} can add up to more than 127 bits: it has"
                     f" {self.values.size} rows and values of up to {greatest / scale:.17g}.",
-                    expected=f"at {decimals} decimals, numbers below {most:.3g}",
+                    expected=f"at {decimals} decimals, numbers below {most:.15g} in size",
                     hint="Give the std or var fewer decimals=, or put a range on the column in its contract.",
                 )
         return found, scale, greatest < NARROW

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from setpoint.core.errors import NameUnknown
+from setpoint.core.errors import DataError, NameUnknown
 from setpoint.data.arrays import Array, to_array
 from setpoint.declare.expr import Field, walk
 from setpoint.declare.kinds import TEXT
@@ -53,7 +53,7 @@ class FeatureReader:
         self._sources: dict[str, SourceRows] = {}
         for name in dict.fromkeys(fold.source for fold in (*folds, *nearby)):
             if name not in rows:
-                raise NameUnknown("source", name, rows, where="The rows that features are read from")
+                raise NameUnknown("source", name, rows, where="What features are read from")
             self._sources[name] = SourceRows(name, rows[name], plan)
         if compiled is None and sum(source.columns.rows for source in self._sources.values()) > SMALL_ROWS:
             self._compiled = True
@@ -66,11 +66,13 @@ class FeatureReader:
         """One column for each feature and one row for each request, in order.
 
         Numbers and truth values are float64 with NaN for NULL, texts are strings with nulls. A decision sees the rows
-        that were known at its time, or with `arrived`, by source, as many rows as it had seen.
+        that were known at its time, or with `arrived`, by source, as many rows as it had seen. Raises NameUnknown for a
+        request field that is not there, DataError where there is not one time for each request.
         """
         for name in self._plan.fields:
             if name not in requests.column_names:
                 raise NameUnknown("request field", name, requests.column_names, where="The table of requests")
+        check_sizes(requests, at, arrived)
         parts = []
         for start in range(0, max(len(at), 1), CHUNK):
             part, table = slice(start, start + CHUNK), requests.slice(start, CHUNK)
@@ -162,6 +164,17 @@ def _by_edges(arounds: Sequence[Around]) -> list[list[Around]]:
     for around in arounds:
         found.setdefault(around.edges.key, []).append(around)
     return list(found.values())
+
+
+def check_sizes(requests: pa.Table, at: Array, arrived: Mapping[str, Array] | None = None) -> None:
+    """Raise DataError where there is not one time, and one number of rows seen of each source, for each request.
+
+    >>> check_sizes(pa.table({"user": ["u", "v"]}), np.array([5, 5]), {"sales": np.array([1, 2])})
+    """
+    seen = {f"numbers of rows seen of {name!r}": len(counts) for name, counts in (arrived or {}).items()}
+    for what, size in {"times": len(at), **seen}.items():
+        if size != requests.num_rows:
+            raise DataError(f"{requests.num_rows} requests come with {size} {what}.", expected="one for each request")
 
 
 def fields_read(plan: Plan) -> list[str]:

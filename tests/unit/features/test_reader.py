@@ -196,3 +196,15 @@ def test_more_rows_than_32_bits_number_are_refused() -> None:
     with pytest.raises(DataError, match="2,147,483,648 rows") as raised:
         FeatureReader(plan_of(f=sp.count(buys, by="user")), {"buys": many})
     assert "by_range" in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_each_request_needs_its_time(times: int) -> None:
+    """Fewer or more times than requests are refused, never repeated or cut."""
+    plan, rows = plan_of(n=sp.count(buys, by="user")), {"buys": rows_table(BUYS, [buy(1)])}
+    requests = pa.table({"ask": ["a", "b"], "user": ["u", "v"]})
+    for way in (False, True):
+        with pytest.raises(DataError, match=f"2 requests come with {times} times"):
+            FeatureReader(plan, rows, compiled=way).read(requests, np.full(times, 9))
+    with pytest.raises(DataError, match="2 requests come with 1 numbers of rows seen of 'buys'"):
+        FeatureReader(plan, rows).read(requests, np.array([9, 9]), arrived={"buys": np.array([1])})
