@@ -39,11 +39,6 @@ class Fold:
         return info(self.node.source).name
 
     @property
-    def window(self) -> tuple[int, int]:
-        """The length and hop of its window."""
-        return (self.node.last, self.node.hop)
-
-    @property
     def stretch(self) -> Window:
         """Its window, of whatever kind."""
         return self.node.window

@@ -200,8 +200,8 @@ def _distinct(fold: Fold, pairs: Pairs, codes: Array, hashes: Array) -> Array:
     counts, cap = np.bincount(of, minlength=pairs.decisions), fold.node.cap
     found = counts.astype(np.float64)
     places = _rank(pairs.decisions, of, np.where(counts > cap, cap - 1, -1))
-    for decision in np.flatnonzero(places >= 0).tolist():
-        found[decision] = estimate(float(hashes[different[places[decision]]]), cap)
+    over = places >= 0
+    found[over] = estimate(hashes[different[places[over]]], cap)
     return found
 
 

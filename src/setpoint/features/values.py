@@ -69,16 +69,16 @@ def hash_word(word: Int) -> Int:
     return np.int64(mixed ^ (mixed >> SHIFT_3))
 
 
-def estimate(hashed: float, cap: int) -> float:
-    """How many different values there are, from the `cap`-th smallest of their hashes as a number.
+def estimate(hashed: Array, cap: int) -> Array:
+    """How many different values there are, from the `cap`-th smallest of their hashes, each as a number.
 
     The unbiased estimate of k minimum values: Beyer and others, "On synopses for distinct-value estimation under
     multiset operations" (2007).
 
-    >>> estimate(float(2**63), 101)
-    200.0
+    >>> estimate(np.array([2.0**63]), 101)
+    array([200.])
     """
-    return float(np.rint(float(cap - 1) / ((hashed + 1.0) / 2.0**64)))
+    return np.asarray(np.rint(float(cap - 1) / ((hashed + 1.0) / 2.0**64)))
 
 
 def bucket_of(values: Array) -> Array:
