@@ -111,6 +111,19 @@ def test_an_error_is_words_or_json_and_status_2(tmp_path: Path) -> None:
     assert "setpoint new flights" in error["hint"]
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("1 / 0", "ZeroDivisionError: division by zero. Line 2 of it raises."), ("open('nowhere')", "FileNotFoundError")],
+)
+def test_a_declaration_that_cannot_be_run_is_an_error_with_its_line(tmp_path: Path, line: str, words: str) -> None:
+    """Whatever the file raises; one beside it that is no UTF-8 is passed over."""
+    (tmp_path / "old.py").write_bytes(b"# caf\xe9\n")
+    (tmp_path / "system.py").write_text(f"import setpoint as sp\n{line}\nsystem = sp.System()\n")
+    error = told("check", str(tmp_path), expect=2)["error"]
+    assert error["code"] == "declaration-invalid"
+    assert words in error["problem"]
+
+
 def test_serve_goes_on_from_the_replay_and_decides_over_http(project: str, replayed: dict[str, Any]) -> None:
     """One command answers decisions by the model that the replay promoted; each is there for `why` afterwards."""
     command = [*SETPOINT, "serve", project, "--port", "0", "--clock", "2013-02-17T12:00:00Z"]

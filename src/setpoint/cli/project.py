@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from pathlib import Path
 
 from setpoint.core.errors import DeclarationError, NothingYet, SetpointError, did_you_mean
@@ -21,7 +22,9 @@ def find_declaration(path: Path) -> Path:
             expected="a Python file that declares a system",
             hint=did_you_mean(path.name, near) or "`setpoint new flights DIR` writes one to start from.",
         )
-    declaring = [each for each in sorted(path.glob("*.py")) if "System(" in each.read_text(encoding="utf-8")]
+    declaring = [
+        each for each in sorted(path.glob("*.py")) if "System(" in each.read_text(encoding="utf-8", errors="replace")
+    ]
     if len(declaring) == 1:
         return declaring[0]
     raise NothingYet(
@@ -49,8 +52,13 @@ def load_declaration(path: Path) -> tuple[System, Path]:
         spec.loader.exec_module(module)
     except SetpointError:
         raise
-    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError) as error:
-        raise DeclarationError(f"{file.name} cannot be run: {type(error).__name__}: {error}.") from error
+    except Exception as error:  # the file is foreign code: whatever it raises, it declares nothing
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        where = f" Line {lines[-1]} of it raises." if lines else ""
+        raise DeclarationError(
+            f"{file.name} cannot be run: {type(error).__name__}: {error}.{where}",
+            expected="a file that declares a system",
+        ) from error
     systems = [value for value in vars(module).values() if isinstance(value, System)]
     if len(systems) != 1:
         raise DeclarationError(f"{file.name} declares {len(systems)} systems.", expected="one sp.System(...)")

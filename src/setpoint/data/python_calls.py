@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,7 +46,7 @@ def verdict(node: PythonCall) -> Verdict | None:
 def run(node: PythonCall, arguments: Sequence[Array], size: int) -> Array:
     """The values of a Python feature for `size` rows.
 
-    Raises DeclarationError, which names the function, where what it gives is not one value of its kind for each row.
+    Raises DeclarationError, which names the function, where it raises, or gives not one value of its kind for each row.
     """
     given = [np.repeat(values, size) if values.size != size else values for values in arguments]
     if size <= 1:
@@ -104,8 +105,15 @@ def _called(node: PythonCall, given: Sequence[Array], size: int) -> Array:
     shown = [values.view() for values in given]
     for values in shown:
         values.flags.writeable = False
-    found = node.function(*shown)
-    array = np.asarray(found)
+    try:
+        array = np.asarray(node.function(*shown))
+    except Exception as error:  # foreign code: whatever it raises, it has no value
+        line = traceback.extract_tb(error.__traceback__)[-1].lineno
+        raise DeclarationError(
+            f"The Python feature {node.name!r} raised {type(error).__name__}: {error} (line {line}).",
+            expected="a value for every row, also where an argument is NULL",
+            hint="Numbers that are NULL come as NaN, texts as None, times as -2**63.",
+        ) from error
     if array.shape != (size,):
         raise _wrong(node, f"an array of shape {array.shape} for {size} rows", "one value for each row")
     if node.kind == TEXT:

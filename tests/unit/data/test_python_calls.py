@@ -79,6 +79,12 @@ def numbers(values: np.ndarray) -> Any:
     return values
 
 
+@sp.python_feature(kind="number")
+def raising(values: np.ndarray) -> Any:
+    """Never gives anything."""
+    return {}["k"]
+
+
 @sp.python_feature(kind="bool")
 def halves(values: np.ndarray) -> Any:
     """Neither true nor false."""
@@ -144,10 +150,11 @@ def test_constants_and_empty_batches() -> None:
         (numbers(x), DeclarationError, "'numbers' gave an array of float64.*texts, and None for NULL"),
         (halves(x), DeclarationError, "'halves' gave numbers other than 0 and 1.*truth values"),
         (writes(x), ValueError, "read-only"),
+        (raising(x), DeclarationError, r"'raising' raised KeyError: 'k' \(line \d+\).*where an argument is NULL"),
     ],
 )
 def test_a_wrong_answer_is_told_with_the_functions_name(call: Expr, error: type[Exception], message: str) -> None:
-    """Wrong length, wrong type, or writing into what belongs to others."""
+    """Wrong length, wrong type, writing into what belongs to others, or none at all."""
     with pytest.raises(error, match=message):
         evaluate(call, inputs(1.0, 2.0))
 
