@@ -356,12 +356,28 @@ def as_expr(value: object) -> Expr:
             expected="a finite number",
             hint="What has no value is NULL: write .is_null(), or None.",
         )
+    if isinstance(value, int) and not is_exact(value):
+        shown = str(value) if abs(value) < 10**40 else f"A whole number of {len(str(abs(value)))} digits"
+        raise WrongType(
+            f"{shown} cannot be part of an expression: no 64-bit float is exactly that number.",
+            expected=f"whole numbers up to {2**53}",
+            hint="What such a number names belongs in a text; or write it as a float.",
+        )
     if value is None or isinstance(value, (bool, int, float, str)):
         return Literal(value)
     raise WrongType(
         f"{value!r} ({type(value).__name__}) cannot be part of an expression.",
         expected="a column, field, feature, number, text or time",
     )
+
+
+def is_exact(number: int) -> bool:
+    """Whether a whole number is one of the 64-bit floats, which numbers are computed as.
+
+    >>> is_exact(2**53), is_exact(2**53 + 1), is_exact(10**400)
+    (True, False, False)
+    """
+    return abs(number) <= 2**53 or (abs(number) < 2**1024 and int(float(number)) == number)
 
 
 def _shift(value: object) -> Expr:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from setpoint.core import times
 from setpoint.core.errors import DeclarationError, WrongType
 from setpoint.declare.expr import (
     DEFAULT_CAPS,
@@ -27,7 +26,7 @@ from setpoint.declare.expr import (
 )
 from setpoint.declare.fold import By, Hop, aggregate, checked_cap, checked_decimals, each, fold, titled
 from setpoint.declare.source import EVENTS, TABLE, Source, info
-from setpoint.declare.window import EXACT, Calendar, Last, Span, Window, window
+from setpoint.declare.window import EXACT, Calendar, Last, Span, Window, duration_of, window
 
 KINDS = (
     "count", "sum", "mean", "var", "std", "min", "max", "first", "last", "latest", "distinct", "top", "quantile",
@@ -197,7 +196,7 @@ def latest(
     if ttl is None:
         length = declared.ttl or 0 if declared is not None else 0
     else:
-        length = times.duration(ttl)
+        length = duration_of(f"{title} has ttl={ttl!r}", ttl)
         if length <= 0:
             raise DeclarationError(f"{title} has ttl={ttl!r}.", expected="a positive duration")
     found = aggregate("latest", column, by=by, stretch=Window(length, EXACT), where=where)
@@ -295,7 +294,7 @@ def rate(
     >>> rate(events("p", "p.parquet", at="ts", delay="0s"), by="user_id", last="7d", per="1d")
     (count(p, by=[user_id], last='7d') / 7.0)
     """
-    unit = times.duration(per)
+    unit = duration_of(f"{titled('rate', what)} has per={per!r}", per)
     if unit <= 0:
         raise DeclarationError(f"{titled('rate', what)} has per={per!r}.", expected="a positive duration")
 

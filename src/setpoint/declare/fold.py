@@ -166,6 +166,11 @@ def _source(title: str, kind: str, what: Expr | Source, where: Expr | None) -> S
     parts = [what] if isinstance(what, Expr) else []
     if not isinstance(what, (Expr, Source)):
         raise WrongType(f"{kind} folds {what!r}.", expected="a column of an event source, such as purchases.price")
+    if isinstance(what, Source) and kind != "count":
+        raise WrongType(
+            f"{title} folds rows, which are only counted.",
+            expected=f"one of their columns, such as {info(what).name}.price",
+        )
     if where is not None:
         parts.append(as_expr(where))
     for part in parts:

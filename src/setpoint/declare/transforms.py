@@ -8,11 +8,11 @@ transformed.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from setpoint.core.errors import DeclarationError
-from setpoint.declare.expr import Call, Expr, Family, Literal, Operand, as_expr
+from setpoint.declare.expr import Call, Expr, Family, Literal, Operand, as_expr, is_exact
 from setpoint.declare.functions import cos, if_else, maximum, minimum, sin
 
 SEEN = 100
@@ -70,7 +70,7 @@ def category(value: Expr, *, levels: Sequence[str], unseen: str = "other", missi
     >>> category(field("os"), levels=["ios", "android"]) is not None
     True
     """
-    words = [levels] if isinstance(levels, str) else list(levels)
+    words = list(levels) if isinstance(levels, Iterable) else []
     if isinstance(levels, str) or not words or not all(isinstance(word, str) for word in [*words, unseen]):
         raise DeclarationError(
             f"category({value}) has levels={levels!r}.", expected='texts, such as ["ios", "android"]'
@@ -166,7 +166,10 @@ def _whole(value: object) -> bool:
 def _numbers(function: str, value: Operand, **given: Sequence[float]) -> list[float]:
     """The constants of a transform as finite numbers."""
     ((name, numbers),) = given.items()
+    if isinstance(numbers, str) or not isinstance(numbers, Iterable):
+        raise DeclarationError(f"{function}({value}) has {name}={numbers!r}.", expected="a list of finite numbers")
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        plain = isinstance(number, (int, float)) and not isinstance(number, bool)
+        if not plain or not (is_exact(number) if isinstance(number, int) else math.isfinite(number)):
             raise DeclarationError(f"{function}({value}) has {name} {number!r}.", expected="finite numbers")
     return [float(number) for number in numbers]

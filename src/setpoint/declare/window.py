@@ -137,10 +137,22 @@ def window(last: Span, hop: str | timedelta | None, *, what: str) -> Window:
         longest, words = length or EXACT, 'more than zero and at most the window, or "exact"'
     if hop is None:
         return found
-    step = EXACT if hop == "exact" else times.duration(hop)
+    step = EXACT if hop == "exact" else duration_of(f"{what} has hop={hop!r}", hop, or_else=', or "exact"')
     if not 0 < step <= longest:
         raise DeclarationError(f"{what} has hop={hop!r}.", expected=words)
     return found._replace(hop=step)
+
+
+def duration_of(what: str, value: str | timedelta, *, or_else: str = "") -> int:
+    """Microseconds of a duration; `what` begins the message where it is none, and `or_else` says what else may be.
+
+    >>> duration_of("The window", "1h")
+    3600000000
+    """
+    try:
+        return times.duration(value)
+    except WrongType as error:
+        raise WrongType(f"{what}: {error.problem}", expected=f"{error.expected}{or_else}", hint=error.hint) from None
 
 
 def _length(last: str | timedelta, what: str) -> int:
@@ -149,7 +161,7 @@ def _length(last: str | timedelta, what: str) -> int:
             f"{what} has the window last={last!r}.",
             expected='a duration such as "3d", sp.calendar("day", zone=...), or a list of these',
         )
-    length = times.duration(last)
+    length = duration_of(f"{what} has the window last={last!r}", last)
     if length <= 0:
         raise DeclarationError(f"{what} has the window last={last!r}.", expected="a positive duration")
     return length

@@ -94,6 +94,8 @@ def test_two_sources_of_one_name_are_refused(declare: Declare) -> None:
         (lambda: sp.sum(arrivals.arr_delay, by="carrier", last="1d", decimals=12), DeclarationError),
         (lambda: sp.sum(arrivals.arr_delay, by="carrier", last="1d", decimals="2"), DeclarationError),
         (lambda: sp.sum(arrivals.arr_delay, by="carrier", last="1d", decimals=2.0), DeclarationError),
+        (lambda: sp.sum(arrivals, by="carrier"), WrongType),
+        (lambda: sp.min(arrivals, by="carrier", last="1d"), WrongType),
         (lambda: sp.decide(arrivals, fields=["carrier"]), DeclarationError),
         (lambda: sp.decide(flights, fields="carrier"), WrongType),
         (lambda: sp.decide(flights, fields=["carrier", "carrier"]), DeclarationError),

@@ -57,6 +57,14 @@ def test_what_is_no_value_is_refused() -> None:
         sp.field("a") * [1]
 
 
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**63) - 1, 10**400])
+def test_a_whole_number_that_no_float_is_is_refused(value: int) -> None:
+    """It would be compared as another number; one that a float is exactly may be as great as it likes."""
+    assert str(sp.field("a") == 2**60) == f"(field('a') == {2**60})"
+    with pytest.raises(WrongType, match=r"no 64-bit float is exactly that number.*belongs in a text"):
+        sp.field("a") == value  # noqa: B015
+
+
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 def test_a_number_without_a_value_is_refused(value: float) -> None:
     """No value is infinite, and what has none is NULL."""

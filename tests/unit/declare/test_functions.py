@@ -90,6 +90,10 @@ def test_what_is_fitted_cannot_be_computed_with(expr: Expr) -> None:
     [
         (lambda: sp.round(n, 16), "0 to 15"),
         (lambda: sp.round(n, True), "0 to 15"),
+        (lambda: sp.bucket(n, edges=None), "a list of finite numbers"),  # type: ignore[arg-type]
+        (lambda: sp.bucket(n, edges=[10**400]), "finite numbers"),
+        (lambda: sp.bucket(n, edges=[2**53, 2**53 + 1]), "finite numbers"),
+        (lambda: sp.category(s, levels=None), "texts, such as"),  # type: ignore[arg-type]
         (lambda: sp.if_else(b, None, None), "NULL either way"),
         (lambda: sp.joined(s, s, by=1), "is not a text"),  # type: ignore[arg-type]
         (lambda: sp.bucket(n, edges=[]), "at least one"),

@@ -74,6 +74,8 @@ def test_a_window_reaches_back_by_its_hop_too(window: Window, reach: int | None)
         (lambda: _counted(last=7), WrongType, "sp.calendar"),
         (lambda: _counted(last="200000d"), WrongType, "What has no end is left out, such as last="),
         (lambda: _counted(last="1d", hop="2d"), DeclarationError, "at most the window"),
+        (lambda: _counted(last="1mo"), WrongType, "has the window last='1mo': '1mo' is not a duration"),
+        (lambda: _counted(last="1d", hop="exakt"), WrongType, 'has hop=.exakt.: .* such as .*, or "exact"'),
         (lambda: _counted(last="1d", hop=3600), WrongType, 'Write "3600s" if it is seconds'),
         (lambda: sp.latest(arrivals.arr_delay, by="carrier", ttl=3600), WrongType, 'Write "3600s"'),
         (lambda: sp.rate(arrivals, by="carrier", last="1d", per=3600), WrongType, 'Write "3600s"'),
