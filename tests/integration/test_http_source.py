@@ -76,6 +76,18 @@ def test_a_coding_and_redirects_are_followed(server: HttpServer) -> None:
     assert read(server.put("/moved.jsonl", b"", status=302, Location=coded)).num_rows == 2
 
 
+def test_a_coding_may_have_several_parts(server: HttpServer) -> None:
+    """As RFC 1952 allows and some servers send: what stands behind the first part is read too, within the limit."""
+    lines = LINES.splitlines(keepends=True)
+    body = b"".join(gzip.compress(line, mtime=0) for line in lines)
+    coded = server.put("/parts.jsonl", body, Content_Encoding="gzip")
+    assert read(coded, most=len(LINES))["id"].to_pylist() == ["a", "b"]
+    with pytest.raises(DataError, match="more than"):
+        read(coded, most=len(LINES) - 1)
+    with pytest.raises(SourceUnavailable, match="broke off"):
+        read(server.put("/cut.jsonl", body[:-9], Content_Encoding="gzip"))
+
+
 @pytest.mark.parametrize(
     ("path", "body", "headers", "error", "words"),
     [

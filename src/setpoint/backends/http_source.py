@@ -123,13 +123,20 @@ class _Unpacker:
         self._inner = zlib.decompressobj(wbits=31) if coding != "identity" else None
 
     def __call__(self, part: bytes, most: int) -> bytes:
-        """What a part holds, up to `most` bytes of it."""
+        """What a part holds, up to `most` bytes of it: one gzip stream, or several one after the other."""
         if self._inner is None:
             return part
+        found, size = [], 0
         try:
-            return self._inner.decompress(part, most)
+            while part and size < most:
+                if self._inner.eof:
+                    self._inner = zlib.decompressobj(wbits=31)
+                found.append(self._inner.decompress(part, most - size))
+                size += len(found[-1])
+                part = self._inner.unused_data
         except zlib.error as error:
             raise http.client.HTTPException(f"its gzip coding is broken ({error})") from error
+        return b"".join(found)
 
     @property
     def finished(self) -> bool:
