@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,27 @@ def test_a_torn_tail_is_cut_wherever_it_tore(tmp_path: Path, missing: int) -> No
     assert log.append(b"again") == 29
     assert list(log.read(after=28)) == [(29, b"again")]
     log.close()
+
+
+def test_files_that_could_not_be_forced_to_the_disk_end_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows what is on the disk then, so nothing more is taken; every file that was open is closed."""
+
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    files = Path("/proc/self/fd")
+    before = len(list(files.iterdir()))
+    log = FileSegments(tmp_path, rotate=ROTATE, sync_every=0)
+    monkeypatch.setattr("os.fdatasync", broken)
+    with pytest.raises(LogUnavailable, match="Input/output error"):
+        deque((log.append(b"x" * 500) for _ in range(1000)), maxlen=0)
+    monkeypatch.undo()
+    with pytest.raises(LogUnavailable, match="could not be forced to the disk"):
+        log.append(b"more")
+    log.close()
+    assert len(list(files.iterdir())) == before
 
 
 @pytest.mark.parametrize("tail", [b"\x00" * 4096, b"\xff" * 50, b"\x05\x00\x00\x00\x00\x00\x00\x00hello"])

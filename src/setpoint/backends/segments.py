@@ -153,7 +153,7 @@ class FileSegments:
                     os.fdatasync(file)
             except OSError as error:
                 # After a failed sync the system may have dropped the pages: nobody knows what is on the disk.
-                self._refused = f"it could not be forced to the disk ({_reason(error)})"
+                self._refused = _not_forced(error)
                 self._refuse(self._refused)
             finally:
                 for file in files:
@@ -186,10 +186,10 @@ class FileSegments:
         finally:
             with self._lock:
                 self._refused = self._refused or "it was closed"
-                for file in (self._file, self._held):
+                for file in (*self._unsynced, self._file, self._held):
                     if file >= 0:
                         os.close(file)
-                self._file = self._held = -1
+                self._unsynced, self._file, self._held = [], -1, -1
 
     def _open_last(self) -> None:
         """Go on with the newest file, without the part of it that was never whole."""
@@ -219,7 +219,11 @@ class FileSegments:
         self._file, self._start, self._size = following, self._next, 0
         _sync_folder(self._folder)
         if len(self._unsynced) > _UNSYNCED_FILES:
-            os.fdatasync(self._unsynced[0])
+            try:
+                os.fdatasync(self._unsynced[0])
+            except OSError as error:
+                self._refused = _not_forced(error)
+                raise
             os.close(self._unsynced.pop(0))
 
     def _take_back(self) -> None:
@@ -328,6 +332,10 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _not_forced(error: OSError) -> str:
+    return f"it could not be forced to the disk ({_reason(error)})"
 
 
 def _reason(error: OSError) -> str:
