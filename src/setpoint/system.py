@@ -778,10 +778,13 @@ class Live:
         finished = self._finished()
         if self.live_folders.home.exists() or not finished:
             return None
-        partial = self.folders.home / ".adopting"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(finished[-1], partial)
-        partial.rename(self.live_folders.home)
+        with _only_one(self.folders.home, LIVE):  # of two that begin at once, one adopts
+            if self.live_folders.home.exists():
+                return None
+            partial = self.folders.home / ".adopting"
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(finished[-1], partial)
+            partial.rename(self.live_folders.home)
         return finished[-1].name
 
     @contextmanager
