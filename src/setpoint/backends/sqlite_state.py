@@ -6,11 +6,12 @@ import contextlib
 import sqlite3
 import struct
 import threading
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from setpoint.core.errors import Busy, SettingInvalid, StateUnavailable
 from setpoint.core.ports import Mark
@@ -51,8 +52,6 @@ _Name = str | bytes
 _Row = tuple[int, _Name, bytes]
 _MARK = struct.Struct("<qq")
 _HASH_BITS = 32
-_HASHES = 1 << 17
-"""How many hashes of keys are kept before all are let go."""
 _SIZES = (*range(1, 17), 20, 24, 32, 48, 64, 80, 104, 128, 192, 256)
 """How many ids the prepared statements look up: each call takes the smallest that holds it."""
 _MOST = _SIZES[-1]
@@ -61,7 +60,12 @@ _SELECT = {
     "SELECT name, content FROM asked LEFT JOIN entry ON id = one"
     for size in _SIZES
 }
-_SIZE = (1, *(size for before, size in pairwise((0, *_SIZES)) for _ in range(size - before)))
+_LOOK_UP: list[tuple[str, list[None]]] = [
+    (_SELECT[size], [None] * (size - count))
+    for before, size in pairwise((-1, *_SIZES))
+    for count in range(before + 1, size + 1)
+]
+"""By the number of ids, the statement that looks so many up, and what it gets besides."""
 
 
 class SqliteState:
@@ -82,7 +86,6 @@ class SqliteState:
         path = _path(url)
         self._url, self._patience = url, patience
         self._numbers: dict[str, int] = {}
-        self._hashes = _Hashes()
         self._found: tuple[tuple[bytes | None, ...], list[Mark | None]] = ((), [])
         self._writing = threading.Lock()
         self._reading = threading.Lock() if path is not None else self._writing
@@ -106,22 +109,22 @@ class SqliteState:
 
     def apply(self, moves: Mapping[str, tuple[Mark | None, Mark]], blobs: Sequence[tuple[str, str, bytes]]) -> bool:
         """Write blobs (group, key, bytes) and move groups from one mark to another; False when one has moved."""
-        hashes = self._hashes
         with self._writing, self._told(), _transaction(self._writer) as connection:
             cursor = connection.cursor()
-            groups = dict.fromkeys([*moves, *(group for group, _, _ in blobs)])
+            groups = dict.fromkeys([*moves, *map(itemgetter(0), blobs)])
             numbers = _numbers(connection, groups)
-            asked = [(_mark_id(numbers.get(group)), group) for group in moves]
-            if [_mark(content) for content in _look_up(cursor, asked)] != [before for before, _ in moves.values()]:
+            found = _look_up(cursor, [-numbers.get(group, 0) for group in moves], [*moves])
+            if [_mark(content) for content in found] != [before for before, _ in moves.values()]:
                 return False
             numbers |= _given_numbers(connection, [group for group in groups if group not in numbers])
             bases = {group: number << _HASH_BITS for group, number in numbers.items()}
-            rows = {(bases[group] + hashes[key], key): content for group, key, content in blobs}
-            rows.update({(-numbers[group], group): _MARK.pack(*after) for group, (_, after) in moves.items()})
-            put = [(*name, content) for name, content in rows.items() if content]
-            put.sort()
-            _write(cursor, put)
-            _remove(cursor, [name for name, content in rows.items() if not content])
+            rows: list[_Row] = [(bases[group] + _hash(key), key, content) for group, key, content in blobs]
+            if len({*map(itemgetter(0), rows)}) < len(rows):  # the newest of what is written several times
+                rows = [*{row[:2]: row for row in rows}.values()]
+            rows += [(-numbers[group], group, _MARK.pack(*after)) for group, (_, after) in moves.items()]
+            rows.sort(key=itemgetter(0))
+            _write(cursor, [row for row in rows if row[2]])
+            _remove(cursor, [row[:2] for row in rows if not row[2]])
         self._numbers.update(numbers)
         return True
 
@@ -132,23 +135,21 @@ class SqliteState:
         marks, count = len(groups), len(groups) + len(keys)
         if not 0 < count <= _MOST:
             return self._read_in_steps(groups, keys)
-        numbers, hashes = self._numbers, self._hashes
+        numbers = self._numbers
         names: list[str | None] = [*groups]
         try:
             ids: list[int | None] = [-numbers[group] for group in groups]
             for group, key in keys:
-                ids.append((numbers[group] << _HASH_BITS) + hashes[key])
+                ids.append((numbers[group] << _HASH_BITS) + crc32(key.encode()))
                 names.append(key)
-        except KeyError:
+        except (KeyError, UnicodeEncodeError):  # groups that are new, and texts that are no valid Unicode
             return self._read_in_steps(groups, keys)
-        size = _SIZE[count]
-        if size > count:
-            rest = [None] * (size - count)
-            ids += rest
-            names += rest
+        statement, rest = _LOOK_UP[count]
+        ids += rest
+        names += rest
         try:
             with self._reading:
-                rows = self._cursor.execute(_SELECT[size], ids).fetchall()
+                rows = self._cursor.execute(statement, ids).fetchall()
         except sqlite3.Error as error:
             raise self._failed(error) from error
         there, found = zip(*rows, strict=False)
@@ -206,11 +207,10 @@ class SqliteState:
         with self._reading, self._told(), _transaction(self._reader, "BEGIN") as connection:
             numbers = _numbers(connection, dict.fromkeys([*groups, *(group for group, _ in keys)]))
             self._numbers.update(numbers)
-            asked = [(_mark_id(numbers.get(group)), group) for group in groups]
-            for group, key in keys:
-                number = numbers.get(group)
-                asked.append((None if number is None else (number << _HASH_BITS) + self._hashes[key], key))
-            found = _look_up(connection.cursor(), asked)
+            bases = {group: numbers.get(group, 0) << _HASH_BITS for group in {*map(itemgetter(0), keys)}}
+            ids = [-numbers.get(group, 0) for group in groups]
+            ids += [bases[group] + _hash(key) for group, key in keys]
+            found = _look_up(connection.cursor(), ids, [*groups, *map(itemgetter(1), keys)])
         return self._marks_of(tuple(found[: len(groups)])), found[len(groups) :]
 
     def _fetched(self, statement: str, *values: int) -> list[tuple[Any, ...]]:
@@ -237,30 +237,33 @@ class SqliteState:
         )
 
 
-class _Hashes(dict[str, int]):
-    """A hash of each key, worked out once."""
-
-    def __missing__(self, key: str) -> int:
-        if len(self) >= _HASHES:
-            self.clear()
-        found = self[key] = zlib.crc32(key.encode("utf-8", "surrogatepass"))
-        return found
+def _hash(key: str) -> int:
+    """A key as a number of so many bits."""
+    return crc32(key.encode("utf-8", "surrogatepass"))
 
 
-def _look_up(cursor: sqlite3.Cursor, asked: Sequence[tuple[int | None, str]]) -> list[bytes | None]:
-    """What stands under each id and name, None where nothing does, in order."""
-    found: list[bytes | None] = []
-    for start in range(0, len(asked), _MOST):
-        some = asked[start : start + _MOST]
-        size = _SIZE[len(some)]
-        ids = [one for one, _ in some] + [None] * (size - len(some))
-        rows = cursor.execute(_SELECT[size], ids).fetchall()
-        for (one, name), (there, content) in zip(some, rows, strict=False):
-            if _same(there, name):
-                found.append(content)
-            else:
-                row = cursor.execute(_CLASH, (one, _bound(name))).fetchone()
-                found.append(None if row is None else row[0])
+def _look_up(cursor: sqlite3.Cursor, ids: list[int], names: list[str]) -> list[bytes | None]:
+    """What stands under each id and name, None where nothing does: many are looked up in the order of their ids."""
+    found: list[bytes | None] = [None] * len(ids)
+    places = [*range(len(ids))]
+    if len(ids) > _MOST:
+        places.sort(key=ids.__getitem__)
+    for start in range(0, len(places), _MOST):
+        some = places[start : start + _MOST]
+        statement, rest = _LOOK_UP[len(some)]
+        rows = cursor.execute(statement, [*[ids[place] for place in some], *rest]).fetchall()
+        for place, (there, content) in zip(some, rows, strict=False):
+            if there == names[place]:
+                found[place] = content
+            elif there is not None:
+                same = _same(there, names[place])
+                found[place] = content if same else _clash(cursor, ids[place], names[place])
+    return found
+
+
+def _clash(cursor: sqlite3.Cursor, one: int, name: str) -> bytes | None:
+    """What stands under an id and a name beside what has the same id."""
+    found: bytes | None = next(iter(cursor.execute(_CLASH, (one, _bound(name))).fetchone() or ()), None)
     return found
 
 
@@ -283,11 +286,11 @@ def _write(cursor: sqlite3.Cursor, rows: Sequence[_Row]) -> None:
                 cursor.execute(_WRITE_CLASH, (one, name, content))
 
 
-def _remove(cursor: sqlite3.Cursor, names: Sequence[tuple[int, str]]) -> None:
+def _remove(cursor: sqlite3.Cursor, names: Sequence[tuple[int, _Name]]) -> None:
     """Take rows away; a key that shared the id of one moves up."""
     if not names:
         return
-    rows = [(one, _bound(name)) for one, name in names]
+    rows = [(one, _bound(name) if isinstance(name, str) else name) for one, name in names]
     (clashes,) = cursor.execute(_ANY_CLASH).fetchone()
     if not clashes:
         cursor.executemany(_REMOVE, rows)
@@ -311,10 +314,6 @@ def _numbers(connection: sqlite3.Connection, groups: Iterable[str]) -> dict[str,
 def _given_numbers(connection: sqlite3.Connection, groups: Iterable[str]) -> dict[str, int]:
     """New numbers for groups that have none."""
     return {group: int(connection.execute(_GROUP, (_bound(group),)).lastrowid or 0) for group in groups}
-
-
-def _mark_id(number: int | None) -> int | None:
-    return None if number is None else -number
 
 
 def _mark(content: bytes | None) -> Mark | None:

@@ -16,7 +16,7 @@ from setpoint.features.state import BROKEN, GOOD, SIZE, merge
 from setpoint.features.windows import FAR_PAST, window_start
 
 Blob = tuple[str, str, bytes]
-_WORD: Final = np.dtype(np.int64)
+WORD: Final = np.dtype(np.int64)
 
 
 def merged(
@@ -54,7 +54,7 @@ def rewritten(
 
 def words_of(blobs: Sequence[bytes]) -> Array:
     """Blobs behind each other, as words."""
-    return np.frombuffer(bytearray(blobs[0]) if len(blobs) == 1 else bytearray().join(blobs), _WORD)
+    return np.frombuffer(bytearray(blobs[0]) if len(blobs) == 1 else bytearray().join(blobs), WORD)
 
 
 def check(status: int, group: Group) -> None:

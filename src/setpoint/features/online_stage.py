@@ -22,7 +22,7 @@ from setpoint.features import state_fold
 from setpoint.features.needs import Around, Fold
 from setpoint.features.on_demand import Given, compile_one
 from setpoint.features.online_groups import Group, SourceGroups, key_columns
-from setpoint.features.online_merge import check, words_of
+from setpoint.features.online_merge import WORD, check, words_of
 from setpoint.features.state import EMPTY, GOOD
 from setpoint.features.state_fold import FoldPlan
 
@@ -74,6 +74,7 @@ class Stage:
         self._units = units
         self.plan = FoldPlan([(unit.group.shape, [one.key for one in unit.folds]) for unit in units])
         self.results = [(one, _result(one)) for unit in units for one in unit.folds]
+        self._rows = len(self.results)
         self._none = self.plan.starts(0) if not self.plan.calendars else None
         self.others = [
             (row, one, kind)
@@ -146,9 +147,12 @@ class Stage:
         self, blobs: Sequence[bytes | None], numbers: Array, at: int, requests: int, names: Array = NO_NAMES
     ) -> Array:
         """The results of `folded`, where there is room for the names or none is wanted."""
-        words = words_of([blob or EMPTY for blob in blobs] or [EMPTY])
+        if len(blobs) == 1:
+            words = np.frombuffer(bytearray(blobs[0] or EMPTY), WORD)
+        else:
+            words = words_of([blob or EMPTY for blob in blobs] or [EMPTY])
         starts = self.plan.starts(at) if self._none is None else self._none
-        out = np.empty((len(self.results), requests))
+        out = np.empty((self._rows, requests))
         status = state_fold.fold(self.plan.numbers, starts, words, numbers, at, out, names)
         if status != GOOD:
             check(status, self._units[0].group)
