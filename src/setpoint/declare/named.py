@@ -72,8 +72,13 @@ def name_features(system: str, features: Declared, *, owner: str = "") -> tuple[
     """The features as they will be computed: families spread out, references replaced by what they name.
 
     Raises NameUnknown for a reference to nothing and DeclarationError for one that leads back to itself.
+
+    >>> from setpoint.declare.expr import feature, field
+    >>> [str(one.expr) for one in name_features("shop", {"half": field("total") / 2, "more": feature("half") + 1})]
+    ["(field('total') / 2)", "((field('total') / 2) + 1)"]
     """
     spread: dict[str, Feature] = {}
+    declared_as: dict[str, str] = {}
     for name, declared in features.items():
         one = declared if isinstance(declared, Owned) else Owned(declared, owner)
         for full, expr in spread_out(name, one.expr).items():
@@ -81,8 +86,9 @@ def name_features(system: str, features: Declared, *, owner: str = "") -> tuple[
                 raise DeclarationError(
                     f"Two features of the system {system!r} are named {full!r}.",
                     expected="one feature for each name",
-                    hint=f"The windows of {name!r} end the names of its features.",
+                    hint=f"{declared_as[full]!r} and {name!r} both make it: windows end the names of features.",
                 )
+            declared_as[full] = name
             spread[full] = Feature(full, expr, one.owner, one.note)
     done: dict[str, Expr] = {}
 

@@ -50,8 +50,10 @@ def test_a_family_is_no_feature_by_itself(declare: Declare) -> None:
     counts = sp.count(arrivals, by="carrier", last=["1h", "1d"])
     with pytest.raises(NameUnknown, match="one of double, n_1d, n_1h"):
         declare(features={"n": counts, "double": sp.feature("n") * 2})
-    with pytest.raises(DeclarationError, match="Two features of the system 'flights' are named 'n_1d'"):
+    with pytest.raises(DeclarationError, match=r"are named 'n_1d'.*'n_1d' and 'n' both make it"):
         declare(features={"n_1d": _late(), "n": counts})
+    with pytest.raises(DeclarationError, match="'n' and 'n_1d' both make it"):
+        declare(features={"n": counts, "n_1d": _late()})
 
 
 def test_a_feature_has_an_owner_that_is_no_part_of_its_version(declare: Declare) -> None:
