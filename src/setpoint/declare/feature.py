@@ -375,10 +375,20 @@ def neighbours(
 
 
 def log1p(value: Operand) -> Expr:
-    """The natural logarithm of one plus the value."""
+    """The natural logarithm of one plus the value.
+
+    >>> from setpoint.declare.expr import field
+    >>> log1p(field("total"))
+    log1p(field('total'))
+    """
     return Call("log1p", (as_expr(value),))
 
 
 def absolute(value: Operand) -> Expr:
-    """The value without its sign."""
+    """The value without its sign.
+
+    >>> from setpoint.declare.expr import field
+    >>> absolute(field("balance"))
+    abs(field('balance'))
+    """
     return Call("abs", (as_expr(value),))

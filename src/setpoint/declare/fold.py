@@ -53,6 +53,10 @@ def fold(
     """The aggregate of one window, or the family of several.
 
     Raises WrongType or DeclarationError for what cannot mean anything.
+
+    >>> from setpoint.declare.source import events
+    >>> fold("max", events("payments", "p.parquet", at="ts", delay="0s").amount, by="card", last="1d")
+    max(payments.amount, by=[card], last='1d')
     """
 
     def one(span: Span) -> Aggregate:
@@ -81,7 +85,12 @@ def titled(kind: str, what: Expr | Source) -> str:
 
 
 def each(last: Last, build: Callable[[Span], Built], *, what: str) -> Built | Family:
-    """What `build` gives for one window, or the family of what it gives for each of several."""
+    """What `build` gives for one window, or the family of what it gives for each of several.
+
+    >>> from setpoint.declare.expr import field
+    >>> each(["1h", "1d"], lambda span: field(f"n_{span}"), what="n").labels
+    ('1h', '1d')
+    """
     if not isinstance(last, Sequence) or isinstance(last, str):
         return build(last)
     if not last:

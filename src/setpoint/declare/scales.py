@@ -64,7 +64,14 @@ def scale_key(column: Expr) -> str:
 
 
 def without_scale(exprs: Iterable[Expr]) -> dict[str, Expr]:
-    """The columns that expressions fold without saying to how many decimals, by `scale_key`."""
+    """The columns that expressions fold without saying to how many decimals, by `scale_key`.
+
+    >>> from setpoint.declare.feature import sum
+    >>> from setpoint.declare.source import events
+    >>> sales = events("sales", "sales.parquet", at="ts", delay="0s")
+    >>> list(without_scale([sum(sales.price, by="user"), sum(sales.tax, by="user", decimals=2)]).values())
+    [sales.price]
+    """
     nodes = [node for expr in exprs for node in walk(expr) if isinstance(node, Aggregate)]
     folded = [node.column for node in nodes if node.decimals is None and node.column is not None]
     return {scale_key(column): column for column in folded}
@@ -94,7 +101,15 @@ def choose_scales(exprs: Iterable[Expr], found: Mapping[str, Scale], scope: Scop
 
 
 def with_scales(expr: Expr, chosen: Mapping[str, Chosen]) -> Expr:
-    """The expression with every scale fixed."""
+    """The expression with every scale fixed.
+
+    >>> from setpoint.declare.feature import sum
+    >>> from setpoint.declare.source import events
+    >>> sales = events("sales", "sales.parquet", at="ts", delay="0s")
+    >>> chosen = {scale_key(sales.price): Chosen(sales.price, 2, "two in the data")}
+    >>> with_scales(sum(sales.price, by="user"), chosen).decimals
+    2
+    """
 
     def fixed(node: Aggregate) -> Aggregate:
         if node.decimals is not None or node.column is None:

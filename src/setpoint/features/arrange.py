@@ -74,7 +74,12 @@ def starts_of(codes: Array, many: int) -> Array:
 
 
 def unwritten(values: Array) -> Array:
-    """The same values as an array that cannot be written: a type of its own to compiled code."""
+    """The same values as an array that cannot be written: a type of its own to compiled code.
+
+    >>> values = np.array([1.0])
+    >>> unwritten(values).flags.writeable, values.flags.writeable
+    (False, True)
+    """
     found = values.view()
     found.flags.writeable = False
     return found

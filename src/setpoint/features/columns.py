@@ -169,7 +169,11 @@ class Columns:
 
 
 def with_null(values: Array) -> Array:
-    """The values with the NULL of their kind behind them, where the index -1 finds it."""
+    """The values with the NULL of their kind behind them, where the index -1 finds it.
+
+    >>> with_null(np.array([1.5, 2.5]))[[1, -1]]
+    array([2.5, nan])
+    """
     if values.dtype == np.float64:
         return np.append(values, np.nan)
     if values.dtype == np.int64:

@@ -44,6 +44,12 @@ def codes_by_key(arranged: Arranged, codes: Array, many: int, *, ranked_above: i
     """The codes of each key, from those below `many` of the rows at each place.
 
     A key with more than `ranked_above` different ones has them in the order of the source's.
+
+    >>> from setpoint.features.arrange import arrange
+    >>> rows = arrange(np.array([0, 0, 1], dtype=np.int32), 2, np.array([1, 2, 3]))
+    >>> found = codes_by_key(rows, np.array([7, 5, 7], dtype=np.int32), 8, ranked_above=1)
+    >>> found.codes.tolist(), found.begin.tolist(), found.members.tolist()
+    ([1, 0, 0], [0, 2, 3], [5, 7, 7])
     """
     mine, begin = np.empty_like(codes), np.zeros(arranged.begin.size, dtype=np.int64)
     members = np.empty(codes.size, dtype=np.int64)

@@ -154,7 +154,13 @@ def arounds(plan: Plan) -> tuple[Around, ...]:
 
 
 def columns_of(*exprs: Expr | None) -> tuple[str, ...]:
-    """The names of the source columns that expressions read, in order of first use."""
+    """The names of the source columns that expressions read, in order of first use.
+
+    >>> from setpoint.declare.source import events
+    >>> sales = events("sales", "sales.parquet", at="ts", delay="0s")
+    >>> columns_of(sales.price * sales.pieces, None, sales.price > 5)
+    ('price', 'pieces')
+    """
     names = [node.name for expr in exprs if expr is not None for node in walk(expr) if isinstance(node, Column)]
     return tuple(dict.fromkeys(names))
 

@@ -113,6 +113,13 @@ def bring_each_together(node: Neighbours, of: Array, values: Array, decisions: i
     """`bring_together` of each decision: `values[i]` is that of a neighbour of decision `of[i]`, NaN where it has none.
 
     `of` does not fall.
+
+    >>> from setpoint.declare.feature import count, neighbours
+    >>> from setpoint.declare.source import events
+    >>> calls = events("calls", "c.parquet", at="ts", delay="0s")
+    >>> node = neighbours(calls.callee, by="caller", of=count(calls, by="caller"), fold="mean")
+    >>> bring_each_together(node, np.array([0, 0, 2]), np.array([1.0, 4.0, np.nan]), 3)
+    array([2.5, nan, nan])
     """
     real = ~np.isnan(values)
     of, values = of[real], values[real]

@@ -162,7 +162,11 @@ def _moment(fold: Fold, pairs: Pairs, values: Array) -> Array:
 
 
 def exact_sums(pairs: Pairs, scaled: Array) -> Array:
-    """Exact sums of integers below 2**53 in size: their halves are summed as float64, which is exact below 2**53."""
+    """Exact sums of integers below 2**53 in size: their halves are summed as float64, which is exact below 2**53.
+
+    >>> exact_sums(Pairs(2, np.array([0, 1, 1]), np.array([0, 0, 1])), np.array([5, 2**52 + 1, 2**52 + 1])).tolist()
+    [5, 9007199254740994]
+    """
     high = np.bincount(pairs.of, weights=scaled >> 26, minlength=pairs.decisions)
     low = np.bincount(pairs.of, weights=scaled & (2**26 - 1), minlength=pairs.decisions)
     if np.abs(high).max(initial=0.0) < 2**35:
