@@ -267,7 +267,7 @@ def _check_retention(title: str, source: Source, stretch: Window) -> None:
         exactly = reach - stretch.hop + 1
         told, hint = f"looks back {times.spell(exactly)}", "Shorten the window."
         if stretch.hop > 1:
-            told += f" and, as its far edge moves in steps of {times.spell(stretch.hop)}, up to as much again"
+            told += f" and up to {times.spell(stretch.hop)} more, the step of its far edge"
         if exactly <= declared.retention:
             hint = 'Give it hop="exact", or shorten the window.'
     raise DeclarationError(

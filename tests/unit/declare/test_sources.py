@@ -66,9 +66,9 @@ def test_a_source_that_declares_its_columns_has_those_that_correct_it() -> None:
     [
         ({"last": "31d", "hop": "exact"}, "looks back 31d, but 'payments' keeps its rows for 30d"),
         ({"last": "31d", "hop": "exact"}, "Shorten the window[.]$"),
-        ({"last": "30d"}, "looks back 30d and, as its far edge moves in steps of 3h, up to as much again"),
+        ({"last": "30d"}, "looks back 30d and up to 3h more, the step of its far edge, but"),
         ({"last": "30d"}, 'Give it hop="exact", or shorten the window'),
-        ({"last": sp.calendar("month", zone="UTC")}, "looks back 31d 7h and, as"),
+        ({"last": sp.calendar("month", zone="UTC")}, "looks back 31d 7h and up to 15m more"),
         ({}, "folds all time"),
         ({"last": ["1d", "60d"]}, "looks back 60d"),
     ],
