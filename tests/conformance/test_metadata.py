@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -41,6 +43,33 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingInvalid, match="not a database"):
         SqlMetadata(url(tmp_path))
     assert (tmp_path / "metadata.db").read_bytes().startswith(b"this is a letter")
+
+
+def test_a_full_disk_is_told_and_what_was_committed_stays(tmp_path: Path) -> None:
+    """A transaction that does not fit is none, and once there is room the next one fits."""
+    code = f"""
+import resource, signal
+from setpoint.backends.metadata import SqlMetadata
+from setpoint.core.errors import StorageUnavailable
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+metadata = SqlMetadata({url(tmp_path)!r})
+metadata.put("model", "m", {{"auc": 0.5}})
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+try:
+    with metadata.transaction():
+        metadata.put("model", "m", {{"auc": 0.75}})
+        metadata.put("model", "n", {{"words": "x" * 1_000_000}})
+except StorageUnavailable as error:
+    assert "The metadata database cannot be written" in str(error), error
+else:
+    raise SystemExit("the write went through")
+assert metadata.find("model") == [{{"auc": 0.5}}]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+metadata.put("model", "n", {{"words": "x" * 1_000_000}})
+metadata.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:

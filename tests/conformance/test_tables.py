@@ -67,6 +67,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from setpoint.backends.parquet import ParquetTables
+from setpoint.core.errors import StorageUnavailable
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder = Path(tempfile.mkdtemp())
 tables = ParquetTables(folder)
@@ -74,8 +75,8 @@ tables.write("set", "part", pa.table({"a": [1]}))
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 try:
     tables.write("set", "part", pa.table({"a": np.random.default_rng(0).random(100_000)}))
-except OSError as error:
-    assert "large" in str(error), error
+except StorageUnavailable as error:
+    assert "Part 'part' of the set 'set' cannot be written (File too large)" in str(error), error
 else:
     raise SystemExit("the write went through")
 assert tables.read("set").to_pylist() == [{"a": 1}]

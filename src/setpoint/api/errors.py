@@ -17,6 +17,7 @@ from setpoint.core.errors import (
     RequestInvalid,
     SetpointError,
     StateUnavailable,
+    StorageUnavailable,
     did_you_mean,
 )
 
@@ -29,6 +30,7 @@ _STATUS: tuple[tuple[type[SetpointError], int], ...] = (
     (RequestInvalid, 422),
     (LogUnavailable, 503),
     (StateUnavailable, 503),
+    (StorageUnavailable, 503),
     (NothingYet, 503),
     (Busy, 503),
 )

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
-from setpoint.core.errors import Busy, SettingInvalid, WrongType
+from setpoint.core.errors import Busy, SettingInvalid, StorageUnavailable, WrongType
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another process before it gives up with Busy."""
@@ -83,8 +83,10 @@ class SqlMetadata:
         try:
             with self.transaction():
                 migrate(self._own.connection, MIGRATIONS)
-        except (sqlite3.DatabaseError, DatabaseError) as error:
+        except (sqlite3.DatabaseError, DatabaseError, StorageUnavailable) as error:
             self.close()
+            if isinstance(error.__cause__, OperationalError):
+                error = error.__cause__
             raise SettingInvalid(
                 f"The metadata database {url!r} cannot be opened ({getattr(error, 'orig', error)}).",
                 expected="a SQLite database in a folder that can be written",
@@ -130,7 +132,7 @@ class SqlMetadata:
             with outer.begin_nested():
                 yield
             return
-        with self._lock, self._engine.connect() as connection:
+        with self._lock, _storage(), self._engine.connect() as connection:
             _begin(connection)
             self._own.connection = connection
             try:
@@ -170,8 +172,17 @@ class SqlMetadata:
         if getattr(self._own, "connection", None) is not None:
             yield self._own.connection
             return
-        with self._lock, self._engine.connect() as connection:
+        with self._lock, _storage(), self._engine.connect() as connection:
             yield connection
+
+
+@contextlib.contextmanager
+def _storage() -> Iterator[None]:
+    """What the disk, or the database file, refuses is told in our words."""
+    try:
+        yield
+    except OperationalError as error:
+        raise StorageUnavailable("The metadata database", str(error.orig)) from error
 
 
 def migrate(connection: Connection, migrations: Sequence[Sequence[str]]) -> int:

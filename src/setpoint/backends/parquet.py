@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from setpoint.core import ids
 from setpoint.core.digest import digest_file
-from setpoint.core.errors import DataError, NameUnknown, NothingYet
+from setpoint.core.errors import DataError, NameUnknown, NothingYet, StorageUnavailable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
 _SUFFIX = ".parquet"
@@ -33,18 +33,22 @@ class ParquetTables:
         self._root = root
 
     def write(self, name: str, part: str, rows: pa.Table) -> str:
-        """Store one part of a set; gives the digest of its content."""
+        """Store one part of a set; gives the digest of its content. Raises StorageUnavailable on a full disk."""
         folder, file = self._folder(name), _checked(part) + _SUFFIX
-        folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{file}.{ids.new('draft')}"
         try:
-            pq.write_table(rows.combine_chunks(), draft, compression="zstd", use_dictionary=False)
-            found = digest_file(draft)
-            _force(draft)
-            draft.replace(folder / file)
-        finally:
-            draft.unlink(missing_ok=True)
-        _force(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                pq.write_table(rows.combine_chunks(), draft, compression="zstd", use_dictionary=False)
+                found = digest_file(draft)
+                _force(draft)
+                draft.replace(folder / file)
+            finally:
+                draft.unlink(missing_ok=True)
+            _force(folder)
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise StorageUnavailable(f"Part {part!r} of the set {name!r}", why) from error
         return found
 
     def read(self, name: str, *, columns: Sequence[str] | None = None, parts: Sequence[str] | None = None) -> pa.Table:

@@ -18,6 +18,7 @@ SetpointError
     GateRefused                 a model that may not be promoted
     LogUnavailable              the decision log cannot be written (also OSError)
     StateUnavailable            the online state cannot be read or written now (also OSError)
+    StorageUnavailable          tables or metadata cannot be written: the disk is full (also OSError)
     NothingYet                  asked for something that has not happened yet
     SettingInvalid              a setting with a value it cannot have (also ValueError)
     MissingExtra                an optional package that is not installed (also ImportError)
@@ -179,6 +180,19 @@ class StateUnavailable(SetpointError, OSError):
     """The online state cannot be read or written now: its server does not answer, or its disk is full."""
 
     code = "state-unavailable"
+
+
+class StorageUnavailable(SetpointError, OSError):
+    """Tables or metadata that cannot be written, or read, now: the disk is full or broken."""
+
+    code = "storage-unavailable"
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(
+            f"{what} cannot be written ({why}).",
+            expected="a disk with space",
+            hint="What was committed stays: make room, and run the same command again to go on.",
+        )
 
 
 class NothingYet(SetpointError):
