@@ -52,6 +52,8 @@ _Name = str | bytes
 _Row = tuple[int, _Name, bytes]
 _MARK = struct.Struct("<qq")
 _HASH_BITS = 32
+_HASHES = 1 << 17
+"""How many hashes of keys are kept before all are let go."""
 _SIZES = (*range(1, 17), 20, 24, 32, 48, 64, 80, 104, 128, 192, 256)
 """How many ids the prepared statements look up: each call takes the smallest that holds it."""
 _MOST = _SIZES[-1]
@@ -86,6 +88,7 @@ class SqliteState:
         path = _path(url)
         self._url, self._patience = url, patience
         self._numbers: dict[str, int] = {}
+        self._hashes = _Hashes()
         self._found: tuple[tuple[bytes | None, ...], list[Mark | None]] = ((), [])
         self._writing = threading.Lock()
         self._reading = threading.Lock() if path is not None else self._writing
@@ -135,14 +138,14 @@ class SqliteState:
         marks, count = len(groups), len(groups) + len(keys)
         if not 0 < count <= _MOST:
             return self._read_in_steps(groups, keys)
-        numbers = self._numbers
+        numbers, hashes = self._numbers, self._hashes
         names: list[str | None] = [*groups]
         try:
             ids: list[int | None] = [-numbers[group] for group in groups]
             for group, key in keys:
-                ids.append((numbers[group] << _HASH_BITS) + crc32(key.encode()))
+                ids.append((numbers[group] << _HASH_BITS) + hashes[key])
                 names.append(key)
-        except (KeyError, UnicodeEncodeError):  # groups that are new, and texts that are no valid Unicode
+        except KeyError:
             return self._read_in_steps(groups, keys)
         statement, rest = _LOOK_UP[count]
         ids += rest
@@ -240,6 +243,16 @@ class SqliteState:
 def _hash(key: str) -> int:
     """A key as a number of so many bits."""
     return crc32(key.encode("utf-8", "surrogatepass"))
+
+
+class _Hashes(dict[str, int]):
+    """The hashes of keys that are read again and again."""
+
+    def __missing__(self, key: str) -> int:
+        if len(self) >= _HASHES:
+            self.clear()
+        found = self[key] = _hash(key)
+        return found
 
 
 def _look_up(cursor: sqlite3.Cursor, ids: list[int], names: list[str]) -> list[bytes | None]:

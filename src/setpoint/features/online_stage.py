@@ -128,9 +128,13 @@ class Stage:
     def _of_spelt(self, spelt: Sequence[list[str | None]], requests: int) -> Keys:
         """What `keys` gives, from the keys of all requests spelt."""
         pairs = [pair for name, number in self._read for pair in zip(repeat(name), spelt[number], strict=False)]
-        distinct = [{*some} for some in spelt]
-        if self._apart and all(len(some) == requests and None not in some for some in distinct):
-            return cast(list[tuple[str, str]], pairs), np.arange(len(pairs))
+        if self._apart:
+            for some in spelt:
+                distinct = {*some}
+                if len(distinct) < requests or None in distinct:
+                    break
+            else:
+                return pairs, np.arange(len(pairs))  # type: ignore[return-value]
         places: dict[tuple[str, str], int] = {}
         numbers = [-1 if key is None else places.setdefault((name, key), len(places)) for name, key in pairs]
         return list(places), np.array(numbers, dtype=np.int64)
