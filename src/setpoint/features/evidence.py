@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 
 from setpoint.core.errors import NameUnknown
 from setpoint.core.times import iso
-from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask, to_array
+from setpoint.data.arrays import EXACT, NULL_TIME, Array, Mask, null_mask, to_array
 from setpoint.data.decisions import sources_read
-from setpoint.data.evaluate import Inputs, evaluate, is_true
+from setpoint.data.evaluate import Inputs, aggregate_key, evaluate, is_true
 from setpoint.data.rows import ALWAYS, AT, ENDS, ID, KNOWN_AT, POSITION, SIGN, times_of
 from setpoint.declare.expr import Aggregate, Column, Expr, Field, Literal, Neighbours, children, spell, walk
-from setpoint.declare.kinds import BOOL, DURATION, TEXT, TIME, Scope, kind_of
+from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TEXT, TIME, Scope, kind_of
 from setpoint.declare.named import Feature
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
@@ -157,9 +157,14 @@ class Seen:
         return tuple(self._given(part) if isinstance(part, Field) else values[id(part)] for part in fold.keys)
 
     def _given(self, field: Field) -> Any:
-        """The value of a request field as expressions read it; None for NULL."""
-        kind = self.plan.fields[field.name]
-        return _plain(to_array(self.request[field.name], kind)[:1].tolist()[0], kind)
+        """The value of a request field as keys are compared by; None for NULL.
+
+        It is what expressions read, but for a whole number beyond 2**53, which is itself.
+        """
+        kind, column = self.plan.fields[field.name], self.request[field.name]
+        value = _plain(to_array(column, kind)[:1].tolist()[0], kind)
+        beyond = kind == NUMBER and value is not None and abs(value) >= EXACT and pa.types.is_integer(column.type)
+        return column[0].as_py() if beyond else value
 
     def of_key(self, fold: Fold) -> Array:
         """The places of the rows that have the key of a fold."""
@@ -293,9 +298,7 @@ def _fold_of(expr: Expr, folds: Mapping[str, Fold]) -> Fold | None:
             return fold
         if expr is fold.node or (isinstance(expr, Neighbours) and expr.edges is fold.node):
             return fold
-    if isinstance(expr, Aggregate):
-        return next((fold for fold in folds.values() if fold.reads is None and spell(fold.node) == spell(expr)), None)
-    return None
+    return folds.get(aggregate_key(expr)) if isinstance(expr, Aggregate) else None
 
 
 def known_always(rows: pa.Table) -> pa.Table:
@@ -321,10 +324,16 @@ def _equal(column: pa.ChunkedArray, kind: str, value: Any) -> Mask:
     if value is None:
         return np.zeros(len(column), dtype=np.bool_)
     if kind == BOOL or (kind != TEXT and not pa.types.is_integer(column.type)):
-        return np.asarray(to_array(column, kind) == value)
-    if kind != TEXT:
+        same = to_array(column, kind) == value
+        return np.asarray(same if float(value) == value else np.zeros_like(same))
+    if kind == TEXT:
+        wanted = pa.scalar(value, pa.string())
+    else:
+        try:
+            wanted = pa.scalar(int(value), column.type)
+        except (pa.ArrowInvalid, OverflowError):  # no number of the column's type
+            return np.zeros(len(column), dtype=np.bool_)
         if value != int(value):
             return np.zeros(len(column), dtype=np.bool_)
-        value = int(value)
-    found = pc.fill_null(pc.equal(column, pa.scalar(value)), False)
+    found = pc.fill_null(pc.equal(column, wanted), False)
     return np.asarray(found.to_numpy(), dtype=np.bool_)

@@ -12,6 +12,7 @@ from setpoint.data.decisions import positions_known
 from setpoint.data.rows import ENDS, NEVER, SIGN
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Seen, shown_value
+from tests.properties import worlds
 from tests.properties.worlds import rows_table
 from tests.unit.features.small import SCHEMAS, buy, buys, plan_of, users
 
@@ -150,3 +151,17 @@ def test_a_feature_that_is_not_there_is_named() -> None:
 def sp_micro(length: int) -> Any:
     """A duration of so many microseconds."""
     return f"{length}us"
+
+
+@pytest.mark.parametrize("till", [2**53, 2**53 + 1, 2**63 - 1, 0, -(2**63), 2.0**64, 0.5])
+def test_great_whole_numbers_are_keys_of_their_own(till: float) -> None:
+    """Neighbouring numbers that are one as floats have their own events, as they have when features are read."""
+    tills = [2**53, 2**53 + 1, 2**53 + 1, 2**63 - 1, -(2**63)]
+    table = rows_table(worlds.BUYS, [{"at": at, "known_at": at, "id": str(at)} for at in range(len(tills))])
+    table = table.set_column(table.schema.get_field_index("till"), "till", pa.array(tills))
+    request = worlds.World(worlds.plan_of(1), {}, [{}], [9]).requests
+    request = request.set_column(request.schema.get_field_index("till"), "till", pa.array([till]))
+    decided = Seen(worlds.plan_of(1), {"buys": table}, request, 9, {"buys": len(tills)})
+    total = decided.evidence("till_n")
+    assert total.value == tills.count(till)
+    assert [tills[event.position] for event in total.folds[0].events] == [each for each in tills[::-1] if each == till]
