@@ -145,17 +145,17 @@ def without(info: SourceInfo, found: Ingested, raw: pa.Table, rule: str, reasons
 def _as_they_came(info: SourceInfo, rows: pa.Table, raw: pa.Table) -> pa.Table:
     """Rows as their file has them, found by their identity; where they have none, their number is not known."""
     names = identified_by(info)
-    places = []
+    places = pa.nulls(rows.num_rows, pa.int64())
     if len(names) == 1:
-        ids = raw[names[0]].cast(pa.string())
-        places = [pc.index(ids, value).as_py() for value in rows[ID].to_pylist()]
-    if not places or min(places) < 0:
+        ids = raw[names[0]].cast(pa.string()).combine_chunks()
+        places = pc.index_in(rows[ID].combine_chunks(), value_set=ids).cast(pa.int64())
+    if places.null_count:
         return pa.table({ROW: pa.nulls(rows.num_rows, pa.int64())})
-    found = raw.take(pa.array(places, pa.int64()))
+    found = raw.take(places)
     found = found.drop_columns([name for name in (BAD_RULE, BAD_REASON) if name in found.column_names])
     if ROW in found.column_names:
         return found
-    return found.append_column(ROW, pa.array([place + 1 for place in places], pa.int64()))
+    return found.append_column(ROW, pc.add(places, 1))
 
 
 def set_aside(raw: pa.Table, violations: Violations) -> pa.Table:
