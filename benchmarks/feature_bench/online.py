@@ -49,7 +49,9 @@ def get(
 def _gets(
     name: str, keys: int, mine: Mapping[str, float], title: str, theirs: Mapping[str, float] | None, *, shrunk: bool
 ) -> list[Row]:
-    told = f"{VALUES} values of {{}} of {keys:,} cards, finished from their windows; Feast looks {VALUES} up"
+    told = (
+        f"{VALUES} values of {{}} of {keys:,} cards, finished from their windows into an array; Feast looks {VALUES} up"
+    )
     return [
         Row(
             f"get from {name}, {many} card{'s' if many != '1' else ''}",

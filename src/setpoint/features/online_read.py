@@ -81,7 +81,10 @@ class Reader:
 
     def see_one(self, request: Mapping[str, Any], at: int) -> Seen:
         """What `see` gives of one request, at less cost where there is one stage."""
-        if len(self.stages) != 1 or self._circles or self._straight is not None:
+        if self._straight is not None:
+            values, positions, at = self._straight.fold((request,), at)
+            return Seen(dict(zip(self._features, values[self._direct].ravel().tolist(), strict=False)), positions, at)
+        if len(self.stages) != 1 or self._circles:
             return self.see([request], at)[0]
         (stage,), asked = self.stages, self._asked(self._fields(request))
         keys, numbers = stage.keys_of_one(asked)
