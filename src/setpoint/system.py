@@ -240,7 +240,9 @@ class Live:
         found = {}
         for name, each in self.ingested.items():
             reasons = unfit(self.plan, name, each.delivered)
-            found[name] = without(info(self.declared.sources[name]), each, self.raw[name], DOES_NOT_FIT, reasons)
+            share = self.contracts[name].refuse_above
+            source, raw = info(self.declared.sources[name]), self.raw[name]
+            found[name] = without(source, each, raw, DOES_NOT_FIT, reasons, refuse_above=share)
             write_quarantine(self.folders.open_tables(), name, found[name].quarantined, part="delivered")
         return found
 
@@ -618,9 +620,11 @@ class Live:
         return self._desk().event(source, [events] if isinstance(events, Mapping) else events)
 
     def close(self) -> None:
-        """End the session that `decide` opened; nothing happens when there is none."""
+        """End the session that `decide` opened, and let go of files; what is called afterwards opens them again."""
         self._opened.close()
         self._session = None
+        if "metadata" in self.__dict__:
+            self.__dict__.pop("metadata").close()
 
     def __enter__(self) -> Live:
         return self

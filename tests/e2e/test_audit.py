@@ -239,6 +239,7 @@ def test_changing_a_definition_changes_catalogue_computation_and_verification_to
     changed = flights.declare(
         features={one.name: one.expr for one in flights.declare().features}
         | {"late_route_14d": sp.mean(flights.arrivals.arr_delay > 15, by=["origin", "dest"], last="7d")}
+        | {"dewp": sp.last(flights.weather.dewp, by="origin", last="6h")}
     )
     live = sp.open_system(changed, root=flights.ROOT, home=str(tmp_path), clock=SimulatedClock(NOON + times.HOUR))
     with live.session() as session:
@@ -252,6 +253,8 @@ def test_changing_a_definition_changes_catalogue_computation_and_verification_to
     assert versions["visib"] == opened(tmp_path).plan.versions["visib"]
     assert "another version" in live.why("before", feature="late_route_14d")["story"][1]
     assert "the same bits" in live.why("after", feature="late_route_14d")["story"][1]
+    assert "not logged: the decision was taken before" in live.why("before", feature="dewp")["story"][1]
+    assert "the same bits" in live.why("after", feature="dewp")["story"][1]
 
 
 def test_a_feature_older_than_its_own_limit_opens_an_incident(tmp_path: Path) -> None:

@@ -72,6 +72,21 @@ def test_a_replay_needs_batches_and_a_share(shop: sp.Live) -> None:
         shop.replay(sample=2.0)
 
 
+def test_a_system_that_was_closed_holds_no_file(shop: sp.Live) -> None:
+    """What was opened to answer is closed, and opened again by the next question."""
+    files = Path("/proc/self/fd")
+
+    def held() -> list[str]:
+        return [link for link in (str(file.resolve()) for file in files.iterdir()) if link.startswith(str(shop.root))]
+
+    assert shop.verify()["passed"]
+    shop.close()
+    assert held() == []
+    assert shop.check()["passed"]
+    shop.close()
+    assert held() == []
+
+
 def test_a_key_goes_before_the_beginning_of_another_id(shop: sp.Live) -> None:
     """A decision on '3' is found, though the ids of models may begin with 3; nothing begins with nothing."""
     assert shop.why("3")["kind"] == "decision on 3"

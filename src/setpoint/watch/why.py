@@ -19,7 +19,7 @@ from setpoint.data.rows import ALWAYS
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Part, shown_value
 from setpoint.features.evidence_near import Circle, Neighbour, circles_of
-from setpoint.features.verify import of_version, same, seen_by, seen_nearby
+from setpoint.features.verify import is_logged, of_version, same, seen_by, seen_nearby
 from setpoint.labels.join import STATES
 from setpoint.registry import audit, lineage, models
 from setpoint.serve.asked import Moment
@@ -171,12 +171,23 @@ def _told_feature(records: Records, log: pa.Table, feature: str) -> dict[str, An
     plan, row = records.plan, log.select(["decision_id", "key", "at"]).to_pylist()[0]
     seen = seen_by(plan, records.rows, log, 0)
     evidence = seen.evidence(feature)
-    logged = _null(log[FEATURE + feature][0].as_py()) if FEATURE + feature in log.column_names else None
-    declared = next(one for one in plan.inputs if one.name == feature)
-    if not of_version(plan, log, feature, versions_recorded(records.metadata))[0]:
-        verdict = "logged by another version of this feature"
+    column = log[FEATURE + feature] if FEATURE + feature in log.column_names else None
+    versions = versions_recorded(records.metadata)
+    declared_then = versions.get(log["definitions"][0].as_py()) if "definitions" in log.column_names else None
+    if declared_then is None:
+        there = column is not None and bool(is_logged(column, plan.features[feature])[0])
     else:
-        verdict = "the same bits" if same(logged, evidence.value) else "NOT the same: `setpoint verify` says why"
+        there = feature in declared_then
+    logged = _null(column[0].as_py()) if column is not None else None
+    declared = next(one for one in plan.inputs if one.name == feature)
+    again = f"worked out again {_shown(evidence.value)}"
+    if not there:
+        verdict = f"not logged: the decision was taken before there was this feature; {again}"
+    elif not of_version(plan, log, feature, versions)[0]:
+        verdict = f"logged {_shown(logged)}; {again}: logged by another version of this feature"
+    else:
+        found = "the same bits" if same(logged, evidence.value) else "NOT the same: `setpoint verify` says why"
+        verdict = f"logged {_shown(logged)}; {again}: {found}"
     tables: dict[str, Any] = {
         "Expression": [
             {"part": "  " * part.depth + part.title, "value": shown_value(part.value, part.kind)}
@@ -195,7 +206,7 @@ def _told_feature(records: Records, log: pa.Table, feature: str) -> dict[str, An
         "kind": f"feature {feature} of the decision on {row['key']}",
         "story": [
             f"{feature} = {declared.expr}  (version {declared.version})",
-            f"logged {_shown(logged)}; worked out again {_shown(evidence.value)}: {verdict}",
+            verdict,
             *[_window(part, row["at"]) for part in evidence.folds],
             *[_circle(circle) for circle in circles],
         ],
