@@ -124,10 +124,28 @@ def in_order(rows: pa.Table, *, start: int = 0) -> pa.Table:
     return rows.append_column(POSITION, pa.array(position)).combine_chunks()
 
 
-def without(info: SourceInfo, found: Ingested, raw: pa.Table, rule: str, reasons: Mapping[int, str]) -> Ingested:
-    """What is left when some deliveries (by their places) are set aside for these reasons, as if they never came."""
+def without(
+    info: SourceInfo,
+    found: Ingested,
+    raw: pa.Table,
+    rule: str,
+    reasons: Mapping[int, str],
+    *,
+    refuse_above: float = 1.0,
+) -> Ingested:
+    """What is left when some deliveries (by their places) are set aside for these reasons, as if they never came.
+
+    Raises BatchRefused where they are a greater share than `refuse_above`, as for rows that break the contract.
+    """
     if not reasons:
         return found
+    if len(reasons) > refuse_above * found.delivered.num_rows:
+        raise BatchRefused(
+            f"{len(reasons)} of {found.delivered.num_rows} rows of source {info.name!r} break the rule {rule}: "
+            f"{'; '.join(list(reasons.values())[:3])}.",
+            expected=f"at most {refuse_above:.0%}",
+            hint="Give these sums fewer decimals=, or put a range on the column in the contract.",
+        )
     places = np.array(sorted(reasons), dtype=np.int64)
     keep = np.ones(found.delivered.num_rows, dtype=bool)
     keep[places] = False

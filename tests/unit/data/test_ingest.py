@@ -387,3 +387,5 @@ def test_rows_that_are_set_aside_later_are_as_if_they_never_came() -> None:
         {"id": None, "ts": None, "v": None, "__row": None, "__rule": "odd", "__reason": "one of them"}
     ]
     assert without(source, done, raw, "odd", {}) is done
+    with pytest.raises(BatchRefused, match=r"break the rule odd: of the first version.*Expected: at most 20%"):
+        without(source, taken(source, raw), raw, "odd", {0: "of the first version"}, refuse_above=0.2)
