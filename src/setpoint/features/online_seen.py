@@ -77,7 +77,7 @@ class SeenMany(Sequence[Seen]):
         return (self[place] for place in range(self._count))
 
     def __eq__(self, other: object) -> bool:
-        return list(self) == list(other) if isinstance(other, (SeenMany, list)) else NotImplemented
+        return isinstance(other, (SeenMany, list)) and list(self) == list(other)
 
     __hash__ = None  # type: ignore[assignment]  # like a list
 
