@@ -19,6 +19,7 @@ import pytest
 import setpoint as sp
 from setpoint.conformance.oracle import Oracle
 from setpoint.core.clock import SimulatedClock
+from setpoint.core.errors import RequestInvalid
 from setpoint.core.times import DAY
 from setpoint.data.rows import KNOWN_AT, SIGN
 from setpoint.features.parity import compare
@@ -169,3 +170,19 @@ def test_a_live_decision_sees_them_in_its_moment(folder: Path, tmp_path: Path) -
     assert saw["near_few"] == pytest.approx(sum(each["value"] for each in counting) / 3)
     assert {each["neighbour"] for each in near} >= {each["value"] for each in edges if each["counts"] == "counts"}
     assert {each["counts"] for each in near} == {"counts", "above the cap"}
+
+
+@pytest.mark.parametrize("depth", [201, 900, 100_000])
+def test_a_request_or_event_that_is_nested_too_deeply_is_refused(folder: Path, tmp_path: Path, depth: int) -> None:
+    """As a text or as the object itself: no decoder is led so deep that it could not follow."""
+    text = "[" * depth + "]" * depth
+    live = opened(folder, tmp_path, END - 9 * DAY)
+    with live.session() as session:
+        bodies: list[Any] = [text, json.loads(text)] if depth < 950 else [text]
+        for body in bodies:
+            with pytest.raises(RequestInvalid, match="basket"):
+                session.decide({"visit": "deep", "user": "u3", "basket": body})
+            moment = "2026-01-30T00:00:00Z"
+            told = {"id": "deep", "user": "u3", "ts": moment, "known": moment, "version": 0, "gone": False}
+            receipt = session.event("purchases", [{**told, "cart": body}])
+            assert [aside.rule for aside in receipt.quarantined] == ["malformed-json"]

@@ -364,7 +364,7 @@ def _read_json_line_by_line(data: bytes) -> pa.Table:
         try:
             record = json.loads(line)
             reason = None if isinstance(record, dict) else f"line {number} is not a JSON object: {_show(line)}"
-        except ValueError:
+        except (ValueError, RecursionError):
             record, reason = {}, f"line {number} is not JSON: {_show(line)}"
         if reason is not None:
             bad[len(records)] = ("malformed", reason)
@@ -381,9 +381,9 @@ def _read_json_line_by_line(data: bytes) -> pa.Table:
         usual = types.most_common(1)[0][0]
         for place, value in enumerate(values):
             if value is not None and _NAMES[type(value)] != usual:
-                reason = f"{name} is {json.dumps(value)}, {_NAMES[type(value)]}; expected {usual}"
+                reason = f"{name} is {_dumped(value)[:80]}, {_NAMES[type(value)]}; expected {usual}"
                 bad.setdefault(place, ("wrong-kind", reason))
-        texts = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+        texts = [value if value is None or isinstance(value, str) else _dumped(value) for value in values]
         columns[name] = pa.array(texts).cast(pa.binary()) if usual in _NESTED else pa.array(texts)
         if usual not in (_NAMES[str], *_NESTED):
             mixed.append(name)
@@ -397,8 +397,16 @@ def _array(values: list[Any], called: str) -> pa.Array:
             return pa.array(values, pa.int64())
         return pa.array([None if value is None else _float(value) for value in values], pa.float64())
     if called in _NESTED:  # as JSON: what lies within may be of different types
-        return pa.array([None if value is None else json.dumps(value) for value in values]).cast(pa.binary())
+        return pa.array([None if value is None else _dumped(value) for value in values]).cast(pa.binary())
     return pa.array(values, _ARROW[called]) if called in _ARROW else pa.array(values)
+
+
+def _dumped(value: Any) -> str:
+    """A value as JSON; one that is nested too deeply as a text that is none."""
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return "nested too deeply"
 
 
 def _float(value: float) -> float:

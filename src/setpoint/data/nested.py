@@ -1,13 +1,14 @@
 """Paths into JSON texts: structure is read when an expression asks for it, and only what the path leads to.
 
 A text is decoded into a type made from the path: what does not lie on it is checked for syntax and passed over. One
-text and many go through the same decoder, so they cannot differ. A text that is not JSON has nothing at any path; a
-number too great for a float64 is no number.
+text and many go through the same decoder, so they cannot differ. A text that is not JSON, or is nested more than
+MOST_DEEP deep, has nothing at any path; a number too great for a float64 is no number.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias, Union
@@ -24,6 +25,9 @@ from setpoint.declare.path import Step, steps
 
 Value: TypeAlias = float | int | str | None
 Reader: TypeAlias = Callable[[str | None], Value]
+
+MOST_DEEP = 200
+"""How deep JSON may be nested: far less than decoders can follow, whoever calls them."""
 
 _NAN = math.nan
 _FIELD = "field"
@@ -90,11 +94,26 @@ def to_json(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        column = column.cast(pa.string())
+        column = _decoded(column)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_null(column.type):
         return column.cast(pa.string())
     values = column.to_pylist(maps_as_pydicts="lossy")
     return pa.array([None if value is None else _encode(value).decode() for value in values], pa.string())
+
+
+def _decoded(column: pa.Array) -> pa.Array:
+    """Bytes as texts; those that are no UTF-8 are made a text that is no JSON, so that nothing is guessed."""
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([None if value is None else _text_of(value) for value in column.to_pylist()], pa.string())
+
+
+def _text_of(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return "not UTF-8: " + value.decode(errors="replace")
 
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -116,11 +135,13 @@ _check = msgspec.json.Decoder(Union[_Anything, list, str, int, float, bool, None
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is JSON.
+    """Whether a text is JSON, and not nested more than MOST_DEEP deep.
 
-    >>> is_json('{"a": [1]}'), is_json("{a: 1}")
-    (True, False)
+    >>> is_json('{"a": [1]}'), is_json("{a: 1}"), is_json("[" * 201 + "]" * 201)
+    (True, False, False)
     """
+    if too_deep(text):
+        return False
     try:
         _check(text)
     except msgspec.ValidationError:
@@ -128,6 +149,27 @@ def is_json(text: str) -> bool:
     except (msgspec.DecodeError, UnicodeEncodeError):
         return False
     return True
+
+
+def too_deep(text: str) -> bool:
+    """Whether a JSON text is nested more than MOST_DEEP deep; nearly always two counts answer."""
+    return text.count("[") + text.count("{") > MOST_DEEP and _depth(text) > MOST_DEEP
+
+
+def _depth(text: str) -> int:
+    """How deep lists and objects are nested in a text that may be JSON; what stands in its texts does not count."""
+    depth = most = 0
+    for found in _MARKS.finditer(text):
+        mark = found.group()
+        if mark in "[{":
+            depth += 1
+            most = max(most, depth)
+        elif mark in "]}":
+            depth -= 1
+    return most
+
+
+_MARKS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def _read(decode: Callable[[str], Any], value: Callable[[Any], Value], null: Value) -> Reader:

@@ -11,7 +11,7 @@ from typing import Any
 
 from setpoint.core import times
 from setpoint.core.errors import NaiveTime, RequestInvalid, WrongType, did_you_mean
-from setpoint.data.nested import is_json
+from setpoint.data.nested import is_json, too_deep
 from setpoint.declare.json_reads import json_reads
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
@@ -112,9 +112,11 @@ def _json(name: str, value: Any) -> str:
         return value
     if isinstance(value, (dict, list)):
         try:
-            return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError):
-            pass
+            text = None
+        if text is not None and not too_deep(text):
+            return text
     raise RequestInvalid(f"The field {name!r} is {shown(value)}.", field=name, expected=EXPECTED_JSON)
 
 

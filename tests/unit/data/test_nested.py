@@ -93,6 +93,28 @@ def test_what_is_not_json_is_set_aside(tmp_path: Path) -> None:
     assert found.rows["__id"].to_pylist() == ["r0", "r1", "r3", "r4", "r5"]
 
 
+@pytest.mark.parametrize("depth", [201, 960, *range(985, 1000), 100_000])
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_what_is_nested_too_deeply_is_set_aside(tmp_path: Path, depth: int, form: str) -> None:
+    """However deep, and however it is written; what stands in a text does not count."""
+    deep = '{"n":' + "[" * depth + "]" * depth + "}"
+    payloads = ['{"n": 1}', deep, json.dumps({"n": "[" * 1000}), *['{"n": 2}'] * 17]
+    at = [f"2024-01-{number + 10}T00:00:00Z" for number in range(20)]
+    rows = list(zip(at, payloads, strict=True))
+    if form == "jsonl":
+        text = "\n".join(
+            [*[f'{{"id": "r{when}", "at": "{when}", "payload": {held}}}' for when, held in rows], "{broken"]
+        )
+    else:
+        text = "\n".join(
+            ["id,at,payload", *[f'r{when},{when},"{held.replace(chr(34), chr(34) * 2)}"' for when, held in rows]]
+        )
+    (tmp_path / f"orders.{form}").write_text(text)
+    found = taken_in(tmp_path, f"orders.{form}")
+    assert set(found.quarantined["__rule"].to_pylist()) <= {"malformed-json", "malformed"}
+    assert found.rows["__id"].to_pylist() == [f"r{when}" for when in (at[0], *at[2:])]
+
+
 def test_a_contract_remembers_which_columns_are_json(tmp_path: Path) -> None:
     """Rows that come later are held to the same."""
     declared = info(sp.events("orders", written(tmp_path, "texts"), id="id", at="at", delay="0s"))
@@ -109,6 +131,7 @@ def test_a_contract_remembers_which_columns_are_json(tmp_path: Path) -> None:
         (pa.array([{"a": float("nan")}, {"a": 1.5}]), ['{"a":null}', '{"a":1.5}']),
         (pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())), ['{"k":1}', None]),
         (pa.array([b'{"a": 1}', None]), ['{"a": 1}', None]),
+        (pa.array([b'{"a": 1}', None, b"\xff"]), ['{"a": 1}', None, "not UTF-8: \ufffd"]),
         (pa.array(["x", None], pa.large_string()), ["x", None]),
         (pa.chunked_array([[{"a": True}], [{"a": None}]]), ['{"a":true}', '{"a":null}']),
         (pa.nulls(1), [None]),
