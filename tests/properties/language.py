@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -41,6 +42,7 @@ FIELDS = {"number": ("n", "m"), "text": ("s", "r"), "time": ("t", "u"), "bool": 
 VALUES = {"number": NUMBERS, "text": TEXTS, "time": TIMES, "bool": BOOLS}
 PATHS = ("n", "o.n", "o.s", "s", "b", "t", "a[0]", "a[0].n", "a[1].n", "[1].n", "x.y", "o")
 FORKS = ("a[*]", "a[*].n", "a[*].s", "[*].n")
+PATTERNS = ("", "a", "[aü]?|İ.*", "(?i)STRA.*", r"\w+", r".*\d.*", "[^a]*")
 LIBRARY = ("log1p", "log", "exp", "sin", "cos")
 """Functions of one number that a mathematical library computes, each perhaps with another last bit."""
 
@@ -182,6 +184,7 @@ def bool_calls(part: Callable[[str], st.SearchStrategy[Expr]], pair: Callable[..
         st.builds(
             lambda one, others: Call("isin", (one, *others)), part("number"), st.lists(part("number"), max_size=2)
         ),
+        st.builds(call("matches"), part("text"), st.sampled_from(PATTERNS).map(Literal)),
     ]
 
 
@@ -194,7 +197,7 @@ def alone(name: str) -> tuple[str, Expr]:
     numbers |= {"minimum": (n, Field("m")), "maximum": (n, b), "if_else": (b, n, Field("m")), "fill": (n, Field("m"))}
     numbers |= {"hashed": (s, Literal(100), Literal(3)), "json": (s, Literal("a"), Literal("text"), Literal("size"))}
     numbers |= dict.fromkeys(CLOCKS, (t,))
-    bools = {"is_null": (t,), "isin": (n, Literal(1.0), Field("m")), "not": (b,)}
+    bools = {"matches": (s, Literal("[aü]?|İ.*")), "is_null": (t,), "isin": (n, Literal(1.0), Field("m")), "not": (b,)}
     if name in texts:
         return "text", Call(name, texts[name], "-" if name == "joined" else "")
     if name in bools:
@@ -386,6 +389,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "bucket": lambda value, *edges: float(sum(edge <= value for edge in edges)),
     "hashed": hashed,
     "json": at_path,
+    "matches": lambda text, pattern: re.fullmatch(pattern, text, re.ASCII) is not None,
 }
 
 

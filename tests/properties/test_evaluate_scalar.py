@@ -73,6 +73,6 @@ def test_the_words_of_the_language_are_those_computed() -> None:
     written += [sp.sqrt(n), sp.power(n, 2), sp.floor(n), sp.ceil(n), sp.round(n, 2), sp.minimum(n, 1), sp.sign(n)]
     written += [sp.maximum(n, 1), sp.if_else(n > 1, n, 0), sp.coalesce(n, 0), sp.sin(n), sp.cos(n), s.lower()]
     written += [s.upper(), s.strip(), s.length(), sp.joined(s, s), s.json("a"), t.hour(), t.weekday(), t.minute()]
-    written += [t.day(), t.month(), t.year(), sp.bucket(n, edges=[1]), sp.hashed(s), sp.cross(s, n)]
+    written += [s.matches("a"), t.day(), t.month(), t.year(), sp.bucket(n, edges=[1]), sp.hashed(s), sp.cross(s, n)]
     written += [sp.standardised(n), sp.vocabulary(s), sp.category(s, levels=["a"]), sp.positional(n, period=2)["0"]]
     assert {node.function for expr in written for node in walk(expr) if isinstance(node, Call)} == {*scalars.names()}

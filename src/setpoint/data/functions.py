@@ -184,6 +184,11 @@ def _length(_: Call, values: Array) -> Array:
     return np.fromiter([math.nan if text is None else len(text) for text in values.tolist()], np.float64, values.size)
 
 
+def _matches(_: Call, values: Array, pattern: Array) -> Array:
+    found = texts.matched(pa.array(values, pa.string()), pattern[0])
+    return compared(np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False)), null_mask(values))
+
+
 def _joined(expr: Call, *parts: Array) -> Array:
     return _texts_of(scalars.function(expr)[0], parts)
 
@@ -244,6 +249,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "log": _library(math.log, lambda values: values > 0.0),
     "log1p": _library(math.log1p, lambda values: values > -1.0),
     "lower": _text(texts.lower),
+    "matches": _matches,
     "maximum": _maximum,
     "minimum": _minimum,
     "minute": _clock(lambda shown: clocks.minute_of_day(shown) % 60),

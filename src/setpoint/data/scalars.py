@@ -328,6 +328,11 @@ def _hashed(constants: Sequence[Any]) -> Callable[[Any], Plain]:
     return lambda value: NAN if is_null(value) else float(mix(word_of(value) + salt) % buckets)
 
 
+def _matches(constants: Sequence[Any]) -> Callable[[Any], Plain]:
+    pattern = str(constants[0])
+    return lambda text: NAN if text is None else float(texts.matched(text, pattern).as_py())
+
+
 def _unchanged(_: Sequence[Any]) -> Callable[[Any], Plain]:
     return _as_it_is
 
@@ -388,6 +393,7 @@ _FIXED: Mapping[str, Callable[[Sequence[Any]], Callable[[Any], Plain]]] = {
     "hashed": _hashed,
     "isin": _isin_constants,
     "json": lambda constants: reader(*constants),
+    "matches": _matches,
     "round": _rounded,
     "standardised": _unchanged,
     "vocabulary": _unchanged,

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.errors import DeclarationError
 from setpoint.data.arrays import EXACT
 
 _WHITE = [*range(9, 14), *range(28, 33), 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288]
@@ -47,6 +51,23 @@ _LOWER, _UPPER = {"İ": "i"}, {"ß": "ẞ"}
 def strip(text: str | None) -> str | None:
     """A text without the white space around it."""
     return None if text is None else text.strip(WHITE)
+
+
+def matched(texts: str | pa.Array, pattern: str) -> pa.Scalar | pa.Array:
+    """Whether each whole text is as a regular expression of RE2 says; raises DeclarationError for one that is none.
+
+    RE2 (Cox, "Regular Expression Matching Can Be Simple And Fast", 2007) needs time linear in the text, whatever the
+    pattern.
+
+    >>> matched("a1", "[a-z][0-9]").as_py(), matched(pa.array(["a1", "a1b", None]), "[a-z][0-9]").to_pylist()
+    (True, [True, False, None])
+    """
+    try:
+        return pc.match_substring_regex(texts, rf"\A(?:{pattern})\z")
+    except pa.ArrowInvalid as error:
+        raise DeclarationError(
+            f"The pattern {pattern!r} is no regular expression: {error}.", expected="the syntax of RE2"
+        ) from None
 
 
 def spelled(value: float | str | None) -> str | None:

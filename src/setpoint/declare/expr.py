@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from setpoint.core import times
 from setpoint.core.errors import NameUnknown, WrongType
 from setpoint.declare.path import check as check_path
+from setpoint.declare.pattern import check as check_pattern
 from setpoint.declare.window import Window, is_named, name_of
 from setpoint.declare.window import spell as spell_window
 
@@ -133,6 +134,14 @@ class Expr:
     def length(self) -> Expr:
         """How many characters a text has."""
         return Call("length", (self,))
+
+    def matches(self, pattern: str) -> Expr:
+        """True where a whole text is as a regular expression of RE2 says, in which digits and words are ASCII.
+
+        >>> field("email").matches(r"[^@ ]+@[^@ ]+")
+        matches(field('email'), '[^@ ]+@[^@ ]+')
+        """
+        return Call("matches", (self, Literal(check_pattern(pattern))))
 
     def json(self, path: str, *, kind: str = "text", fold: str = "") -> Expr:
         """What lies at a path of the JSON in a text or nested column, where it is of this kind; NULL where it is not.

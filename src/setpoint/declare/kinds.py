@@ -230,6 +230,7 @@ _RESULT: Mapping[str, Callable[[Call, list[str]], str]] = {
     "maximum": lambda _, kinds: NUMBER if set(kinds) <= {*_NUMBERS} else TIME if set(kinds) == {TIME} else "",
     "if_else": lambda expr, kinds: _either(expr, kinds) if kinds[0] == BOOL else "",
     "vocabulary": lambda _, kinds: TEXT if kinds[0] == TEXT else "",
+    "matches": lambda _, kinds: BOOL if kinds[0] == TEXT else "",
     "json": lambda expr, kinds: _found(expr) if kinds[0] == TEXT else "",
 }
 """Functions whose result depends on their arguments; an empty result says that these do not go together."""

@@ -266,6 +266,10 @@ _FOLDS: Mapping[str, str] = {
 }
 
 
+def _matches(speller: _Speller, expr: Call) -> str:
+    return f"regexp_full_match({speller.value(expr.arguments[0])}, {_quoted(str(_constants(expr)[0]))})"
+
+
 def _constants(expr: Call) -> list[Any]:
     return [part.value for part in expr.arguments[1:] if isinstance(part, Literal)]
 
@@ -280,6 +284,7 @@ _OTHERS: Mapping[str, Callable[[_Speller, Call], str]] = {
     "isin": _isin,
     "joined": _joined,
     "json": _json,
+    "matches": _matches,
     "maximum": _greater,
     "minimum": _smaller,
     "not": _not,
