@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,13 +24,23 @@ WITHOUT_POSTGRES = "SETPOINT_TEST_WITHOUT_POSTGRES"
 PASSWORD = "s3cret"
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgresServer:
-    """A running server: its process, its port, and the user that owns it (whose password is PASSWORD)."""
+    """A running server: its process, its port, how it starts, and the user that owns it (with PASSWORD)."""
 
     process: subprocess.Popen[bytes]
     port: int
+    start_again: Callable[[], subprocess.Popen[bytes]]
     user: str = "tester"
+
+    def stop(self) -> None:
+        """End the server, as when its machine goes down; what it holds stays."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+
+    def start(self) -> None:
+        """Start it again after `stop`, at the same address and with what it held."""
+        self.process = self.start_again()
 
     def url(self, database: str = "postgres", *, source: str = "") -> str:
         """The address of a database, or with "table=..." or "query=..." of a source in it; without a password."""
@@ -77,14 +88,24 @@ def postgres_server() -> Iterator[PostgresServer]:
         port = free_port()
         options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
         command = [str(part) for part in (programs / "postgres", "-D", data, "-p", port, *options)]
-        log = (folder / "log").open("wb")
-        with log, subprocess.Popen(command, user=owner, stdout=log, stderr=log, cwd=folder) as process:
+
+        def start() -> subprocess.Popen[bytes]:
+            with (folder / "log").open("ab") as log:
+                process = subprocess.Popen(command, user=owner, stdout=log, stderr=log, cwd=folder)
             try:
                 _wait(process, port, folder / "log")
-                yield PostgresServer(process, port)
-            finally:
-                process.terminate()
+            except RuntimeError:
+                process.kill()
                 process.wait(30)
+                raise
+            return process
+
+        server = PostgresServer(start(), port, start)
+        try:
+            yield server
+        finally:
+            server.process.terminate()
+            server.process.wait(30)
 
 
 def _unprivileged(folder: Path) -> str | None:

@@ -27,6 +27,9 @@ from setpoint.serve.outcomes import Outcomes
 from setpoint.serve.snapshot import Serving
 from setpoint.watch.consistency import versions_recorded
 
+RETRY_SECONDS = 60.0
+"""How often sources that could not be reached are asked again."""
+
 PAUSE = 0.02
 """Seconds between an event and the refresh that it causes: what is told meanwhile goes with it."""
 
@@ -80,6 +83,7 @@ class Session(Desk):
         outcomes: Outcomes,
         book: LogBook,
         status: Callable[[], Mapping[str, Any]],
+        reach: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(
             _serving(loop),
@@ -93,7 +97,7 @@ class Session(Desk):
         self._loop, self._now, self._records, self._book = loop, clock.now, log, book
         self._online, self._stream = online, Stream(online, events)
         self._refreshing, self._wake = threading.Lock(), threading.Event()
-        self._stuck = ""
+        self._stuck, self._reach = "", reach
 
     def event(self, source: str, events: Sequence[Any]) -> Receipt:
         """What became of events that were told to a source; those accepted reach the features at the next refresh."""
@@ -110,13 +114,23 @@ class Session(Desk):
                 return None
             return self._tick(now // plan.tick * plan.tick)
 
+    def reach(self) -> None:
+        """Ask again for the sources that could not be reached when the session was opened."""
+        if self._reach is not None:
+            self._reach()
+
     @contextmanager
     def refreshing(self, every: float) -> Iterator[None]:
         """Refresh every so many seconds, and soon after an event, while the block runs.
 
-        A failure is logged, told by `status` and tried again.
+        A failure is logged, told by `status` and tried again. Sources that could not be reached are asked again in a
+        thread of their own: a server that does not answer holds nothing up.
         """
         stop = threading.Event()
+
+        def ask() -> None:
+            while not stop.wait(RETRY_SECONDS):
+                self.reach()
 
         def run() -> None:
             while not stop.is_set():
@@ -133,13 +147,16 @@ class Session(Desk):
                     self._stuck = ""
 
         thread = threading.Thread(target=run, name="setpoint-loop", daemon=True)
+        asking = threading.Thread(target=ask, name="setpoint-sources", daemon=True)
         thread.start()
+        asking.start()
         try:
             yield
         finally:
             stop.set()
             self._wake.set()
             thread.join()
+            asking.join()
 
     def _told(self, status: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
         """The status, with why the last refresh failed."""

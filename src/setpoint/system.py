@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import re
 import shutil
 import threading
@@ -32,7 +33,7 @@ from setpoint.backends.sklearn import LogisticLearner
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
-from setpoint.core.errors import Busy, NothingYet, SettingInvalid, WrongType
+from setpoint.core.errors import Busy, NothingYet, SetpointError, SettingInvalid, SourceUnavailable, WrongType
 from setpoint.core.ports import Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
@@ -41,17 +42,18 @@ from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_k
 from setpoint.data.eventlog import EventLog, Origin, Receipt
 from setpoint.data.feed import RowsFeed
 from setpoint.data.ingest import Ingested, ingest, read_source, without
+from setpoint.data.kept import Kept, Unreachable, is_elsewhere, keep, kept, let_go
 from setpoint.data.quarantine import file_name, write_quarantine
 from setpoint.data.rows import AT, KNOWN_AT, kinds
 from setpoint.data.scales import scales_of, still_exact
 from setpoint.data.snapshot import ContentDigests, take_snapshot
-from setpoint.data.taken import parts_taken, take_in, taken_before
+from setpoint.data.taken import parts_taken, take_in, take_new, taken_before, taken_last
 from setpoint.data.told import read_batches
 from setpoint.declare.declaration import System
 from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.scales import Scale, without_scale
-from setpoint.declare.source import info
+from setpoint.declare.source import SourceInfo, info
 from setpoint.features.backfill import backfill
 from setpoint.features.fit import DOES_NOT_FIT, unfit
 from setpoint.features.freshness import freshness_of
@@ -184,6 +186,9 @@ def open_learners(threads: int) -> dict[str, Learner]:
     return {learner.name: learner for learner in learners}
 
 
+_logger = logging.getLogger("setpoint.system")
+
+
 class Live:
     """A system at work: its declaration, opened on the backends that the settings name."""
 
@@ -196,6 +201,7 @@ class Live:
         self._session: Session | None = None
         self._events: EventLog | None = None
         self._followed: tuple[list[int], EventLog] | None = None
+        self._unreachable: dict[str, tuple[Unreachable, Kept]] = {}
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -204,11 +210,48 @@ class Live:
 
     @cached_property
     def raw(self) -> dict[str, pa.Table]:
-        """The sources' rows as they were found."""
-        return {
-            name: read_source(info(source), self.root, fetchers=FETCHERS)
-            for name, source in self.declared.sources.items()
-        }
+        """The sources' rows as they were found; of one that cannot be reached, those that were read before."""
+        return {name: self._read(name, info(source)) for name, source in self.declared.sources.items()}
+
+    @property
+    def unreachable(self) -> dict[str, Unreachable]:
+        """The sources that could not be reached, and until when their rows are known."""
+        return {name: told for name, (told, _) in list(self._unreachable.items())}
+
+    def _read(self, name: str, source: SourceInfo) -> pa.Table:
+        try:
+            return read_source(source, self.root, fetchers=FETCHERS)
+        except SourceUnavailable as error:
+            before = self._read_before(source)
+            if before is None:
+                raise
+            told = Unreachable(name, str(error), before.read_at)
+        _logger.warning("Source %r is %s", name, told)
+        self._unreachable[name] = told, before
+        return before.raw
+
+    def _read_before(self, source: SourceInfo) -> Kept | None:
+        """What was read of a source, by the live system or else at all."""
+        if self.live_folders.home.exists():
+            metadata = self.live_folders.open_metadata(self.settings)
+            try:
+                taken = taken_last(source, tables=self.live_folders.open_tables(), metadata=metadata)
+            finally:
+                metadata.close()
+            if taken is not None:
+                return Kept(*taken)
+        return kept(source, tables=self.folders.open_tables(), metadata=self.metadata)
+
+    def _ingest(self, name: str, source: SourceInfo) -> Ingested:
+        """A source's rows under contract; what is read over a network is kept, unless a live system keeps it."""
+        raw = self.raw[name]
+        if name in self._unreachable:
+            return self._unreachable[name][1].ingested(source)
+        found = ingest(source, raw, self.contracts[name])
+        if is_elsewhere(source) and not self.live_folders.home.exists():
+            now = self.clock.now()
+            keep(source, found, tables=self.folders.open_tables(), metadata=self.metadata, now=now)
+        return found
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
@@ -229,10 +272,7 @@ class Live:
     @cached_property
     def ingested(self) -> dict[str, Ingested]:
         """The sources' rows under contract, and those set aside with their reasons."""
-        return {
-            name: ingest(info(source), self.raw[name], self.contracts[name])
-            for name, source in self.declared.sources.items()
-        }
+        return {name: self._ingest(name, info(source)) for name, source in self.declared.sources.items()}
 
     @cached_property
     def fitting(self) -> dict[str, Ingested]:
@@ -243,7 +283,8 @@ class Live:
             share = self.contracts[name].refuse_above
             source, raw = info(self.declared.sources[name]), self.raw[name]
             found[name] = without(source, each, raw, DOES_NOT_FIT, reasons, refuse_above=share)
-            write_quarantine(self.folders.open_tables(), name, found[name].quarantined, part="delivered")
+            if name not in self._unreachable:
+                write_quarantine(self.folders.open_tables(), name, found[name].quarantined, part="delivered")
         return found
 
     @property
@@ -337,6 +378,7 @@ class Live:
             "first": iso(int(at.min())) if timed else None,
             "last": iso(int(at.max())) if timed else None,
             "known": known.split("; ", 1)[-1],
+            **({"unreachable": str(self.unreachable[name])} if name in self._unreachable else {}),
         }
 
     def show_plan(self) -> dict[str, Any]:
@@ -471,7 +513,7 @@ class Live:
         plan = self.plan
         with self._recorded() as (metadata, tables, where):
             fresh = freshness_of(plan, self._rows_of(metadata, tables), self._moment_of(metadata, where))
-            return loop_status(plan, metadata, tables, where=where, fresh=fresh)
+            return loop_status(plan, metadata, tables, where=where, fresh=fresh, unreachable=self.unreachable)
 
     def why(self, subject: str, *, feature: str | None = None) -> dict[str, Any]:
         """One decision, model or incident explained from what was recorded; raises NothingYet when there is none.
@@ -660,13 +702,33 @@ class Live:
                 told = read_batches(logs[name]) if name in logs else []
                 source = info(self.declared.sources[name])
                 now = max([self.clock.now(), *[batch.known_at + 1 for batch in told[-1:]]])
-                taken = take_in(source, found, tables=tables, metadata=metadata, now=now)
+                if name in self._unreachable and parts_taken(source, metadata):
+                    taken = taken_before(source, found, tables=tables, metadata=metadata)
+                else:
+                    taken = take_in(source, found, tables=tables, metadata=metadata, now=now)
+                if is_elsewhere(source):
+                    let_go(source, tables=self.folders.open_tables())
                 origins[name] = Origin(source, self.contracts[name], taken, told)
             self._events = EventLog(origins, logs, clock=self.clock, unfit=partial(unfit, self.plan))
             try:
                 yield self._events
             finally:
                 self._events = None
+
+    def _reach(self, events: EventLog, metadata: Metadata, tables: Tables) -> None:
+        """Ask again for the sources that could not be reached, and take in what is new in those that answer."""
+        for name, (told, before) in list(self._unreachable.items()):
+            source = info(self.declared.sources[name])
+            try:
+                found = ingest(source, read_source(source, self.root, fetchers=FETCHERS), self.contracts[name])
+                count = events.take(name, partial(_new_in, source, found, tables, metadata))
+            except SetpointError as error:
+                if str(error) != told.problem:
+                    _logger.warning("Source %r cannot be taken in: %s", name, error)
+                self._unreachable[name] = replace(told, problem=str(error)), before
+                continue
+            del self._unreachable[name]
+            _logger.warning("Source %r is back; %d of its rows are new.", name, count)
 
     def _rows_of(self, metadata: Metadata, tables: Tables) -> Mapping[str, pa.Table]:
         """The sources' rows as what was recorded last knows them: those of the live system's log, if there is one."""
@@ -721,7 +783,9 @@ class Live:
                     work.tables,
                     where=str(folders.home),
                     fresh=freshness_of(plan, events.tables, self.clock.now()),
+                    unreachable=self.unreachable,
                 ),
+                reach=partial(self._reach, events, work.metadata, work.tables),
             )
             try:
                 session.refresh()
@@ -832,6 +896,11 @@ def open_system(
     folder = Path(root).resolve()
     found = load_settings(file=folder / "setpoint.toml", home=home, **settings)
     return Live(declared, root=folder, settings=found, clock=clock or SystemClock())
+
+
+def _new_in(source: SourceInfo, found: Ingested, tables: Tables, metadata: Metadata, now: int) -> pa.Table:
+    """What is new in a source, taken in as known from a time on."""
+    return take_new(source, found, tables=tables, metadata=metadata, now=now)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,9 @@ def check(words: Namespace) -> int:
         for each in report["sources"]
     ]
     out.print(table("Sources", ("source", "rows", "quarantined", "not yet", "first", "last", "known"), rows))
+    for each in report["sources"]:
+        if "unreachable" in each:
+            out.print(f"[yellow]warning[/] source {each['name']} is {escape(each['unreachable'])}")
     if words.quarantine:
         for each in report["quarantine"]:
             where = f"{'event told' if each['told'] else 'row'} {each['row']}" if each["row"] else "a row"

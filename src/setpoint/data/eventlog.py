@@ -168,6 +168,19 @@ class EventLog:
                 left_out=dict.fromkeys(read.unknown, _unknown(info)),
             )
 
+    def take(self, source: str, bring: Callable[[int], pa.Table]) -> int:
+        """Take in what is new in a source itself, such as one that could not be reached when the log was opened.
+
+        `bring` is given the time from which that is known and gives the new deliveries. Gives how many there are.
+        """
+        with self._lock:
+            log = self._of(source)
+            moment = log.moment(self._clock.now())
+            fresh, _ = self._fitting(source, bring(moment))
+            if fresh.num_rows:
+                log.take(fresh, moment)
+            return fresh.num_rows
+
     def follow(self) -> bool:
         """Take in what another process was told since; False where it came too late to be put in its place."""
         with self._lock:

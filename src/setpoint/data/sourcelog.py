@@ -142,6 +142,14 @@ class SourceLog:
         self._add(done.rows.drop_columns([ENDS]), fresh)
         return Added(start, self.rows - 1, done.superseded)
 
+    def take(self, fresh: pa.Table, now: int) -> None:
+        """Take in new deliveries of the source itself: those known by now at once, what it announces in its time."""
+        cut = pc.less_equal(fresh[KNOWN_AT], now)
+        self.extend(self.admit(fresh.filter(cut)))
+        later = fresh.filter(pc.invert(cut))
+        if later.num_rows:
+            self._pending = _sorted(pa.concat_tables([self._pending, later], promote_options="permissive"))
+
     def since(self, after: int, until: int) -> pa.Table:
         """The rows beyond a position that were known by a time; what came after it ends none of them."""
         first = max(0, after + 1)

@@ -40,13 +40,28 @@ def take_in(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Meta
 
     Raises DataError, naming the first row, when one that was taken in says something else now or is no longer there.
     """
+    before, fresh = _bring(info, found, tables=tables, metadata=metadata, now=now)
+    if not fresh.num_rows:
+        return before
+    return pa.concat_tables([before, fresh], promote_options="permissive") if before.num_rows else fresh
+
+
+def take_new(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Metadata, now: int) -> pa.Table:
+    """The deliveries that are new in a source since it was last taken in, taken in now; raises like `take_in`."""
+    return _bring(info, found, tables=tables, metadata=metadata, now=now)[1]
+
+
+def _bring(
+    info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Metadata, now: int
+) -> tuple[pa.Table, pa.Table]:
+    """What was taken in before, and what is new and written down now."""
     key, shelf = _places(info)
     book = metadata.get(NOUN, key) or {"parts": [], "content": ""}
     content = ContentDigests().of(found.delivered)
     before = _taken(book, shelf, tables, found, content)
-    if content == book["content"]:
-        return before
     fresh = found.delivered
+    if content == book["content"]:
+        return before, fresh.slice(0, 0)
     if book["parts"]:
         fresh = _arrived(new_rows(info, before, fresh), now)
     if fresh.num_rows:
@@ -54,8 +69,18 @@ def take_in(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Meta
         part = {"part": f"{number:06d}", "rows": fresh.num_rows, "taken_at": now if number else None}
         tables.write(shelf, part["part"], fresh)
         book["parts"].append(part)
-    metadata.put(NOUN, key, {**book, "content": content})
-    return pa.concat_tables([before, fresh], promote_options="permissive") if before.num_rows else fresh
+    metadata.put(NOUN, key, {**book, "content": content, "read_at": now})
+    return before, fresh
+
+
+def taken_last(info: SourceInfo, *, tables: Tables, metadata: Metadata) -> tuple[pa.Table, int] | None:
+    """The deliveries of a source that were taken in so far, without reading it, and when; None where nothing was."""
+    key, shelf = _places(info)
+    book = metadata.get(NOUN, key)
+    if book is None or not book["parts"]:
+        return None
+    last = [part["taken_at"] for part in book["parts"] if part["taken_at"] is not None]
+    return _read(book, shelf, tables), book.get("read_at", max(last, default=0))
 
 
 def taken_before(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Metadata) -> pa.Table:
@@ -73,6 +98,10 @@ def _taken(book: dict[str, Any], shelf: str, tables: Tables, found: Ingested, co
         return found.delivered.slice(0, 0)
     if content == book["content"] and len(book["parts"]) == 1:
         return found.delivered
+    return _read(book, shelf, tables)
+
+
+def _read(book: dict[str, Any], shelf: str, tables: Tables) -> pa.Table:
     parts = [tables.read(shelf, parts=[part["part"]]) for part in book["parts"]]
     return pa.concat_tables(parts, promote_options="permissive")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from setpoint.core.ports import Metadata, Tables
 from setpoint.core.times import SECOND, iso, spell
 from setpoint.data.decisions import DECISIONS, OUTCOMES
+from setpoint.data.kept import Unreachable
 from setpoint.declare.plan import Plan
 from setpoint.features.freshness import Freshness
 from setpoint.registry import audit, models
@@ -18,9 +19,18 @@ RECENT = 30
 
 
 def loop_status(
-    plan: Plan, metadata: Metadata, tables: Tables, *, where: str, fresh: Sequence[Freshness] = ()
+    plan: Plan,
+    metadata: Metadata,
+    tables: Tables,
+    *,
+    where: str,
+    fresh: Sequence[Freshness] = (),
+    unreachable: Mapping[str, Unreachable] | None = None,
 ) -> dict[str, Any]:
-    """The state of a system's loop as sections of facts; `where` says which workspace this is."""
+    """The state of a system's loop as sections of facts; `where` says which workspace this is.
+
+    `unreachable` are the sources that cannot be read now, in a section of their own where there are any.
+    """
     state = metadata.get("loop", plan.system.name)
     acts = audit.trail(metadata)
     incidents = [] if state is None else [each for each in state["incidents"] if each["closed_at"] is None]
@@ -37,6 +47,7 @@ def loop_status(
             "decision parts": len(tables.parts(DECISIONS)),
             "matured parts": len(tables.parts(OUTCOMES)),
         },
+        **({"sources": {name: str(told) for name, told in unreachable.items()}} if unreachable else {}),
         "freshness": _freshness(fresh) or {"sources": "no feature reads one"},
         "consistency": _consistency(metadata.find(CONSISTENCY)[-RECENT:]),
         "incidents": {each["id"]: f"{each['severity']}: {each['title']}" for each in incidents} or {"open": "none"},

@@ -80,6 +80,27 @@ def test_what_is_announced_for_later_comes_when_its_time_has_come() -> None:
     assert log.read("sales", after=1, until=NOON + DAY)["id"].to_pylist() == ["b"]
 
 
+def test_what_is_new_in_the_source_itself_comes_in_beside_what_is_told() -> None:
+    """From its moment on, each once; what it announces comes when its time has come."""
+    log, clock = begin(sales(id="id"), three())
+    log.append("sales", [{"id": "d", "ts": "2013-01-02T00:00:00Z"}])
+
+    def bring(moment: int) -> pa.Table:
+        columns = {"id": ["e", "d", "f"], "ts": moments("2013-01-03", "2013-01-02", "2013-01-03")}
+        columns |= {"price": pa.nulls(3, pa.float64()), "member": pa.nulls(3, pa.bool_())}
+        times = {
+            AT: [time("2013-01-03"), time("2013-01-02"), time("2013-01-03")],
+            KNOWN_AT: [moment, moment, NOON + DAY],
+        }
+        return pa.table({**columns, **times, ID: columns["id"]})
+
+    log.take("sales", bring)
+    assert log.table("sales")[ID].to_pylist() == ["a", "b", "c", "d", "e"]
+    assert log.table("sales")[KNOWN_AT][4].as_py() == NOON + 1
+    clock.advance_to(NOON + DAY)
+    assert log.table("sales").select([ID, POSITION]).to_pylist()[5] == {ID: "f", POSITION: 5}
+
+
 def test_asking_for_a_time_to_come_does_not_bring_it(tmp_path: Path) -> None:
     """What is announced for then stays behind what is told before."""
     log, _ = begin(sales(id="id", delay="2d"), three())
