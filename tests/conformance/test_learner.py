@@ -70,6 +70,61 @@ def test_early_stopping_settles_on_a_tenth_more_than_the_best_round() -> None:
     assert settled["rounds"] == int(np.ceil(best * 1.1)) < 60
 
 
+def test_where_bins_are_the_same_a_lightgbm_weight_of_two_is_the_row_twice() -> None:
+    """On a few whole numbers nothing is lost in bins or leaves, and the scores agree to rounding."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 4, (1500, 3)).astype(float)
+    labels = (rng.random(1500) < 1 / (1 + np.exp(2 - rows[:, 0] + rows[:, 1] * rows[:, 2] / 3))).astype(float)
+    times = rng.integers(1, 5, 1500)
+    recipe, learner = {"rounds": 20, "lambda_l2": 1.0, "min_data_in_leaf": 2}, LightGBMLearner()
+    weighted, _ = learner.fit(recipe, rows, labels, categories=(), seed=1, weight=times.astype(float))
+    repeated, _ = learner.fit(recipe, np.repeat(rows, times, axis=0), np.repeat(labels, times), categories=(), seed=1)
+    assert np.abs(weighted.predict(rows) - repeated.predict(rows)).max() < 1e-5
+
+
+def test_a_focal_loss_with_gamma_zero_grows_lightgbms_own_trees() -> None:
+    """Our objective, its start and its probabilities are those of LightGBM's log loss, bit for bit."""
+    data, newer = make_data(2000, 0), make_data(500, 1)
+    weight = np.random.default_rng(3).integers(1, 4, 2000).astype(float)
+    recipe = {"rounds": 30, "lambda_l2": 1.0}
+    scores = [
+        LightGBMLearner()
+        .fit({**recipe, **loss}, data.rows, data.labels, categories=CATEGORIES, seed=1, weight=weight)[0]
+        .predict(newer.rows)
+        for loss in ({}, {"focal_gamma": 0.0})
+    ]
+    assert np.abs(scores[0] - scores[1]).max() < 1e-6
+
+
+def test_a_weighted_logistic_model_is_what_scikit_learn_fitted() -> None:
+    """With weights, too, scored by our few lines it gives the probabilities of scikit-learn's own fit."""
+    from sklearn.linear_model import LogisticRegression
+
+    data = make_data(1500, 0)
+    weight = np.random.default_rng(3).integers(1, 5, 1500).astype(float)
+    numbers = data.rows[:, :2]
+    mean = np.average(numbers, axis=0, weights=weight)
+    scale = np.sqrt(np.average((numbers - mean) ** 2, axis=0, weights=weight))
+    design = (numbers - mean) / scale
+    theirs = LogisticRegression(C=0.1, max_iter=1000, tol=1e-10).fit(design, data.labels, sample_weight=weight)
+    model, _ = LogisticLearner().fit(
+        {"c": 0.1, "steps": 1000}, numbers, data.labels, categories=(), seed=1, weight=weight
+    )
+    assert np.abs(model.predict(numbers) - theirs.predict_proba(design)[:, 1]).max() < 2e-3
+
+
+def test_a_logistic_model_of_repeated_rows_is_that_of_weights() -> None:
+    """There are no bins, so that only where the solver stops is between the two."""
+    data = make_data(1500, 0)
+    times = np.random.default_rng(3).integers(1, 5, 1500)
+    fit = LogisticLearner().fit
+    weighted, _ = fit({}, data.rows, data.labels, categories=CATEGORIES, seed=1, weight=times.astype(float))
+    repeated, _ = fit(
+        {}, np.repeat(data.rows, times, axis=0), np.repeat(data.labels, times), categories=CATEGORIES, seed=1
+    )
+    assert np.abs(weighted.predict(data.rows) - repeated.predict(data.rows)).max() < 2e-3
+
+
 def test_a_logistic_model_is_what_scikit_learn_fitted(tmp_path: Path) -> None:
     """Scored by our few lines, it gives the probabilities of scikit-learn's own pipeline to the tenth decimal."""
     from sklearn.linear_model import LogisticRegression

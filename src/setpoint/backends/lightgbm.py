@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss
 from setpoint.backends.lightgbm_row import RowPredictor
+from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest_bytes
 from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
 
 if TYPE_CHECKING:
-    from lightgbm import Booster
+    from lightgbm import Booster, Dataset
 
 FILE, SEAL = "model.txt", "model.json"
 PATIENCE = 20
@@ -38,6 +40,8 @@ DEFAULTS: dict[str, float | int] = {
     "max_bin": 63,
 }
 """What a recipe may say, and what holds where it does not."""
+FOCAL = "focal_gamma"
+"""What a recipe may say besides: the focal loss with this gamma takes the place of the log loss."""
 
 _PORTFOLIO: tuple[dict[str, float | int], ...] = (
     {"learning_rate": 0.15, "lambda_l2": 5.0, "feature_fraction": 0.3, "num_leaves": 15},
@@ -100,6 +104,7 @@ class LightGBMLearner:
     """Boosted trees with early stopping; the bytes of a model are the same whatever the number of threads."""
 
     name = "lightgbm"
+    losses = ("log_loss", "focal")
 
     def __init__(self, *, threads: int = 1) -> None:
         self._threads = threads
@@ -120,19 +125,23 @@ class LightGBMLearner:
         *,
         categories: Sequence[int],
         seed: int,
+        weight: np.ndarray | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
+        validation_weight: np.ndarray | None = None,
         names: Sequence[str] = (),
     ) -> tuple[LightGBMModel, dict[str, Any]]:
         """A trained model; with `validation` it keeps its best round, and the recipe says the rounds of a refit.
 
-        The least rows of a leaf are scaled down on small data: no leaf needs more than a fiftieth of the rows.
+        The least rows of a leaf are scaled down on small data: no leaf needs more than a fiftieth of the rows. They
+        are counted as rows; penalties and all sums of gradients are weighted.
         """
         import lightgbm
 
         _check(recipe)
         settings = {**DEFAULTS, **recipe}
-        rounds = int(settings.pop("rounds"))
-        leaf = max(2, min(int(settings["min_data_in_leaf"]), len(rows) // 50))
+        rounds, gamma = int(settings.pop("rounds")), settings.pop(FOCAL, None)
+        known = weighted(rows, labels, weight)
+        leaf = max(2, min(int(settings["min_data_in_leaf"]), len(known.rows) // 50))
         parameters = {
             **_FIXED,
             **settings,
@@ -142,22 +151,37 @@ class LightGBMLearner:
             "seed": seed % 2**31,
             "num_threads": self._threads,
         }
+        start = None if gamma is None else _log_odds(known.labels, known.weight)
         train = lightgbm.Dataset(
-            np.ascontiguousarray(rows, dtype=np.float64),
-            np.asarray(labels, dtype=np.float64),
+            known.rows,
+            known.labels,
+            weight=known.weight,
+            init_score=_all_at(start, known.labels),
             params=parameters,
             feature_name=list(names) or "auto",
             categorical_feature=list(categories),
         )
-        if validation is None:
-            booster = lightgbm.train(parameters, train, rounds)
-            return LightGBMModel(_text(booster)), {**DEFAULTS, **recipe}
-        newer = lightgbm.Dataset(validation[0], validation[1], params=parameters, reference=train)
-        stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-        booster = lightgbm.train(parameters, train, rounds, valid_sets=[newer], callbacks=[stop])
-        best = max(booster.best_iteration, 1)
-        settled = {**DEFAULTS, **recipe, "rounds": int(np.ceil(best * REFIT))}
-        return LightGBMModel(_text(booster)), settled
+        newer = None
+        if validation is not None:
+            later = weighted(*validation, validation_weight)
+            newer = lightgbm.Dataset(
+                later.rows,
+                later.labels,
+                weight=later.weight,
+                init_score=_all_at(start, later.labels),
+                params=parameters,
+                reference=train,
+            )
+        if start is None:
+            booster = _boost(parameters, train, newer, rounds)
+            text = _text(booster)
+        else:
+            booster = _boost_focal(parameters, train, newer, rounds, gamma=float(gamma), start=start)
+            text = _with_link(_text(booster))
+        settled = {**DEFAULTS, **recipe}
+        if newer is not None:
+            settled["rounds"] = int(np.ceil(max(booster.best_iteration, 1) * REFIT))
+        return LightGBMModel(text), settled
 
     def load(self, folder: Path) -> LightGBMModel:
         """The model saved in a folder; raises ModelCorrupt, before parsing it, when its bytes have changed."""
@@ -183,8 +207,66 @@ def _seal(data: bytes) -> bytes:
 
 def _check(recipe: Mapping[str, Any]) -> None:
     for name in recipe:
-        if name not in DEFAULTS:
-            raise NameUnknown("parameter", name, DEFAULTS, where="The learner 'lightgbm'")
+        if name not in DEFAULTS and name != FOCAL:
+            raise NameUnknown("parameter", name, [*DEFAULTS, FOCAL], where="The learner 'lightgbm'")
+
+
+def _boost(
+    parameters: Mapping[str, Any],
+    train: Dataset,
+    newer: Dataset | None,
+    rounds: int,
+    *,
+    measure: Callable[[np.ndarray, Any], tuple[str, float, bool]] | None = None,
+) -> Booster:
+    """The trees of a training, stopped by the newer rows if there are any."""
+    import lightgbm
+
+    if newer is None:
+        return lightgbm.train(dict(parameters), train, rounds)
+    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    return lightgbm.train(dict(parameters), train, rounds, valid_sets=[newer], callbacks=[stop], feval=measure)
+
+
+def _boost_focal(
+    parameters: Mapping[str, Any], train: Dataset, newer: Dataset | None, rounds: int, *, gamma: float, start: float
+) -> Booster:
+    """The trees that lower the focal loss from the log odds `start`, which the leaves of the first tree then hold.
+
+    LightGBM starts its own objective in the same way, so with gamma 0 the trees are those of the log loss.
+    """
+
+    def objective(odds: np.ndarray, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+        gradient, curvature = focal_gradient(odds, rows.get_label(), gamma=gamma)
+        weight = rows.get_weight()
+        return (gradient, curvature) if weight is None else (gradient * weight, curvature * weight)
+
+    def measure(odds: np.ndarray, rows: Any) -> tuple[str, float, bool]:
+        loss = focal_loss(odds, rows.get_label(), gamma=gamma)
+        return "focal", float(np.average(loss, weights=rows.get_weight())), False
+
+    settings = {**parameters, "objective": objective, "metric": "None"}
+    booster = _boost(settings, train, newer, rounds, measure=measure)
+    for leaf in range(booster.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]):
+        booster.set_leaf_output(0, leaf, booster.get_leaf_output(0, leaf) + start)
+    return booster
+
+
+def _log_odds(labels: np.ndarray, weight: np.ndarray | None) -> float:
+    """The log odds of the weighted rate of positives; of one class alone, as if half a row were of the other."""
+    total, positive = (labels.size, labels.sum()) if weight is None else (weight.sum(), (weight * labels).sum())
+    kept = np.clip(positive, 0.5, total - 0.5) if positive in (0, total) else positive
+    return float(np.log(kept / (total - kept)))
+
+
+def _all_at(start: float | None, labels: np.ndarray) -> np.ndarray | None:
+    """The log odds from which each row's boosting starts; None: LightGBM's own choice."""
+    return None if start is None else np.full(labels.size, start)
+
+
+def _with_link(text: str) -> str:
+    """The text of a model of another objective, which says that its log odds are told as probabilities."""
+    return re.sub(r"(?m)^(max_feature_idx=.*)$", r"\1\nobjective=binary sigmoid:1", text, count=1)
 
 
 def _text(booster: Booster) -> str:

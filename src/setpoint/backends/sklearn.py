@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
 
@@ -123,6 +124,7 @@ class LogisticLearner:
     """Logistic regression on one-hot categories, standardised numbers and missing flags, all fitted on its rows."""
 
     name = "logistic"
+    losses = ("log_loss",)
 
     def recipes(self, *, rounds: int) -> list[dict[str, Any]]:
         """The one recipe: a mild ridge penalty, which matters little here; `rounds` bounds the steps of the solver.
@@ -140,18 +142,20 @@ class LogisticLearner:
         *,
         categories: Sequence[int],
         seed: int,
+        weight: np.ndarray | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
+        validation_weight: np.ndarray | None = None,
         names: Sequence[str] = (),
     ) -> tuple[LogisticModel, dict[str, Any]]:
         """A trained model; the solver has no randomness and stops by itself, so seed and validation change nothing."""
-        del seed, validation, names
+        del seed, validation, validation_weight, names
         for name in recipe:
             if name not in DEFAULTS:
                 raise NameUnknown("parameter", name, DEFAULTS, where="The learner 'logistic'")
         settings = {**DEFAULTS, **recipe}
-        matrix = np.asarray(rows, dtype=np.float64)
-        design = _Design.of(matrix, categories)
-        intercept, weights = _solve(design.sparse(matrix), np.asarray(labels) > 0, settings)
+        known = weighted(rows, labels, weight)
+        design = _Design.of(known.rows, categories, weight=known.weight)
+        intercept, weights = _solve(design.sparse(known.rows), known.labels > 0, settings, weight=known.weight)
         return design.model(intercept, weights), dict(settings)
 
     def load(self, folder: Path) -> LogisticModel:
@@ -191,17 +195,17 @@ class _Design:
     levels: tuple[tuple[int, int], ...]
 
     @staticmethod
-    def of(rows: np.ndarray, categories: Sequence[int]) -> _Design:
+    def of(rows: np.ndarray, categories: Sequence[int], *, weight: np.ndarray | None = None) -> _Design:
         """The design fitted on these rows."""
         coded = sorted(categories)
         numbers = tuple(j for j in range(rows.shape[1]) if j not in set(coded))
         mean, scale, flagged = np.zeros(len(numbers)), np.ones(len(numbers)), []
         for i, column in enumerate(numbers):
             values = rows[:, column]
-            known = values[~np.isnan(values)]
+            filled = ~np.isnan(values)
+            known = values[filled]
             if known.size:
-                mean[i] = known.mean()
-                spread = float(known.std())
+                mean[i], spread = _moments(known, None if weight is None else weight[filled])
                 scale[i] = spread if spread > 0 else 1.0
             if known.size < values.size:
                 flagged.append(column)
@@ -241,11 +245,21 @@ class _Design:
         return LogisticModel(self.inputs, intercept, numbers, tuple(levels))
 
 
-def _solve(design: Any, positive: np.ndarray, settings: Mapping[str, Any]) -> tuple[float, np.ndarray]:
-    """Intercept and weights; with one class only, the smoothed rate alone."""
-    hits, n = int(positive.sum()), positive.size
-    if hits in (0, n):
-        rate = (hits + 0.5) / (n + 1)
+def _moments(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
+    """The mean and the standard deviation of a column."""
+    if weight is None:
+        return float(values.mean()), float(values.std())
+    mean = float(np.average(values, weights=weight))
+    return mean, float(np.sqrt(np.average((values - mean) ** 2, weights=weight)))
+
+
+def _solve(
+    design: Any, positive: np.ndarray, settings: Mapping[str, Any], *, weight: np.ndarray | None
+) -> tuple[float, np.ndarray]:
+    """Intercept and weights of the columns; with one class only, the smoothed rate alone."""
+    if positive.all() or not positive.any():
+        n = float(positive.size if weight is None else weight.sum())
+        rate = ((n if positive.all() else 0.0) + 0.5) / (n + 1)
         return float(np.log(rate / (1 - rate))), np.zeros(design.shape[1])
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -253,5 +267,5 @@ def _solve(design: Any, positive: np.ndarray, settings: Mapping[str, Any]) -> tu
     solver = LogisticRegression(C=settings["c"], max_iter=int(settings["steps"]), tol=1e-4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the steps are the budget
-        solver.fit(design, positive)
+        solver.fit(design, positive, sample_weight=weight)
     return float(solver.intercept_[0]), np.asarray(solver.coef_[0], dtype=np.float64)

@@ -244,6 +244,98 @@ class LearnerLaws:
             found.append(contents(tmp_path / name))
         assert found[0] == found[1]
 
+    def weigh(self, learner: Learner, data: Data, weight: np.ndarray | None) -> Model:
+        """A model of the learner's first recipe, with these weights of the rows."""
+        recipe = learner.recipes(rounds=ROUNDS)[0]
+        return learner.fit(recipe, data.rows, data.labels, categories=CATEGORIES, seed=1, weight=weight, names=NAMES)[0]
+
+    def test_weights_of_one_are_no_weights(self, learner: Learner, tmp_path: Path) -> None:
+        """To the byte, for the rows that train and for those that stop a training."""
+        data, newer = make_data(1500, 0), make_data(500, 1)
+        found = []
+        for name, weights in (("without", (None, None)), ("ones", (np.ones(1500), np.ones(500)))):
+            (tmp_path / name).mkdir()
+            model, settled = learner.fit(
+                learner.recipes(rounds=ROUNDS)[0],
+                data.rows,
+                data.labels,
+                categories=CATEGORIES,
+                seed=1,
+                weight=weights[0],
+                validation=(newer.rows, newer.labels),
+                validation_weight=weights[1],
+                names=NAMES,
+            )
+            model.save(tmp_path / name)
+            found.append((contents(tmp_path / name), settled))
+        assert found[0] == found[1]
+
+    def test_a_row_without_weight_is_not_there(self, learner: Learner, tmp_path: Path) -> None:
+        """To the byte: its values, its label and its place leave no trace."""
+        data = make_data(1500, 0)
+        kept = np.random.default_rng(7).random(1500) < 0.6
+        found = []
+        for name, rows, weight in (
+            ("zeros", data, kept.astype(np.float64)),
+            ("absent", Data(data.rows[kept], data.labels[kept]), None),
+        ):
+            (tmp_path / name).mkdir()
+            self.weigh(learner, rows, weight).save(tmp_path / name)
+            found.append(contents(tmp_path / name))
+        assert found[0] == found[1]
+
+    def test_a_weight_of_two_is_the_row_twice(self, learner: Learner) -> None:
+        """Up to binning and the least rows of a leaf: much nearer to repetition than without weights."""
+        data, newer = make_data(3000, 0), make_data(1000, 1).rows
+        times = np.where(data.rows[:, 0] < 0, np.where(data.labels > 0, 6, 2), 1)
+        repeated = Data(np.repeat(data.rows, times, axis=0), np.repeat(data.labels, times))
+        weighted = self.weigh(learner, data, times.astype(np.float64)).predict(newer)
+        twice = self.weigh(learner, repeated, None).predict(newer)
+        plain = self.weigh(learner, data, None).predict(newer)
+        moved = np.abs(twice - plain).mean()
+        assert moved > 0.03
+        assert np.abs(weighted - twice).mean() < 0.5 * moved
+
+    def test_the_weights_of_validation_rows_decide_when_a_training_stops(self, learner: Learner) -> None:
+        """Rows of weight zero settle nothing: the recipe is the one that the other rows settle."""
+        data, newer, other = make_data(800, 0), make_data(500, 1), make_data(500, 2)
+        both = Data(np.concatenate([newer.rows, other.rows]), np.concatenate([newer.labels, 1 - other.labels]))
+        settled = [
+            learner.fit(
+                learner.recipes(rounds=ROUNDS)[0],
+                data.rows,
+                data.labels,
+                categories=CATEGORIES,
+                seed=1,
+                validation=(rows.rows, rows.labels),
+                validation_weight=weight,
+            )[1]
+            for rows, weight in ((newer, None), (both, np.repeat([1.0, 0.0], 500)))
+        ]
+        assert settled[0] == settled[1]
+
+    def test_weights_that_mean_nothing_are_refused(self, learner: Learner) -> None:
+        """Negative, not finite, of another number than the rows, or zero for all of them."""
+        data = make_data(300, 0)
+        for weight in (np.full(300, -1.0), np.full(300, np.nan), np.ones(299), np.zeros(300)):
+            with pytest.raises(DataError):
+                self.weigh(learner, data, weight)
+
+    def test_every_loss_is_one_that_is_known(self, learner: Learner) -> None:
+        """The log loss always; a learner that says "focal" trains with a gamma, and to other scores than without."""
+        assert "log_loss" in learner.losses
+        assert set(learner.losses) <= {"log_loss", "focal"}
+        data, recipe = make_data(1500, 0), learner.recipes(rounds=ROUNDS)[0]
+        arguments: dict[str, Any] = {"categories": CATEGORIES, "seed": 1}
+        if "focal" not in learner.losses:
+            with pytest.raises(KeyError, match="focal_gamma"):
+                learner.fit({**recipe, "focal_gamma": 2.0}, data.rows, data.labels, **arguments)
+            return
+        plain, _ = learner.fit(recipe, data.rows, data.labels, **arguments)
+        focal, settled = learner.fit({**recipe, "focal_gamma": 2.0}, data.rows, data.labels, **arguments)
+        assert settled["focal_gamma"] == 2.0
+        assert np.abs(plain.predict(data.rows) - focal.predict(data.rows)).mean() > 0.02
+
     def test_a_parameter_that_the_learner_does_not_know_is_refused(self, learner: Learner) -> None:
         """A recipe with a misspelt parameter trains nothing."""
         data = make_data(200, 0)

@@ -74,7 +74,8 @@ class Tables(Protocol):
     """Arrow tables on disk, by name of the set and part.
 
     Laws: a part is there whole or not at all, also after kill -9; writing a part again replaces it; `read` keeps the
-    order of parts by name and of rows within one; what was written is read with equal values and types.
+    order of parts by name and of rows within one; what was written is read with equal values and types; `size` is what
+    a part takes on disk, 0 where there is none.
     """
 
     def write(self, name: str, part: str, rows: pa.Table) -> str:
@@ -91,6 +92,10 @@ class Tables(Protocol):
 
     def delete(self, name: str, part: str) -> None:
         """Remove one part; nothing happens when there is none."""
+        ...
+
+    def size(self, name: str, part: str) -> int:
+        """How many bytes a part takes on disk."""
         ...
 
 
@@ -254,11 +259,13 @@ class Learner(Protocol):
     """A family of models; a frozen recipe of parameters is handed to `fit`.
 
     Laws: the same recipe, rows and seed give the same bytes; `categories` names the columns that hold category
-    codes (whole numbers from 0, NaN is NULL or unseen); weights are not negative; a weight of 2 is the row twice, up
-    to the binning of the data.
+    codes (whole numbers from 0, NaN is NULL or unseen); weights are not negative, and weights of 1 are none, to the
+    byte; a weight of 0 is a row that is not there; a weight of 2 is the row twice, up to the binning of the data.
     """
 
     name: str
+    losses: tuple[str, ...]
+    """What it can minimise: "log_loss", and "focal" where its recipes may say `focal_gamma`."""
 
     def recipes(self, *, rounds: int) -> list[dict[str, Any]]:
         """The fixed recipes to try, best guess first."""
@@ -272,10 +279,15 @@ class Learner(Protocol):
         *,
         categories: Sequence[int],
         seed: int,
+        weight: np.ndarray | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
+        validation_weight: np.ndarray | None = None,
         names: Sequence[str] = (),
     ) -> tuple[Model, dict[str, Any]]:
-        """A trained model and the recipe with what training settled (such as the number of rounds)."""
+        """A trained model and the recipe with what training settled (such as the number of rounds).
+
+        `weight` and `validation_weight` say how much each row counts; None: each counts once.
+        """
         ...
 
     def load(self, folder: Path) -> Model:

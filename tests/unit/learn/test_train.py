@@ -95,6 +95,7 @@ class Spy:
     """A logistic learner that writes down the times it was shown, through a feature that holds them."""
 
     name = "spy"
+    losses = ("log_loss",)
 
     def __init__(self) -> None:
         self.shown: list[tuple[int, float, float]] = []
@@ -111,14 +112,16 @@ class Spy:
         *,
         categories: Sequence[int],
         seed: int,
+        weight: np.ndarray | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
+        validation_weight: np.ndarray | None = None,
         names: Sequence[str] = (),
     ) -> tuple[Model, dict[str, Any]]:
         time = list(names).index("avg_30d")
         newest = rows if validation is None else validation[0]
         self.shown.append((len(rows), float(rows[:, time].max()), float(newest[:, time].max())))
         return self.inner.fit(
-            recipe, rows, labels, categories=categories, seed=seed, validation=validation, names=names
+            recipe, rows, labels, categories=categories, seed=seed, weight=weight, validation=validation, names=names
         )
 
     def load(self, folder: Path) -> Model:
