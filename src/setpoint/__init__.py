@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from setpoint.declare.blob_column import blob
 from setpoint.declare.declaration import System, decide
 from setpoint.declare.expr import Expr, action, feature, field, now
 from setpoint.declare.feature import (
@@ -94,6 +95,7 @@ __all__ = [
     "always",
     "auc",
     "average_precision",
+    "blob",
     "brier",
     "bucket",
     "business",

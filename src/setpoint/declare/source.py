@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, WrongType
+from setpoint.declare.blob_column import Blob
 from setpoint.declare.expr import Column
 
 EVENTS, TABLE = "events", "table"
@@ -33,7 +35,9 @@ class SourceInfo:
     `expect` gives columns a range or the values they may have. `ttl` is how many microseconds a table's row is
     believed, None: until the next. `version` names the column by which a later row corrects an earlier one of the same
     id, `retracted` the column that is true where a row takes one back. `retention` is how many microseconds rows are
-    kept after they happened, None: for ever. `keys` are all columns of a table's key, `key` its only one.
+    kept after they happened, None: for ever. `keys` are all columns of a table's key, `key` its only one. `encoding` is
+    that of its texts in files, None: as they say, or UTF-8. `skew` is how many microseconds a row may be known before
+    it happened, None: any. `blobs` are the columns of whole files.
     """
 
     name: str
@@ -52,6 +56,9 @@ class SourceInfo:
     retracted: str | None = None
     retention: int | None = None
     keys: tuple[str, ...] = ()
+    encoding: str | None = None
+    skew: int | None = None
+    blobs: tuple[tuple[str, Blob], ...] = ()
 
     @property
     def knowable(self) -> bool:
@@ -59,8 +66,13 @@ class SourceInfo:
         return self.known_at is not None or self.delay is not None
 
     def to_dict(self) -> dict[str, Any]:
-        """The source as JSON-like data."""
+        """The source as JSON-like data; what only some sources say is left out of the others."""
         found = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        for name in ("encoding", "skew", "blobs"):
+            if not found[name]:
+                del found[name]
+        if self.blobs:
+            found["blobs"] = [[name, blob.to_dict()] for name, blob in self.blobs]
         return {
             **found,
             "columns": None if self.columns is None else list(self.columns),
@@ -73,7 +85,9 @@ class SourceInfo:
         """The source that `to_dict` described."""
         columns = None if data["columns"] is None else tuple(data["columns"])
         expect = tuple((name, tuple(values)) for name, values in data["expect"])
-        return SourceInfo(**{**data, "columns": columns, "expect": expect, "keys": tuple(data.get("keys", ()))})
+        blobs = tuple((name, Blob(**each)) for name, each in data.get("blobs", ()))
+        keys = tuple(data.get("keys", ()))
+        return SourceInfo(**{**data, "columns": columns, "expect": expect, "keys": keys, "blobs": blobs})
 
 
 class Source:
@@ -137,10 +151,12 @@ def _columns(name: str, columns: Sequence[str] | None, needed: Sequence[str | No
 
 
 def _expected(
-    name: str, expect: Mapping[str, Sequence[Any]] | None
+    name: str, expect: Mapping[str, Sequence[Any] | Blob] | None
 ) -> tuple[tuple[str, tuple[float, float] | tuple[str, ...]], ...]:
     found: list[tuple[str, tuple[float, float] | tuple[str, ...]]] = []
     for column, values in (expect or {}).items():
+        if isinstance(values, Blob):
+            continue
         given = () if isinstance(values, str) else tuple(values)
         if given and all(isinstance(value, str) for value in given):
             found.append((column, given))
@@ -154,6 +170,30 @@ def _expected(
     return tuple(found)
 
 
+def _blobs(expect: Mapping[str, Sequence[Any] | Blob] | None) -> tuple[tuple[str, Blob], ...]:
+    return tuple((column, value) for column, value in (expect or {}).items() if isinstance(value, Blob))
+
+
+def _encoding(name: str, encoding: str | None) -> str | None:
+    if encoding is None:
+        return None
+    try:
+        return codecs.lookup(encoding).name
+    except (LookupError, TypeError):
+        raise DeclarationError(
+            f"Source {name!r} has the encoding {encoding!r}.", expected='one such as "utf-16" or "latin-1"'
+        ) from None
+
+
+def _skew(name: str, skew: str | timedelta | None) -> int | None:
+    if skew is None:
+        return None
+    length = times.duration(skew)
+    if length <= 0:
+        raise DeclarationError(f"Source {name!r} has the skew {skew!r}.", expected='a duration such as "5s"')
+    return length
+
+
 def events(
     name: str,
     path: str,
@@ -165,10 +205,12 @@ def events(
     delay: str | int | timedelta | None = None,
     null_at: str = "quarantine",
     columns: Sequence[str] | None = None,
-    expect: Mapping[str, Sequence[Any]] | None = None,
+    expect: Mapping[str, Sequence[Any] | Blob] | None = None,
     version: str | None = None,
     retracted: str | None = None,
     retention: str | timedelta | None = None,
+    encoding: str | None = None,
+    skew: str | timedelta | None = None,
 ) -> Source:
     """A source of things that happened: each row has the time `at` and can be known from `known_at`.
 
@@ -183,6 +225,9 @@ def events(
     A row corrects the earlier one of its `id` when its `version`, a number or a time, is higher, and takes it back when
     `retracted` is true; both say when they became known like any other row. `retention` is how long rows are kept after
     they happened: no window may look further back.
+
+    `encoding` is that of CSV and JSON files that do not say theirs and are not UTF-8. `skew` is how far clocks may
+    differ: a row that was known longer than that before it happened is quarantined; without it such rows are counted.
 
     >>> arrivals = events("arrivals", "flights.parquet", id="flight_id", at="landed_at", delay="0s")
     >>> arrivals.arr_delay > 15
@@ -225,6 +270,9 @@ def events(
             retracted=_text(f"retracted of source {name!r}", retracted, required=False),
             retention=_positive(f"Source {name!r} has the retention", retention),
             keys=() if key is None else (key,),
+            encoding=_encoding(name, encoding),
+            skew=_skew(name, skew),
+            blobs=_blobs(expect),
         )
     )
 
@@ -245,7 +293,8 @@ def table(
     key: str | Sequence[str],
     valid_from: str | Always,
     ttl: str | timedelta | None = None,
-    expect: Mapping[str, Sequence[Any]] | None = None,
+    expect: Mapping[str, Sequence[Any] | Blob] | None = None,
+    encoding: str | None = None,
 ) -> Source:
     """A source of facts about an entity: a row holds from `valid_from` until the next one of the same key.
 
@@ -279,6 +328,8 @@ def table(
             expect=_expected(name, expect),
             ttl=_positive(f"Table {name!r} has the ttl", ttl),
             keys=keys,
+            encoding=_encoding(name, encoding),
+            blobs=_blobs(expect),
         )
     )
 
