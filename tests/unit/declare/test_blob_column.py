@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import setpoint as sp
@@ -36,7 +38,7 @@ def test_a_source_without_them_is_described_as_before() -> None:
         ({"skew": "0s"}, "has the skew '0s'"),
     ],
 )
-def test_what_means_nothing_is_refused(options: dict[str, str], message: str) -> None:
+def test_what_means_nothing_is_refused(options: dict[str, Any], message: str) -> None:
     """With the value."""
     with pytest.raises(DeclarationError, match=message):
         sp.events("scans", "s.csv", at="ts", **options)
