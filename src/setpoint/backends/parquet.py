@@ -56,13 +56,15 @@ class ParquetTables:
 
         Raises NothingYet for a set without a part, NameUnknown for a part or column that is not there.
         """
-        there = self.parts(name)
-        if not there:
-            raise NothingYet(f"The set {name!r} has no part yet.", expected="one that was written")
-        for part in parts or ():
-            if part not in there:
-                raise NameUnknown("part", part, there, where=f"The set {name!r}")
-        wanted = there if parts is None else sorted(set(parts))
+        wanted = None if parts is None else sorted(set(parts))
+        if not wanted or not all(file.is_file() for file in self.files(name, wanted)):
+            there = self.parts(name)
+            if not there:
+                raise NothingYet(f"The set {name!r} has no part yet.", expected="one that was written")
+            for part in wanted or ():
+                if part not in there:
+                    raise NameUnknown("part", part, there, where=f"The set {name!r}")
+            wanted = there if wanted is None else wanted
         if not wanted:
             return self._read_one(name, there[0], columns).slice(0, 0)
         read = [self._read_one(name, part, columns) for part in wanted]
@@ -86,6 +88,18 @@ class ParquetTables:
         if folder.is_dir():
             (folder / (_checked(part) + _SUFFIX)).unlink(missing_ok=True)
             _force(folder)
+
+    def size(self, name: str, part: str) -> int:
+        """How many bytes a part takes on disk; 0 where there is none."""
+        try:
+            return (self._folder(name) / (_checked(part) + _SUFFIX)).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def sets(self) -> list[str]:
+        """The names of all sets that have a part, sorted."""
+        files = self._root.rglob(f"[!.]*{_SUFFIX}")
+        return sorted({file.parent.relative_to(self._root).as_posix() for file in files})
 
     def _folder(self, name: str) -> Path:
         return self._root.joinpath(*[_checked(step) for step in name.split("/")])

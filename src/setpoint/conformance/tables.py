@@ -170,6 +170,14 @@ class TablesLaws:
         assert tables.parts("set") == ["2"]
         assert tables.read("set")["a"].to_pylist() == [2]
 
+    def test_the_size_of_a_part_is_what_it_takes_on_disk(self, tables: Tables) -> None:
+        """More bytes for more rows, and none for what is not there."""
+        tables.write("set", "small", pa.table({"a": [1]}))
+        tables.write("set", "large", pa.table({"a": [number * 1_000_003 % 65_537 for number in range(50_000)]}))
+        assert 0 < tables.size("set", "small") < tables.size("set", "large")
+        tables.delete("set", "large")
+        assert tables.size("set", "large") == tables.size("never", "1") == 0
+
     def test_a_set_without_parts_cannot_be_read(self, tables: Tables) -> None:
         """Nothing says what its columns are."""
         assert tables.parts("never") == []

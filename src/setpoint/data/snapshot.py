@@ -15,7 +15,8 @@ from setpoint.core.digest import digest_bytes
 from setpoint.data.arrays import EXACT
 from setpoint.data.rows import ENDS, kind_of_type, known_prefix
 
-_BLOCK = 1 << 16
+BLOCK = 1 << 16
+"""Rows that are digested, and stored, together: a block that is full never changes."""
 
 
 class ContentDigests:
@@ -39,18 +40,32 @@ class ContentDigests:
         True
         """
         count = table.num_rows if rows is None else rows
+        columns = {column: kind for column, kind in kinds_of(table.schema).items() if column != ENDS}
+        return digest_of({"columns": columns, "rows": count, "blocks": self.blocks(table, count, name=name)})
+
+    def blocks(self, table: pa.Table, rows: int | None = None, *, name: str = "") -> list[str]:
+        """The digest of each block of a table, or of its first rows: of its values, not of the names of its columns.
+
+        >>> ContentDigests().blocks(pa.table({"x": [1, 2]})) == ContentDigests().blocks(pa.table({"y": [1.0, 2.0]}))
+        True
+        """
+        count = table.num_rows if rows is None else rows
         names = sorted(column for column in table.column_names if column != ENDS)
-        blocks = []
-        for start in range(0, count, _BLOCK):
-            block = table.slice(start, min(_BLOCK, count - start)).select(names)
+        found = []
+        for start in range(0, count, BLOCK):
+            block = table.slice(start, min(BLOCK, count - start)).select(names)
             before = self._blocks.get((name, start))
             if before is None or not _same_memory(before[0], block):
                 before = (block, _digest_block(block, names))
-                if block.num_rows == _BLOCK:
+                if block.num_rows == BLOCK:
                     self._blocks[name, start] = before
-            blocks.append(before[1])
-        types = {column: kind_of_type(table.schema.field(column).type) for column in names}
-        return digest_of({"columns": types, "rows": count, "blocks": blocks})
+            found.append(before[1])
+        return found
+
+
+def kinds_of(schema: pa.Schema) -> dict[str, str | None]:
+    """The kind of value in each column of a schema, in order of names; None where no expression can read it."""
+    return {name: kind_of_type(schema.field(name).type) for name in sorted(schema.names)}
 
 
 def _same_memory(one: pa.Table, other: pa.Table) -> bool:
@@ -78,9 +93,11 @@ def _canonical(column: pa.Array) -> list[bytes | memoryview]:
     if pa.types.is_null(column.type):
         column = column.cast(pa.float64())
     valid = np.packbits(column.is_valid().to_numpy(zero_copy_only=False)).data if column.null_count else b""
-    if pa.types.is_string(column.type):
+    if pa.types.is_large_binary(column.type):
+        column = column.cast(pa.binary())
+    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
         if column.null_count:
-            column = pc.fill_null(column, "")
+            column = pc.fill_null(column, "" if pa.types.is_string(column.type) else b"")
         offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset : column.offset + len(column) + 1]
         data = column.buffers()[2]
         text = b"" if data is None else memoryview(data)[offsets[0] : offsets[-1]]
@@ -92,9 +109,11 @@ def _canonical(column: pa.Array) -> list[bytes | memoryview]:
     if column.null_count:
         column = pc.fill_null(column, 0)
     values = np.ascontiguousarray(column.to_numpy(zero_copy_only=False))
-    if values.dtype == np.int64 and (not values.size or -EXACT <= values.min() <= values.max() <= EXACT):
-        values = values.astype(np.float64)
-    return [valid, values.view(np.uint8).data]
+    if values.dtype != np.int64:
+        return [valid, values.view(np.uint8).data]
+    if not values.size or -EXACT <= values.min() <= values.max() <= EXACT:
+        return [valid, values.astype(np.float64).view(np.uint8).data]
+    return [valid, b"whole", values.view(np.uint8).data]  # the bits of 2**62 are those of 2.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,10 @@ class Snapshot:
             name: self._contents.of(self._whole[name], table.num_rows, name=name)
             for name, table in sorted(self.rows.items())
         }
+
+    def blocks(self, name: str) -> list[str]:
+        """The digest of each block of a source's rows."""
+        return self._contents.blocks(self._whole[name], self.rows[name].num_rows, name=name)
 
     @cached_property
     def digest(self) -> str:

@@ -140,6 +140,10 @@ DIFFERENT: list[dict[str, Any]] = [
     {"x": [2**53 + 1, 2, 3]},
     {"x": [2**53, None, 3]},
     {"x": [2**53 + 1, None, 3]},
+    {"x": [2.0, 2.0, 2.0]},
+    {"x": [2**62, 2**62, 2**62]},
+    {"x": [b"1", b"2", b"3"]},
+    {"x": [b"12", b"", b"3"]},
     {},
 ]
 
@@ -156,7 +160,7 @@ def test_a_whole_number_is_the_same_as_integer_and_float() -> None:
 
 def test_what_was_digested_before_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beginnings of one table share their blocks, and the digests are those computed afresh."""
-    monkeypatch.setattr("setpoint.data.snapshot._BLOCK", 100)
+    monkeypatch.setattr("setpoint.data.snapshot.BLOCK", 100)
     table = pa.table({"x": np.arange(1000), KNOWN_AT: np.arange(1000)})
     shared = ContentDigests()
     for count in (1000, 250, 0, 1, 99, 100, 101, 999, 250):
