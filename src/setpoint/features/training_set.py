@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +19,8 @@ from setpoint.declare.plan import Plan
 class TrainingSet:
     """Decisions as training sees them, a row each: key, time, request fields, features and label.
 
-    `snapshot_digest` names the rows that the features were computed from.
+    `snapshot_digest` names the rows that the features were computed from. `weight` says how much each decision counts
+    (a sample's one over its chance of being in it, the confidence of a label); None: each counts once.
     """
 
     keys: pa.Array
@@ -28,11 +29,28 @@ class TrainingSet:
     features: pa.Table
     labels: Labels
     snapshot_digest: str
+    weight: np.ndarray | None = None
 
     @property
     def usable(self) -> np.ndarray:
         """True for decisions that may train or judge: their label is mature and known."""
         return self.labels.usable
+
+    def weigh(self, weight: np.ndarray) -> TrainingSet:
+        """The same decisions with these weights; weights that are all 1 are none.
+
+        Raises DataError for weights that are negative, not finite, or of another number than the decisions.
+        """
+        each = np.asarray(weight, dtype=np.float64)
+        if each.shape != self.at.shape:
+            raise DataError(
+                f"There are {self.at.size} decisions and weights of the shape {each.shape}.",
+                expected="one per decision",
+            )
+        if not np.isfinite(each).all() or (each < 0).any():
+            strange = each[~np.isfinite(each) | (each < 0)][0]
+            raise DataError(f"The weight of a decision is {strange}.", expected="zero or more, and finite")
+        return replace(self, weight=None if (each == 1).all() else each)
 
     @cached_property
     def digest(self) -> str:
@@ -47,6 +65,7 @@ class TrainingSet:
             **{f"__outcome.{name}": pa.array(values) for name, values in self.labels.outcome.items()},
             **{f"__field.{name}": self.fields[name] for name in self.fields.column_names},
             **{name: self.features[name] for name in self.features.column_names},
+            **({} if self.weight is None else {"__weight": pa.array(self.weight)}),
         }
         return digest([self.snapshot_digest, ContentDigests().of(pa.table(told))])
 
@@ -66,6 +85,7 @@ class TrainingSet:
                 outcome={name: values[index] for name, values in labels.outcome.items()},
             ),
             snapshot_digest=self.snapshot_digest,
+            weight=None if self.weight is None else self.weight[index],
         )
 
 

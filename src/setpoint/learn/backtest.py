@@ -45,7 +45,8 @@ def backtest(
     test = np.flatnonzero(rows.at >= test_from)
     scores = _trained(plan, learners, settled, rows.take(train), rows.take(test), seed=seed)
     y, day = rows.y[test], rows.at[test] // DAY
-    found = intervals(dict.fromkeys(METRICS, 0.5), y, scores, cluster=day, draws=plan.draws, seed=seed)
+    weight, options = rows.weight[test], dict.fromkeys(METRICS, 0.5)
+    found = intervals(options, y, scores, cluster=day, weight=weight, draws=plan.draws, seed=seed)
     told: dict[str, Any] = {}
     for name in METRICS:
         shown = found[name].to_dict()
@@ -54,7 +55,7 @@ def backtest(
     mixed = np.random.default_rng(seed_for(seed, "random split")).permutation(both)
     random_train, random_test = np.sort(mixed[: train.size]), np.sort(mixed[train.size :])
     flattered = _trained(plan, learners, settled, rows.take(random_train), rows.take(random_test), seed=seed)
-    random_auc = auc(rows.y[random_test], flattered)
+    random_auc = auc(rows.y[random_test], flattered, weight=rows.weight[random_test])
     return {
         **told,
         "trained": f"{iso(int(rows.at[train[0]]))[:10]} to {iso(train_until)[:10]}",

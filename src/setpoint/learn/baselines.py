@@ -45,37 +45,47 @@ class Rates:
         return np.asarray(self.rates[_bins(values, self.edges, len(self.rates) - 1)])
 
 
-def fit_rates(values: np.ndarray, y: np.ndarray, *, coded: bool) -> Rates:
-    """The smoothed rates of one column of an encoder's matrix: by code if `coded`, else by bins of equal mass.
+def fit_rates(values: np.ndarray, y: np.ndarray, *, coded: bool, weight: np.ndarray | None = None) -> Rates:
+    """The smoothed rates of one column of an encoder's matrix: by code if `coded`, else by bins of equal weight.
 
     >>> fit_rates(np.array([0.0, 0.0, 1.0, np.nan]), np.array([1.0, 0.0, 1.0, 1.0]), coded=True).rates.size
     3
     """
-    known = values[~np.isnan(values)]
+    mass = np.ones(y.size) if weight is None else weight
+    filled = ~np.isnan(values)
+    known = values[filled]
     if coded:
         edges, size = None, int(known.max(initial=-1)) + 1
     else:
-        sample = np.sort(known[:: max(1, known.size // SAMPLE)])
-        cuts = (np.arange(1, BINS) * sample.size) // BINS
-        edges = np.unique(sample[cuts]) if sample.size else np.zeros(0)
+        edges = _edges(known, mass[filled])
         size = edges.size + 1
     place = _bins(values, edges, size)
-    count = np.bincount(place, minlength=size + 1).astype(np.float64)
-    hits = np.bincount(place, weights=y, minlength=size + 1)
-    base = float(y.mean()) if y.size else 0.0
+    count = np.bincount(place, weights=mass, minlength=size + 1)
+    hits = np.bincount(place, weights=mass * y, minlength=size + 1)
+    base = float(np.average(y, weights=mass)) if y.size else 0.0
     return Rates(edges, (hits + SMOOTHING * base) / (count + SMOOTHING))
 
 
 def single_feature_aucs(
-    encoder: Encoder, older: np.ndarray, y_older: np.ndarray, newer: np.ndarray, y_newer: np.ndarray
+    encoder: Encoder,
+    older: np.ndarray,
+    y_older: np.ndarray,
+    newer: np.ndarray,
+    y_newer: np.ndarray,
+    *,
+    weights: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
-    """The AUC on the newer rows of each feature's rates in the older rows, on a sample of at most 20,000 of each."""
+    """The AUC on the newer rows of each feature's rates in the older rows, on a sample of at most 20,000 of each.
+
+    `weights` are those of the older and of the newer rows.
+    """
+    w_older, w_newer = (np.ones(len(older)), np.ones(len(newer))) if weights is None else weights
     first, second = slice(None, None, _step(len(older))), slice(None, None, _step(len(newer)))
     coded = set(encoder.categories)
     found = np.empty(len(encoder.columns))
     for j in range(len(encoder.columns)):
-        rates = fit_rates(older[first, j], y_older[first], coded=j in coded)
-        found[j] = METRICS["auc"].function(y_newer[second], rates.score(newer[second, j]))
+        rates = fit_rates(older[first, j], y_older[first], coded=j in coded, weight=w_older[first])
+        found[j] = METRICS["auc"].function(y_newer[second], rates.score(newer[second, j]), w_newer[second])
     return found
 
 
@@ -85,11 +95,12 @@ def baselines(plan: Plan, matrices: Matrices, sides: Sides) -> tuple[Baseline, .
     They are fitted on the training side. The single feature is the one whose binned rates rank the validation rows
     best. The rule is what decides without a model, and what a first model takes over from.
     """
-    encoder, y = matrices.encoder, sides.train.y
-    prior = float(y.mean())
-    aucs = single_feature_aucs(encoder, matrices.train, y, matrices.validation, sides.validation.y)
+    encoder, y, weight = matrices.encoder, sides.train.y, sides.train.weight
+    prior = float(np.average(y, weights=weight))
+    weights = weight, sides.validation.weight
+    aucs = single_feature_aucs(encoder, matrices.train, y, matrices.validation, sides.validation.y, weights=weights)
     best = int(np.argmax(np.nan_to_num(aucs)))
-    rates = fit_rates(matrices.train[:, best], y, coded=best in encoder.categories)
+    rates = fit_rates(matrices.train[:, best], y, coded=best in encoder.categories, weight=weight)
     n = len(matrices.held_out)
     return (
         Baseline("prior", f"the rate of positives in training, {prior:.4f}, for every row", np.full(n, prior)),
@@ -114,6 +125,18 @@ def fallback_rule(plan: Plan, rows: Examples) -> Baseline:
     )
     scores = is_true(evaluate(condition, inputs)).astype(np.float64)
     return Baseline("fallback rule", f"acts where {condition}", scores, acts_at=0.5)
+
+
+def _edges(known: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """The values that cut sorted rows into bins of about equal weight."""
+    step = max(1, known.size // SAMPLE)
+    sample, each = known[::step], mass[::step]
+    order = np.argsort(sample, kind="stable")
+    reached = np.cumsum(each[order])
+    if not reached.size:
+        return np.zeros(0)
+    cuts = np.searchsorted(reached, np.arange(1, BINS) * reached[-1] / BINS, side="right")
+    return np.unique(sample[order[np.minimum(cuts, order.size - 1)]])
 
 
 def _bins(values: np.ndarray, edges: np.ndarray | None, size: int) -> np.ndarray:

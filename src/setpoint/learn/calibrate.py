@@ -32,7 +32,7 @@ class Calibration:
 
     def judged_on(self, held_out: Examples, scores: np.ndarray) -> Calibration:
         """The same map with the reliability table of these scores, which it has already been applied to."""
-        return Calibration(self.choice, reliability(held_out.y, scores))
+        return Calibration(self.choice, reliability(held_out.y, scores, weight=held_out.weight))
 
     def to_dict(self) -> dict[str, Any]:
         """The calibration as JSON-like data."""
@@ -47,7 +47,9 @@ def calibrate(validation: Examples, scores: np.ndarray) -> Calibration:
     says little about the next (measured on a year of flights: every map fitted on the newest month made the following
     ones worse). So a map must gain two standard errors, clustered by day, over at least two weeks of days.
     """
-    choice = choose_calibration(validation.y, scores, validation.at, newest=0.5, cluster=validation.days)
+    choice = choose_calibration(
+        validation.y, scores, validation.at, newest=0.5, cluster=validation.days, weight=validation.weight
+    )
     if choice.map.kind == IDENTITY.kind:
         return Calibration(choice)
     trial = next(each for each in choice.trials if each.kind == choice.map.kind)

@@ -24,6 +24,7 @@ from setpoint.measure.intervals import (
     against_margin,
     more_rows_to_settle,
 )
+from setpoint.measure.rows import effective
 from setpoint.measure.slices import Slice, by_group
 
 HOLDS, FAILS, UNKNOWN, REPORTED = "holds", "fails", "not enough evidence", "reported"
@@ -100,7 +101,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class GateReport:
-    """The judgement of a training procedure on held-out time; `reasons` say what holds the model back."""
+    """The judgement of a training procedure on held-out time; `reasons` say what holds the model back.
+
+    `effective_rows` is how many rows of equal weight would say as much (Kish 1965); None where weights are equal.
+    """
 
     guardrails: tuple[Verdict, ...]
     baselines: tuple[Comparison, ...]
@@ -113,6 +117,7 @@ class GateReport:
     days: int = 0
     positives: int = 0
     span: tuple[int, int] = (0, 0)
+    effective_rows: float | None = None
 
     @property
     def value(self) -> Interval:
@@ -149,6 +154,7 @@ class GateReport:
             "days": self.days,
             "positives": self.positives,
             "span": list(self.span),
+            **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
         }
 
 
@@ -192,6 +198,7 @@ def judge(
         days=int(np.unique(bench.rows.days).size),
         positives=int(bench.rows.y.sum()),
         span=bench.rows.span,
+        effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
     )
 
 
@@ -310,6 +317,7 @@ def _slices(goal: Goal, bench: Bench, ours: Scored, name: str) -> tuple[Slice, .
         scores,
         groups_of(bench.rows, name),
         cluster=bench.rows.days,
+        weight=bench.rows.weight,
         threshold=option,
         draws=min(bench.draws, SLICE_DRAWS),
         seed=bench.seed,

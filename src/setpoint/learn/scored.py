@@ -55,7 +55,8 @@ def act_on(name: str, p: np.ndarray, threshold: np.ndarray, *, y: np.ndarray, co
 class Bench:
     """The held-out rows that models are judged on, with the draws and seed of every interval.
 
-    Intervals are clustered by day (UTC): rows of a day share its weather, its outages and its customers.
+    Intervals are clustered by day (UTC): rows of a day share its weather, its outages and its customers. Rows count by
+    their weights, in values and in intervals.
     """
 
     rows: Examples
@@ -74,6 +75,7 @@ class Bench:
                 values,
                 groups,
                 cluster=self.rows.days,
+                weight=self.rows.weight,
                 threshold=option,
                 draws=self.draws,
                 seed=seed,
@@ -84,6 +86,7 @@ class Bench:
             self.rows.y,
             values,
             cluster=self.rows.days,
+            weight=self.rows.weight,
             threshold=option,
             draws=self.draws,
             seed=seed,
@@ -93,7 +96,7 @@ class Bench:
     def value(self, metric: Metric, scored: Scored) -> float:
         """A declared metric of what a model did; not for gaps."""
         spec, values, option = form_of(metric, scored)
-        return spec.function(self.rows.y, values, None, option)
+        return spec.function(self.rows.y, values, self.rows.weight, option)
 
     def difference(self, metric: Metric, theirs: Scored, ours: Scored, *, level: float = ONE_SIDED) -> Interval:
         """What ours gains over theirs on the same rows, with the interval of the difference."""
@@ -105,6 +108,7 @@ class Bench:
             first,
             second,
             cluster=self.rows.days,
+            weight=self.rows.weight,
             threshold=option,
             draws=self.draws,
             seed=seed_for(self.seed, "gate", str(metric)),

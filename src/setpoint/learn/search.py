@@ -107,8 +107,9 @@ def search(
     tried = []
     for recipe in islice(_portfolio(learners, rounds), trials):
         found = fit(learners, matrices, sides, recipe=recipe, seed=seed)
-        value = spec.function(sides.validation.y, found.validated)
-        loss = METRICS["log_loss"].function(sides.validation.y, found.validated)
+        newer = sides.validation
+        value = spec.function(newer.y, found.validated, newer.weight)
+        loss = METRICS["log_loss"].function(newer.y, found.validated, newer.weight)
         tried.append(Trial(recipe, spec.name, value, loss))
         if best is None or _better(spec, sides.validation, best.validated, found.validated, seed=seed):
             best = found
@@ -124,7 +125,9 @@ def fit(learners: Mapping[str, Learner], matrices: Matrices, sides: Sides, *, re
         sides.train.y,
         categories=matrices.encoder.categories,
         seed=seed_for(seed, "fit"),
+        weight=sides.train.weight,
         validation=(matrices.validation, sides.validation.y),
+        validation_weight=sides.validation.weight,
         names=matrices.encoder.names,
     )
     return Fitted(recipe, Recipe(recipe.learner, settled), model, model.predict(matrices.validation))
@@ -138,6 +141,7 @@ def refit(learners: Mapping[str, Learner], encoder: Encoder, rows: Examples, *, 
         rows.y,
         categories=encoder.categories,
         seed=seed_for(seed, "fit"),
+        weight=rows.weight,
         names=encoder.names,
     )
     return model
@@ -146,7 +150,15 @@ def refit(learners: Mapping[str, Learner], encoder: Encoder, rows: Examples, *, 
 def _better(spec: MetricSpec, rows: Examples, first: np.ndarray, second: np.ndarray, *, seed: int) -> bool:
     """Whether the second scores are better than the first by more than a standard error."""
     gained = paired_difference(
-        spec, rows.y, first, second, cluster=rows.days, draws=DRAWS, seed=seed_for(seed, "search"), level=ONE_ERROR
+        spec,
+        rows.y,
+        first,
+        second,
+        cluster=rows.days,
+        weight=rows.weight,
+        draws=DRAWS,
+        seed=seed_for(seed, "search"),
+        level=ONE_ERROR,
     )
     return gained.low > 0 if spec.greater_is_better else gained.high < 0
 

@@ -20,13 +20,30 @@ from setpoint.learn.encode import Encoder, encoder_of
 
 @dataclass(frozen=True)
 class Examples:
-    """Decisions whose label is known: features, request fields, outcome (1.0 or 0.0), time, and the label's columns."""
+    """Decisions whose label is known: features, request fields, outcome (1.0 or 0.0), time, and the label's columns.
+
+    `weight` says how much each row counts: in every fit, mean, metric and interval. Without it each counts once.
+
+    >>> table = pa.table({"x": [1.0, 2.0]})
+    >>> Examples(table, table, np.array([0.0, 1.0]), np.array([0, 1])).weight
+    array([1., 1.])
+    """
 
     features: pa.Table
     fields: pa.Table
     y: np.ndarray
     at: np.ndarray
     outcome: Mapping[str, np.ndarray] = field(default_factory=dict)
+    weight: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if self.weight.size == 0:
+            object.__setattr__(self, "weight", np.ones(self.y.size))
+
+    @property
+    def weighted(self) -> bool:
+        """Whether some rows count more than others."""
+        return bool((self.weight != 1).any())
 
     @property
     def days(self) -> np.ndarray:
@@ -46,6 +63,7 @@ class Examples:
             self.y[index],
             self.at[index],
             {name: values[index] for name, values in self.outcome.items()},
+            self.weight[index],
         )
 
 
@@ -91,8 +109,12 @@ def encode(plan: Plan, sides: Sides) -> Matrices:
 
 
 def mature_rows(examples: TrainingSet) -> tuple[Examples, np.ndarray]:
-    """The rows whose label is mature and known, in order of time, and their places in the training set."""
-    places = np.flatnonzero(examples.usable)
+    """The rows whose label is mature and known, in order of time, and their places in the training set.
+
+    A row of weight zero is not there.
+    """
+    weight = np.ones(examples.at.size) if examples.weight is None else examples.weight
+    places = np.flatnonzero(examples.usable & (weight > 0))
     places = places[np.argsort(examples.at[places], kind="stable")]
     rows = Examples(
         _take(examples.features, places),
@@ -100,6 +122,7 @@ def mature_rows(examples: TrainingSet) -> tuple[Examples, np.ndarray]:
         np.asarray(examples.labels.value[places], dtype=np.float64),
         np.asarray(examples.at[places], dtype=np.int64),
         {name: values[places] for name, values in examples.labels.outcome.items()},
+        weight[places],
     )
     return rows, places
 
@@ -150,6 +173,8 @@ def count_rows(examples: TrainingSet, sides: Sides) -> dict[str, int]:
         "not mature": (~mature).sum(),
     }
     totals = {"decisions": state.size, "usable": (mature & (state == KNOWN)).sum()}
+    if examples.weight is not None and (examples.weight == 0).any():
+        left_out["without weight"] = (mature & (state == KNOWN) & (examples.weight == 0)).sum()
     return {name: int(count) for name, count in {**totals, **used, **left_out}.items()}
 
 

@@ -129,13 +129,14 @@ def choose_threshold(goal: Goal, train: Examples) -> Threshold:
     """The threshold of a goal: the declared one, or where the declared costs break even.
 
     A cost that only the outcome tells (the loss of a fraud, the minutes of a delay) enters by its mean over the
-    training rows that could make that error: E[cost of a miss | positive] and E[cost of a false alarm | negative].
+    training rows that could make that error, by their weights: E[cost of a miss | positive] and E[cost of a false alarm
+    | negative].
     """
     prices = []
     for expr, could in ((goal.cost.false_positive, train.y <= 0), (goal.cost.false_negative, train.y > 0)):
-        values = _values(expr, train)[could]
-        known = values[~np.isnan(values)]
-        mean = float(known.mean()) if known.size else 0.0
+        values = _values(expr, train)
+        known = could & ~np.isnan(values) & (train.weight > 0)
+        mean = float(np.average(values[known], weights=train.weight[known])) if known.any() else 0.0
         prices.append(Price(mean, expr.name if isinstance(expr, Field) else None))
     by = goal.act.by
     return Threshold(prices[0], prices[1], None if isinstance(by, str) else float(by))

@@ -3,12 +3,14 @@
 Each metric gets the best interval there is for it:
 
 auc                   DeLong or Obuchowski in closed form, on the logit scale
-shares (recall, ...)  Wilson at the effective sample size
+shares (recall, ...)  Wilson at the effective sample size (the design effect of weights and clusters)
 all others            clustered bootstrap: percentiles, widened for few clusters and, for metrics of ranks, corrected
                       for bias; for metrics that noise can only push up (ece) the basic bootstrap, which takes the
                       noise out of the bounds
 
 With few clusters (under about 30) all of them are wide rather than wrong; with one there are no bounds (NaN).
+
+Rows count by their weights, in the value and in every resampling of it: unequal weights make intervals wider.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from setpoint.measure.intervals import Interval, bootstrap_tails
 from setpoint.measure.metrics import MetricSpec, spec_of
 from setpoint.measure.proportions import clustered_share, unanimous
 from setpoint.measure.resample import Drawn, Resample, draw, resample
-from setpoint.measure.rows import Codes, Mask, Rows, as_rows, codes_for
+from setpoint.measure.rows import Array, Codes, Mask, Rows, as_rows, clustered_rows, effective
 
 Method = Literal["auto", "bootstrap"]
 
@@ -52,8 +54,8 @@ def interval(
     >>> round(found.estimate, 3), round(found.low, 3), found.method
     (0.889, 0.008, 'delong')
     """
-    spec, rows = spec_of(metric), as_rows(y, p, weight)
-    codes, clusters = codes_for(cluster, rows.y.size)
+    spec = spec_of(metric)
+    rows, codes, clusters, _ = clustered_rows(y, p, cluster=cluster, weight=weight)
     if method == "auto":
         found = closed_interval(spec, rows, threshold, codes=codes, clusters=clusters, level=level)
         if found is not None:
@@ -80,8 +82,7 @@ def intervals(
     >>> sorted(intervals({"accuracy": 0.5, "brier": 0.5}, [0, 1, 1], [0.2, 0.6, 0.9]))
     ['accuracy', 'brier']
     """
-    rows = as_rows(y, p, weight)
-    codes, clusters = codes_for(cluster, rows.y.size)
+    rows, codes, clusters, _ = clustered_rows(y, p, cluster=cluster, weight=weight)
     found: dict[str, Interval] = {}
     drawn: Resample | None = None
     for name, option in options.items():
@@ -150,9 +151,9 @@ def paired_difference(
     -0.1375
     """
     spec = spec_of(metric)
-    champion, challenger = as_rows(y, p_a, weight), as_rows(y, p_b, weight)
+    champion, codes, clusters, kept = clustered_rows(y, p_a, cluster=cluster, weight=weight)
+    challenger = as_rows(y, p_b, weight).where(kept)
     n = champion.y.size
-    codes, clusters = codes_for(cluster, n)
     if spec.name == "auc" and method == "auto":
         return auc_difference(champion, challenger, codes=codes, clusters=clusters, level=level)
     drawn = resample(codes, clusters, draws=draws, seed=seed)
@@ -222,11 +223,14 @@ def basic(estimate: float, low: float, high: float, *, lower: float, upper: floa
     return float(np.clip(2 * estimate - high, lower, upper)), float(np.clip(2 * estimate - low, lower, upper))
 
 
-def scarcer_clusters(rows: Rows, unit: Codes) -> int:
-    """How many units hold a row of the scarcer class."""
-    positive = (rows.y > 0) & (rows.weight > 0)
-    negative = (rows.y == 0) & (rows.weight > 0)
-    return min(np.unique(unit[positive]).size, np.unique(unit[negative]).size)
+def scarcer_clusters(rows: Rows, unit: Codes) -> float:
+    """How many units hold a row of the scarcer class, divided by the design effect of that class's weights."""
+    return min(_units(rows.weight[each], unit[each]) for each in (rows.y > 0, rows.y == 0))
+
+
+def _units(weight: Array, unit: Codes) -> float:
+    kept = weight > 0
+    return float(np.unique(unit[kept]).size * effective(weight[kept]) / max(int(kept.sum()), 1))
 
 
 def closed_interval(

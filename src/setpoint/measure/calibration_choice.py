@@ -13,7 +13,7 @@ import numpy.typing as npt
 from setpoint.core.errors import DataError
 from setpoint.measure.calibrators import FITTERS, IDENTITY, CalibrationMap, Kind
 from setpoint.measure.metrics import log_losses
-from setpoint.measure.rows import Array, Codes, Rows, as_rows, codes_for, need_probabilities, totals
+from setpoint.measure.rows import Array, Codes, Rows, as_rows, codes_for, effective, need_probabilities, totals
 
 BLOCKS = 20
 """Without clusters, the newest rows are taken as this many stretches of time, alike within."""
@@ -116,9 +116,9 @@ def _newest(times: npt.NDArray[Any], share: float) -> npt.NDArray[np.bool_]:
     return np.asarray(times >= np.partition(times, first)[first])
 
 
-def _scarcer(rows: Rows) -> int:
-    positive = int(((rows.y > 0) & (rows.weight > 0)).sum())
-    return min(positive, int(((rows.y == 0) & (rows.weight > 0)).sum()))
+def _scarcer(rows: Rows) -> float:
+    """The effective number of rows of the scarcer class."""
+    return min(effective(rows.weight[rows.y > 0]), effective(rows.weight[rows.y == 0]))
 
 
 def _clusters(times: npt.NDArray[Any], cluster: npt.NDArray[Any] | None) -> tuple[Codes, int]:

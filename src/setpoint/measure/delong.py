@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from setpoint.measure.intervals import Interval, all_agreed_bound, t_quantile
-from setpoint.measure.rows import Array, Codes, Rows, totals
+from setpoint.measure.rows import Array, Codes, Rows, effective, totals
 from setpoint.measure.scores import auc_of, rank
 
 
@@ -61,7 +61,7 @@ def auc_interval(rows: Rows, *, codes: Codes, clusters: int, level: float = 0.95
     """The interval of AUC, on the logit scale so that it stays between 0 and 1.
 
     Student's quantile with the clusters of the scarcer class. Perfect separation has no variance; its bound is the
-    rule of three on as many disjoint pairs as there are such clusters.
+    rule of three on as many disjoint pairs as there are such clusters, fewer where weights are unequal.
     """
     n, nan = rows.y.size, float("nan")
     if _one_class(rows):
@@ -72,7 +72,7 @@ def auc_interval(rows: Rows, *, codes: Codes, clusters: int, level: float = 0.95
     if np.isnan(variance):
         low, high = nan, nan
     elif value in {0.0, 1.0}:
-        bound = all_agreed_bound(level, scarcer)
+        bound = all_agreed_bound(level, scarcer * _evenness(rows))
         low, high = (bound, 1.0) if value > 0 else (0.0, 1 - bound)
     elif variance > 0:
         half = t_quantile(level, scarcer - 1) * np.sqrt(variance) / (value * (1 - value))
@@ -95,6 +95,12 @@ def auc_difference(champion: Rows, challenger: Rows, *, codes: Codes, clusters: 
 
 def _one_class(rows: Rows) -> bool:
     return float((rows.weight * rows.y).sum()) <= 0 or float((rows.weight * (1 - rows.y)).sum()) <= 0
+
+
+def _evenness(rows: Rows) -> float:
+    """One over the design effect of the weights, of the class where it is larger."""
+    parts = [rows.weight[(rows.y == label) & (rows.weight > 0)] for label in (0.0, 1.0)]
+    return float(min(effective(part) / part.size for part in parts))
 
 
 def _unbiased(count: int) -> float:

@@ -120,7 +120,7 @@ def bootstrap_tails(level: float, clusters: int, *, below: float = 0.5) -> tuple
     return float(ndtr(shift - stretched)), float(ndtr(shift + stretched))
 
 
-def all_agreed_bound(level: float, clusters: int) -> float:
+def all_agreed_bound(level: float, clusters: float) -> float:
     """The least share that could still give `clusters` agreements out of as many: the rule of three.
 
     Clopper and Pearson (1934) for n out of n; each bound of a two-sided level.

@@ -146,7 +146,7 @@ def out_of_range(reference_n: int, current_n: int, outside: int, *, sides: Liter
     return min(1.0, (outside + 1) * all_extreme(outside) - outside * all_extreme(outside + 1))
 
 
-def unanimous(level: float, clusters: int, *, estimate: float, lower: float, upper: float) -> tuple[float, float]:
+def unanimous(level: float, clusters: float, *, estimate: float, lower: float, upper: float) -> tuple[float, float]:
     """The bounds of a value that every draw puts at an end of its range: the other bound by the rule of three.
 
     >>> low, high = unanimous(0.9, 3, estimate=1.0, lower=0.0, upper=1.0)

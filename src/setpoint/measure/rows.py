@@ -47,6 +47,32 @@ def as_rows(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = N
     return Rows(outcomes, scores, weights)
 
 
+class Clustered(NamedTuple):
+    """The rows that have weight, the number of each one's cluster, and which of the given rows they are."""
+
+    rows: Rows
+    codes: Codes
+    clusters: int
+    kept: Mask
+
+
+def clustered_rows(
+    y: npt.ArrayLike, p: npt.ArrayLike, *, cluster: npt.ArrayLike | None, weight: npt.ArrayLike | None
+) -> Clustered:
+    """Checked rows with their clusters; rows of weight zero are left out, for they say nothing.
+
+    >>> clustered_rows([1, 0, 1], [0.9, 0.2, 0.4], cluster=["a", "b", "a"], weight=[1, 0, 2]).clusters
+    1
+    """
+    rows = as_rows(y, p, weight)
+    codes, clusters = codes_for(cluster, rows.y.size)
+    kept = rows.weight > 0
+    if kept.all():
+        return Clustered(rows, codes, clusters, kept)
+    codes, clusters = codes_for(codes[kept], int(kept.sum()))
+    return Clustered(rows.where(kept), codes, clusters, kept)
+
+
 def column(values: npt.ArrayLike, what: str) -> Array:
     """One column of finite floats; `what` names it in the error."""
     array = np.ascontiguousarray(values, dtype=np.float64)
@@ -88,6 +114,18 @@ def codes_for(labels: npt.ArrayLike | None, n: int) -> tuple[Codes, int]:
     if codes.size != n:
         raise DataError(f"There are {n} rows and {codes.size} cluster labels.", expected="one per row")
     return codes, names.size
+
+
+def effective(weight: Array) -> float:
+    """How many rows of equal weight say as much as rows of these weights: (sum of w)^2 / sum of w^2.
+
+    Kish (1965), "Survey Sampling", section 11.7; their number over it is the design effect of the weights.
+
+    >>> effective(np.array([1.0, 1.0, 0.0])), effective(np.array([3.0, 1.0]))
+    (2.0, 1.6)
+    """
+    squares = float((weight**2).sum())
+    return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
 def totals(codes: Codes, values: Array, size: int) -> Array:

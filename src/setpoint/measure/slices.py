@@ -16,10 +16,10 @@ from setpoint.measure.intervals import Interval, normal_quantile, t_quantile
 from setpoint.measure.metrics import MetricSpec, spec_of
 from setpoint.measure.multiplicity import holm
 from setpoint.measure.resample import Drawn, draw, resample
-from setpoint.measure.rows import as_rows, codes_for, codes_of
+from setpoint.measure.rows import Codes, Mask, clustered_rows, codes_for, codes_of, effective
 
 LEAST_ROWS = 50
-"""Groups with fewer rows are shown, but not judged and not part of a gap."""
+"""Groups with fewer rows (effective ones, where weights differ) are shown, but not judged and not part of a gap."""
 BINS = 512
 
 
@@ -70,9 +70,9 @@ def by_group(
     >>> [(part.group, part.n, part.interval.estimate) for part in found]
     [('a', 100, 1.0), ('b', 100, 1.0)]
     """
-    spec, rows = spec_of(metric), as_rows(y, p, weight)
-    names, group = _groups(groups, rows.y.size)
-    codes, clusters = codes_for(cluster, rows.y.size)
+    spec = spec_of(metric)
+    rows, codes, clusters, kept = clustered_rows(y, p, cluster=cluster, weight=weight)
+    names, group = _groups(groups, kept)
     drawn = resample(codes, clusters, draws=draws, seed=seed)
     sign = 1.0 if spec.greater_is_better else -1.0
     parts, chances = [], []
@@ -85,7 +85,7 @@ def by_group(
         if found is None:
             found = bootstrapped(spec, rows, inside, resample=drawn, keep=keep, clusters=units, level=level)
         shortfall, chance = float("nan"), float("nan")
-        if n >= least_rows and n < rows.y.size:
+        if effective(rows.weight[keep]) >= least_rows and n < rows.y.size:
             rest = draw(spec, rows, threshold, resample=drawn, bins=BINS, keep=~keep)
             shortfall = sign * (rest.estimate - inside.estimate)
             chance = _chance(shortfall, rest.draws - inside.draws, found)
@@ -133,15 +133,15 @@ def gap(
     >>> gap("accuracy", [1, 0] * 100, [0.9, 0.2] * 100, ["a"] * 100 + ["b"] * 100).estimate
     0.0
     """
-    spec, rows = spec_of(metric), as_rows(y, p, weight)
-    names, group = _groups(groups, rows.y.size)
-    codes, clusters = codes_for(cluster, rows.y.size)
+    spec = spec_of(metric)
+    rows, codes, clusters, kept = clustered_rows(y, p, cluster=cluster, weight=weight)
+    names, group = _groups(groups, kept)
     drawn = resample(codes, clusters, draws=draws, seed=seed)
     found, errors = [], []
     for i in range(len(names)):
         keep = group == i
         part = draw(spec, rows, threshold, resample=drawn, bins=BINS, keep=keep)
-        if keep.sum() >= least_rows and np.isfinite(part.estimate):
+        if effective(rows.weight[keep]) >= least_rows and np.isfinite(part.estimate):
             own, units = codes_for(codes[keep], int(keep.sum()))
             whole = closed_interval(spec, rows.where(keep), threshold, codes=own, clusters=units, level=level)
             found.append(part)
@@ -189,10 +189,12 @@ def _error_if_unanimous(part: Drawn, whole: Interval | None) -> float:
     return (whole.high - whole.low) / (2 * normal_quantile(whole.level))
 
 
-def _groups(groups: npt.ArrayLike, n: int) -> tuple[list[Any], npt.NDArray[np.intp]]:
-    names, group = codes_of(groups)
-    if group.size != n:
-        raise DataError(f"There are {n} rows and {group.size} group labels.", expected="one per row")
+def _groups(groups: npt.ArrayLike, kept: Mask) -> tuple[list[Any], Codes]:
+    """The names of the groups of the rows that are kept, and the number of each row's."""
+    labels = np.asarray(groups)
+    if labels.size != kept.size:
+        raise DataError(f"There are {kept.size} rows and {labels.size} group labels.", expected="one per row")
+    names, group = codes_of(labels if kept.all() else labels[kept])
     return names.tolist(), group
 
 
