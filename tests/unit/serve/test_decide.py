@@ -20,14 +20,15 @@ from setpoint.serve.runner import PROBATION, Runner
 from setpoint.serve.snapshot import Scorer, Serving
 from tests.unit.serve.shop import NOON, FixedThreshold, Formula, ReadFeatures, Stuck, request, shop
 
-BUDGET = sp.latency(p=99) <= "40ms"
+AMPLE, SHORT = "20s", "40ms"
+"""Budgets of time: one that no busy machine exceeds, and one for models that hang."""
 
 
 class Desk:
     """Everything that a decision needs, in a folder."""
 
-    def __init__(self, folder: Path, **limits: Any) -> None:
-        self.plan = shop(must=(BUDGET,))
+    def __init__(self, folder: Path, *, budget: str = AMPLE, **limits: Any) -> None:
+        self.plan = shop(must=(sp.latency(p=99) <= budget,))
         self.log = FileSegments(folder, sync_every=0, **limits)
         self.features = ReadFeatures(self.plan)
         self.clock, self.runner = SimulatedClock(NOON), Runner()
@@ -53,6 +54,15 @@ class Desk:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """A desk that is cleared when the test is over."""
     opened = Desk(tmp_path / "log")
+    yield opened
+    opened.runner.close()
+    opened.log.close()
+
+
+@pytest.fixture
+def hurried(tmp_path: Path) -> Iterator[Desk]:
+    """A desk with a short budget, cleared when the test is over."""
+    opened = Desk(tmp_path / "hurried", budget=SHORT)
     yield opened
     opened.runner.close()
     opened.log.close()
@@ -136,33 +146,35 @@ def test_a_model_that_fails_leaves_the_decision_to_the_rule(desk: Desk, scorer: 
     assert (decision.degraded, desk.records()[0].degraded) == ("model-failed", "model-failed")
 
 
-def test_a_model_that_hangs_is_answered_for_within_the_budget(desk: Desk) -> None:
+def test_a_model_that_hangs_is_answered_for_within_the_budget(hurried: Desk) -> None:
     """The rule decides in the declared time, and at once while the model still hangs; it is asked once only."""
     scorer = Stuck()
-    decisions = [desk.decide(scorer, total=60) for _ in range(5)]
+    decisions = [hurried.decide(scorer, total=60) for _ in range(5)]
     scorer.gate.set()
     assert {decision.degraded for decision in decisions} == {"too-slow"}
     assert all(decision.acted for decision in decisions)
-    waits = [record.latency_us for record in desk.records()]
+    waits = [record.latency_us for record in hurried.records()]
     assert 30_000 < waits[0] < 1_000_000
     assert min(waits[1:]) < 30_000
     assert len(scorer.calls) == 1
 
 
-def test_a_model_that_comes_back_decides_again(desk: Desk) -> None:
+def test_a_model_that_comes_back_decides_again(hurried: Desk) -> None:
     """What it could not do in time it may do the next time."""
     scorer = Stuck()
-    first = desk.decide(scorer)
+    first = hurried.decide(scorer)
     scorer.gate.set()
-    later = [desk.decide(scorer).degraded for _ in range(500)]
+    later = [hurried.decide(scorer).degraded for _ in range(500)]
     assert first.degraded == "too-slow"
-    assert later[-1] == ""
+    assert "" in later
 
 
 def test_a_hanging_model_does_not_hold_up_its_successor(desk: Desk) -> None:
     """The next model has a thread of its own."""
-    scorer = Stuck()
+    scorer, plan = Stuck(), desk.plan
+    desk.plan = shop(must=(sp.latency(p=99) <= SHORT,))
     desk.decide(scorer)
+    desk.plan = plan
     assert desk.decide(Formula()).degraded == ""
     scorer.gate.set()
 
@@ -183,7 +195,7 @@ def test_a_quick_model_is_called_in_place(desk: Desk) -> None:
     assert seen[-1]
 
 
-def test_a_model_that_turns_slow_is_late_once(desk: Desk) -> None:
+def test_a_model_that_turns_slow_is_late_once(hurried: Desk) -> None:
     """It is then waited for no longer than the budget."""
 
     class Turns(Stuck):
@@ -194,8 +206,8 @@ def test_a_model_that_turns_slow_is_late_once(desk: Desk) -> None:
             return Formula.score_row(self, values)
 
     scorer = Turns()
-    reasons = [desk.decide(scorer).degraded for _ in range(2 * PROBATION + 3)]
-    waits = [record.latency_us for record in desk.records()]
+    reasons = [hurried.decide(scorer).degraded for _ in range(2 * PROBATION + 3)]
+    waits = [record.latency_us for record in hurried.records()]
     assert reasons[-1] == "too-slow"
     assert sum(wait > 400_000 for wait in waits) == 1
 
