@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "msgspec": {"data", "api", "serve", "backends"},
     "uvicorn": {"api"},
     "numba": {"features"},
+    "deltalake": {"backends"},
     "duckdb": {"backends"},
     "lmdb": {"backends"},
     "psycopg": {"backends"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -34,12 +35,12 @@ class ParquetTables:
 
     def write(self, name: str, part: str, rows: pa.Table) -> str:
         """Store one part of a set; gives the digest of its content. Raises StorageUnavailable on a full disk."""
-        folder, file = self._folder(name), _checked(part) + _SUFFIX
+        folder, file = self._folder(name), checked_name(part) + _SUFFIX
         draft = folder / f".{file}.{ids.new('draft')}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                pq.write_table(rows.combine_chunks(), draft, compression="zstd", use_dictionary=False)
+                _encode(rows, draft)
                 found = digest_file(draft)
                 _force(draft)
                 draft.replace(folder / file)
@@ -80,19 +81,19 @@ class ParquetTables:
 
     def files(self, name: str, parts: Sequence[str]) -> list[Path]:
         """The files of these parts of a set, for an engine that reads them itself."""
-        return [self._folder(name) / (_checked(part) + _SUFFIX) for part in parts]
+        return [self._folder(name) / (checked_name(part) + _SUFFIX) for part in parts]
 
     def delete(self, name: str, part: str) -> None:
         """Remove one part; nothing happens when there is none."""
         folder = self._folder(name)
         if folder.is_dir():
-            (folder / (_checked(part) + _SUFFIX)).unlink(missing_ok=True)
+            (folder / (checked_name(part) + _SUFFIX)).unlink(missing_ok=True)
             _force(folder)
 
     def size(self, name: str, part: str) -> int:
         """How many bytes a part takes on disk; 0 where there is none."""
         try:
-            return (self._folder(name) / (_checked(part) + _SUFFIX)).stat().st_size
+            return (self._folder(name) / (checked_name(part) + _SUFFIX)).stat().st_size
         except FileNotFoundError:
             return 0
 
@@ -102,7 +103,7 @@ class ParquetTables:
         return sorted({file.parent.relative_to(self._root).as_posix() for file in files})
 
     def _folder(self, name: str) -> Path:
-        return self._root.joinpath(*[_checked(step) for step in name.split("/")])
+        return self._root.joinpath(*[checked_name(step) for step in name.split("/")])
 
     def _read_one(self, name: str, part: str, columns: Sequence[str] | None) -> pa.Table:
         try:
@@ -124,6 +125,17 @@ class ParquetTables:
         return rows if rows.schema == schema else rows.cast(schema)
 
 
+def digest_rows(rows: pa.Table) -> str:
+    """The digest of a part: of the bytes of its file, equal for equal rows whatever chunks they lie in."""
+    sink = pa.BufferOutputStream()
+    _encode(rows, sink)
+    return hashlib.sha256(memoryview(sink.getvalue())).hexdigest()[:32]
+
+
+def _encode(rows: pa.Table, where: Path | pa.NativeFile) -> None:
+    pq.write_table(rows.combine_chunks(), where, compression="zstd", use_dictionary=False)
+
+
 def _schema(file: pq.ParquetFile) -> pa.Schema:
     """The columns with the types they were written with: Parquet has no seconds, and would give milliseconds."""
     stored = (file.metadata.metadata or {}).get(b"ARROW:schema")
@@ -132,7 +144,8 @@ def _schema(file: pq.ParquetFile) -> pa.Schema:
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(stored)))
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
+    """A name that may be a folder's or a file's; raises DataError for one that could lead elsewhere."""
     if not _NAME.fullmatch(name):
         raise DataError(
             f"{name!r} cannot name a part of a set of tables.",
