@@ -19,6 +19,8 @@ from setpoint.data.decisions import (
     DECISIONS,
     features_of,
     fields_of,
+    lasts_by,
+    met_by,
     plan_sources,
     positions_known,
     read_until,
@@ -265,15 +267,16 @@ def _decide(loop: Loop, reader: FeatureReader, span: Requests) -> pa.Table:
 
 def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot, *, told: pa.Table | None = None) -> TrainingSet:
     """Every decision of a log with what it saw, and what a snapshot, or somebody who told, knows of its label."""
-    at = log["at"].to_numpy()
+    at, by = log["at"].to_numpy(), lasts_by(plan)
     labels = resolve(
         plan.system.label,
-        log["key"].combine_chunks(),
+        log[met_by(plan)].combine_chunks(),
         at,
         snapshot.rows,
         snapshot.as_of,
         actions=actions_of(plan, log),
         outcome_columns=outcome_columns(plan),
+        segments=None if by is None else log[by].combine_chunks(),
     )
     if told is not None:
         labels = with_told(labels, log["key"].combine_chunks(), told, as_of=snapshot.as_of)

@@ -26,16 +26,19 @@ from setpoint.data.decisions import (
     features_of,
     fields_of,
     forget_after,
+    lasts_by,
+    met_by,
     part_name,
     read_until,
     score_column,
 )
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
+from setpoint.declare.label import EACH
 from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.join import KNOWN
-from setpoint.labels.settle import settle
+from setpoint.labels.settle import ends_by, settle
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
@@ -251,7 +254,8 @@ def open_loop(
         loop.matured.append(matured)
         count_quality(loop)
     if scored is not None:
-        loop.pending = scored.filter(pc.greater(scored["at"], state.tick * plan.tick - plan.system.label.within))
+        ends = ends_by(plan.system.label, scored, lasts_by(plan))
+        loop.pending = scored.filter(pa.array(ends > state.tick * plan.tick))
     return loop
 
 
@@ -346,6 +350,9 @@ def settle_labels(loop: Loop, scored: pa.Table | None, now: int) -> pa.Table | N
         actions=actions_of(loop.plan, waiting) if label.censored_when is not None else None,
         outcome_columns=outcome_columns(loop.plan),
         told=loop.work.told(),
+        on=met_by(loop.plan),
+        by=lasts_by(loop.plan),
+        earlier=concat(loop.matured) if label.attribute != EACH and loop.matured else None,
     )
     loop.pending = settled.pending
     if settled.matured.num_rows:

@@ -322,7 +322,7 @@ class Live:
         plan = self.plan
         requests = requests_of(plan, self.rows, start=None, end=None)
         states = self._label_states(requests)
-        keys = requests.table[plan.system.decide.key].combine_chunks()
+        keys = requests.table[plan.system.label.on].combine_chunks()
         findings = [finding.to_dict() for finding in check_outcomes(plan, keys, requests.at, self.rows)]
         if states["known"] == 0:
             findings.append(
@@ -360,9 +360,10 @@ class Live:
             ]
 
     def _label_states(self, requests: Requests) -> dict[str, int]:
-        label, keys = self.plan.system.label, requests.table[self.plan.system.decide.key]
+        label, table = self.plan.system.label, requests.table
         end = int(requests.at[-1]) + label.within
-        labels = resolve(label, keys.combine_chunks(), requests.at, self.rows, end, actions=None)
+        segments = None if label.by is None else table[label.by].combine_chunks()
+        labels = resolve(label, table[label.on].combine_chunks(), requests.at, self.rows, end, segments=segments)
         return {state: int((labels.state == number).sum()) for number, state in enumerate(STATES)}
 
     def _source_facts(self, name: str) -> dict[str, Any]:
@@ -627,7 +628,7 @@ class Live:
             views = {}
             if re.search(r"\boutcomes\b", query, re.IGNORECASE):
                 outcomes = None if told is None else Outcomes(plan.system.name, told)
-                decided, now = moment.joined_by(tables), self.clock.now()
+                decided, now = moment.joined_by(plan, tables), self.clock.now()
                 labels = labels_of(plan, decided, sources, told=outcomes, as_of=now)
                 relations[LABELS] = Relation(rows=[labels], times={"settled_at": "settled_at"})
                 views["outcomes"] = OUTCOMES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from setpoint.labels.join import CENSORED, KNOWN, UNKNOWN, VOID, Labels, resolve
 
 KEYS = ("a", "b", "c", None)
 ACTIONS = ("block", "pass", None)
+SEGMENTS = ("web", "shop", "phone", None)
 
 
 class Event(NamedTuple):
@@ -37,6 +39,7 @@ class Decision(NamedTuple):
     key: str | None
     at: int
     action: str | None
+    segment: str | None
 
 
 class Case(NamedTuple):
@@ -47,6 +50,7 @@ class Case(NamedTuple):
     cancels: list[Event]
     decisions: list[Decision]
     as_of: int
+    complete_to: int | None
 
 
 def events(ids: str) -> st.SearchStrategy[list[Event]]:
@@ -67,10 +71,16 @@ def cases(draw: st.DrawFn) -> Case:
     returns = sp.events("returns", "r.parquet", id="n", at="ts", **timing)
     cancels = sp.events("cancels", "c.parquet", id="n", at="ts", known_at="seen")
     void = draw(st.sampled_from((None, cancels.amount > 0, returns.amount < 0)))
+    within: Any = f"{draw(st.integers(1, 12))}us"
+    by = draw(st.sampled_from((None, "channel")))
+    if by is not None:
+        within = {"web": within, "shop": f"{draw(st.integers(1, 12))}us"}
     declared = sp.label(
         returns.amount > 5,
         on="k",
-        within=f"{draw(st.integers(1, 12))}us",
+        within=within,
+        by=by,
+        attribute=draw(st.sampled_from(("each", "each", "last", "first"))),
         absent=draw(st.sampled_from(("negative", "void"))),
         void_when=void,
         censored_when=draw(st.sampled_from((None, sp.action == "block"))),
@@ -78,8 +88,17 @@ def cases(draw: st.DrawFn) -> Case:
     rows = draw(events("r"))
     if delay is not None:
         rows = [event._replace(known_at=event.at + delay) for event in rows]
-    decision = st.builds(Decision, st.sampled_from(KEYS), st.integers(0, 30), st.sampled_from(ACTIONS))
-    return Case(declared, rows, draw(events("c")), draw(st.lists(decision, max_size=8)), draw(st.integers(-1, 50)))
+    decision = st.builds(
+        Decision, st.sampled_from(KEYS), st.integers(0, 30), st.sampled_from(ACTIONS), st.sampled_from(SEGMENTS)
+    )
+    return Case(
+        declared,
+        rows,
+        draw(events("c")),
+        draw(st.lists(decision, max_size=8)),
+        draw(st.integers(-1, 50)),
+        draw(st.sampled_from((None, None, 20))),
+    )
 
 
 def table(rows: Sequence[Event]) -> pa.Table:
@@ -106,6 +125,8 @@ def resolved(case: Case, as_of: int | None = None) -> Labels:
         case.as_of if as_of is None else as_of,
         actions=pa.array([decision.action for decision in case.decisions], pa.string()),
         outcome_columns=["amount"],
+        segments=pa.array([decision.segment for decision in case.decisions], pa.string()),
+        complete_to=None if case.complete_to is None else {"returns": case.complete_to},
     )
 
 
@@ -113,19 +134,29 @@ Answer = tuple[int, float | None, int, bool, float | None]
 """State, value, time of settling, maturity and outcome."""
 
 
-def answer(case: Case, decision: Decision) -> Answer:
+def end_of(label: Label, decision: Decision) -> int:
+    """When a decision's time is over."""
+    return decision.at + (dict(label.segments).get(decision.segment or "", label.within) if label.by else label.within)
+
+
+def answer(case: Case, place: int) -> Answer:
     """The label of one decision, by the words of the law."""
-    label, as_of = case.label, case.as_of
-    end = decision.at + label.within
+    label, as_of, decision = case.label, case.as_of, case.decisions[place]
+    end = end_of(label, decision)
     mature = end <= as_of
 
-    def meets(event: Event) -> bool:
+    def meets(event: Event, other: Decision = decision) -> bool:
         return (
             event.key is not None
-            and event.key == decision.key
-            and decision.at <= event.at <= end
+            and event.key == other.key
+            and other.at <= event.at <= end_of(label, other)
             and event.known_at <= as_of
         )
+
+    def ours(event: Event) -> bool:
+        vying = [(other.at, number) for number, other in enumerate(case.decisions) if meets(event, other)]
+        whose = {"each": (decision.at, place), "last": max(vying), "first": min(vying)}[label.attribute]
+        return whose == (decision.at, place)
 
     if label.censored_when is not None and decision.action == "block":
         return CENSORED, None, decision.at, mature, None
@@ -139,14 +170,19 @@ def answer(case: Case, decision: Decision) -> Answer:
         ]
         if voids:
             return VOID, None, min(voids), mature, None
-    met = sorted((event.known_at, event.at, event.id, event.amount) for event in case.returns if meets(event))
+    carried = [event for event in case.returns if meets(event) and ours(event)]
+    met = sorted((event.known_at, event.at, event.id, event.amount) for event in carried)
     complete = end + (info(label.source).delay or 0)
     if met:
-        known_at, _, _, amount = met[-1]
+        known_at, at, _, amount = met[-1]
+        beside = [other for known, happened, _, other in met if (known, happened) == (known_at, at)]
+        if len({None if other is None else other > 5 for other in beside}) > 1:
+            return UNKNOWN, None, NULL_TIME, mature, None
         if amount is not None:
             return KNOWN, float(amount > 5), known_at, mature, amount
         complete = max(complete, known_at)
-    if complete > as_of:
+    end_of_watch = end + (info(label.source).delay or 0)
+    if complete > as_of or (case.complete_to is not None and end_of_watch > case.complete_to):
         return UNKNOWN, None, NULL_TIME, mature, None
     if label.absent == "void":
         return VOID, None, complete, mature, None
@@ -173,7 +209,7 @@ def answers(labels: Labels) -> list[Answer]:
 @given(cases())
 def test_every_label_is_what_the_law_says(case: Case) -> None:
     """State, value, time of settling, maturity and outcome of every decision."""
-    assert answers(resolved(case)) == [answer(case, decision) for decision in case.decisions]
+    assert answers(resolved(case)) == [answer(case, place) for place in range(len(case.decisions))]
 
 
 @settings(max_examples=50)
@@ -202,6 +238,7 @@ def test_a_label_is_settled_from_the_time_it_says(case: Case) -> None:
 @settings(max_examples=40)
 @given(cases())
 def test_one_decision_alone_has_the_label_it_has_among_many(case: Case) -> None:
-    """Labels of decisions do not touch each other."""
+    """Labels of decisions do not touch each other, unless an event is only one's."""
+    case = case._replace(label=replace(case.label, attribute="each"))
     together = answers(resolved(case))
     assert together == [answers(resolved(case._replace(decisions=[one])))[0] for one in case.decisions]

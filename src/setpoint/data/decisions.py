@@ -104,6 +104,20 @@ def positions_known(rows: Mapping[str, pa.Table], sources: Iterable[str], at: Ar
     return {name: np.searchsorted(times_of(rows[name], KNOWN_AT), at, side="right") - 1 for name in sources}
 
 
+def met_by(plan: Plan) -> str:
+    """The column of the decision log with what the label's events are met by: the key, or a field of the request."""
+    on = plan.system.label.on
+    return "key" if on == plan.system.decide.key else FIELD + on
+
+
+def lasts_by(plan: Plan) -> str | None:
+    """The column of the decision log with the field that the label's time goes by; None where one time is for all."""
+    by = plan.system.label.by
+    if by is None:
+        return None
+    return "key" if by == plan.system.decide.key else FIELD + by
+
+
 def _under(log: pa.Table, prefix: str) -> pa.Table:
     names = [name for name in log.column_names if name.startswith(prefix)]
     return log.select(names).rename_columns([name.removeprefix(prefix) for name in names])

@@ -225,7 +225,7 @@ def _check_types(name: str, decide: object, features: object, label: object, goa
 
 def _collect(decide: Decide, features: Sequence[Feature], label: Label) -> dict[str, Source]:
     found: dict[str, Source] = {}
-    parts = [decide.spine, label.source, *([label.void_source] if label.void_source is not None else [])]
+    parts = [decide.spine, *label.sources]
     for feature in features:
         parts.extend(node.source for node in walk(feature.expr) if isinstance(node, (Column, Aggregate)))
     for source in parts:
@@ -241,14 +241,17 @@ def _collect(decide: Decide, features: Sequence[Feature], label: Label) -> dict[
 
 def _check_label(system: System) -> None:
     label, spine = system.label, info(system.decide.spine)
-    if info(label.source).name == spine.name:
+    if any(info(source).name == spine.name for source in label.carriers):
         raise LeakRefused(
             f"The label reads the spine {spine.name!r} itself.",
             expected="an event source that says when the outcome is known",
             hint=f'Declare sp.events("outcomes", {spine.path!r}, at=..., known_at=...) over the same file.',
         )
-    if label.on != system.decide.key:
-        raise NameUnknown("key", label.on, [system.decide.key], where=f"The spine {spine.name!r}")
+    known = [system.decide.key, *system.decide.fields]
+    if label.on not in known:
+        raise NameUnknown("key", label.on, known, where=f"The spine {spine.name!r}")
+    if label.by is not None and label.by not in known:
+        raise NameUnknown("request field", label.by, known, where="The label's time: the request")
 
 
 def _check_goal(system: System) -> None:

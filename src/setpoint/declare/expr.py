@@ -313,6 +313,9 @@ class Aggregate(Expr):
         return self
 
 
+OF_THE_LABEL = (("", ""),)
+"""The `by` of an aggregate without one: only a label can say whose rows it folds."""
+
 DEFAULT_CAPS = {"distinct": 4096, "top": 1024, "neighbours": 1000}
 """How many different values a fold tells apart unless it is declared."""
 
@@ -329,6 +332,19 @@ class Neighbours(Expr):
     fold: str
     of: Aggregate
     decimals: int = 6
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Followed(Expr):
+    """Whether a row of `first` has one of `then` after it, by `within` microseconds later (or, not `wanted`, has none).
+
+    Only a label has one: both fold rows of its key, and in its time.
+    """
+
+    first: Aggregate
+    then: Aggregate
+    within: int
+    wanted: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -406,6 +422,8 @@ def children(expr: Expr) -> tuple[Expr, ...]:
         return tuple(part for part in (expr.column, expr.where, *expr.keys) if part is not None)
     if isinstance(expr, Neighbours):
         return (expr.edges, expr.of)
+    if isinstance(expr, Followed):
+        return (expr.first, expr.then)
     if isinstance(expr, Family):
         return tuple(member for _, member in expr.members)
     return ()
@@ -447,10 +465,18 @@ def spell(expr: Expr) -> str:
         return f"{expr.kind}({_spell_fold(expr)})"
     if isinstance(expr, Neighbours):
         return f"neighbours({_spell_fold(expr.edges)}, fold={expr.fold!r}, of={spell(expr.of)})"
+    if isinstance(expr, Followed):
+        name = "followed" if expr.wanted else "unfollowed"
+        return f"{name}({_spell_rows(expr.first)}, {_spell_rows(expr.then)}, within={times.spell(expr.within)!r})"
     if isinstance(expr, Family):
         inner = ", ".join(f"{label}={spell(member)}" for label, member in expr.members)
         return f"family({inner})"
     raise WrongType(f"{type(expr).__name__} is not an expression.")
+
+
+def _spell_rows(rows: Aggregate) -> str:
+    """The rows that are counted: those of a source, or those for which a condition holds."""
+    return source_name(rows.source) if rows.where is None else spell(rows.where)
 
 
 def _spell_fold(expr: Aggregate) -> str:
@@ -460,6 +486,8 @@ def _spell_fold(expr: Aggregate) -> str:
     parameter = {"quantile": f", q={expr.parameter:g}", "top": f", rank={expr.parameter:g}"}.get(expr.kind, "")
     cap = f", cap={expr.cap}" if expr.cap != DEFAULT_CAPS.get(expr.kind, 0) else ""
     where = f", where={spell(expr.where)}" if expr.where is not None else ""
+    if expr.by == OF_THE_LABEL:
+        return what + where
     last = spell_window(expr.window)
     if expr.kind == "latest":
         last = f", ttl={times.spell(expr.last)!r}" if expr.last else ""
@@ -518,6 +546,9 @@ def to_dict(expr: Expr) -> dict[str, Any]:
             "of": to_dict(expr.of),
             "decimals": expr.decimals,
         }
+    if isinstance(expr, Followed):
+        rows = {"first": to_dict(expr.first), "then": to_dict(expr.then)}
+        return {"followed": rows, "within": expr.within, "wanted": expr.wanted}
     if isinstance(expr, Family):
         return {"family": {label: to_dict(member) for label, member in expr.members}}
     raise WrongType(f"{type(expr).__name__} is not an expression.")

@@ -38,7 +38,7 @@ FOLDS = ("count", "sum", "mean", "min", "max")
 
 
 def count(
-    what: Source | Expr, *, by: By, last: Last = None, where: Expr | None = None, hop: Hop = None
+    what: Source | Expr, *, by: By = None, last: Last = None, where: Expr | None = None, hop: Hop = None
 ) -> Aggregate | Family:
     """How many rows the key had in the window before the decision, of a column those with a value; 0 when none.
 
@@ -55,7 +55,7 @@ def count(
 def sum(
     column: Expr,
     *,
-    by: By,
+    by: By = None,
     last: Last = None,
     where: Expr | None = None,
     hop: Hop = None,
@@ -76,7 +76,7 @@ def sum(
 def mean(
     column: Expr,
     *,
-    by: By,
+    by: By = None,
     last: Last = None,
     where: Expr | None = None,
     hop: Hop = None,
@@ -128,7 +128,9 @@ def std(
     return fold("std", column, by=by, last=last, hop=hop, where=where, decimals=decimals)
 
 
-def min(column: Expr, *, by: By, last: Last = None, where: Expr | None = None, hop: Hop = None) -> Aggregate | Family:
+def min(
+    column: Expr, *, by: By = None, last: Last = None, where: Expr | None = None, hop: Hop = None
+) -> Aggregate | Family:
     """The smallest value of a column in the window, a number or a time; NULL when there is no row.
 
     >>> from setpoint.declare.source import events
@@ -138,7 +140,9 @@ def min(column: Expr, *, by: By, last: Last = None, where: Expr | None = None, h
     return fold("min", column, by=by, last=last, hop=hop, where=where)
 
 
-def max(column: Expr, *, by: By, last: Last = None, where: Expr | None = None, hop: Hop = None) -> Aggregate | Family:
+def max(
+    column: Expr, *, by: By = None, last: Last = None, where: Expr | None = None, hop: Hop = None
+) -> Aggregate | Family:
     """The greatest value of a column in the window, a number or a time; NULL when there is no row.
 
     >>> from setpoint.declare.source import events
@@ -148,7 +152,9 @@ def max(column: Expr, *, by: By, last: Last = None, where: Expr | None = None, h
     return fold("max", column, by=by, last=last, hop=hop, where=where)
 
 
-def first(column: Expr, *, by: By, last: Last = None, where: Expr | None = None, hop: Hop = None) -> Aggregate | Family:
+def first(
+    column: Expr, *, by: By = None, last: Last = None, where: Expr | None = None, hop: Hop = None
+) -> Aggregate | Family:
     """The oldest value of a column in the window, by the order (at, known_at, id); NULL when none is in it.
 
     >>> from setpoint.declare.source import events
@@ -158,7 +164,9 @@ def first(column: Expr, *, by: By, last: Last = None, where: Expr | None = None,
     return fold("first", column, by=by, last=last, hop=hop, where=where)
 
 
-def last(column: Expr, *, by: By, last: Last = None, where: Expr | None = None, hop: Hop = None) -> Aggregate | Family:
+def last(
+    column: Expr, *, by: By = None, last: Last = None, where: Expr | None = None, hop: Hop = None
+) -> Aggregate | Family:
     """The newest value of a column in the window, by the order (at, known_at, id); NULL when none is in it.
 
     >>> from setpoint.declare.source import events
@@ -213,7 +221,7 @@ def latest(
 def distinct(
     column: Expr,
     *,
-    by: By,
+    by: By = None,
     last: Last = None,
     where: Expr | None = None,
     hop: Hop = None,

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, WrongType
 from setpoint.declare.expr import (
+    OF_THE_LABEL,
     Action,
     Aggregate,
     Column,
@@ -26,8 +27,11 @@ from setpoint.declare.scales import MOST
 from setpoint.declare.source import EVENTS, TABLE, Source, info
 from setpoint.declare.window import Last, Span, Window, label, window
 
-By: TypeAlias = str | Sequence[str] | Mapping[str, str] | Mapping[Expr, str] | Mapping[str | Expr, str]
-"""What a fold is kept for: request fields, where they are named otherwise in the source, or expressions (a join)."""
+By: TypeAlias = str | Sequence[str] | Mapping[str, str] | Mapping[Expr, str] | Mapping[str | Expr, str] | None
+"""What a fold is kept for: request fields, where they are named otherwise in the source, or expressions (a join).
+
+None, which only a label may have: for the label's own key.
+"""
 
 Hop: TypeAlias = str | timedelta | None
 """The step of a window's far edge; None: about a 240th of it."""
@@ -124,7 +128,8 @@ def aggregate(
     title = titled(kind, what)
     source = _source(title, kind, what, where)
     pairs, keys = _key(title, by)
-    _check_retention(title, source, stretch)
+    if pairs != OF_THE_LABEL:
+        _check_retention(title, source, stretch)
     if decimals is not None:
         decimals = checked_decimals(title, decimals)
     return Aggregate(
@@ -211,6 +216,8 @@ def _source(title: str, kind: str, what: Expr | Source, where: Expr | None) -> S
 
 def _key(title: str, by: By) -> tuple[tuple[tuple[str, str], ...], tuple[Expr, ...]]:
     """The pairs of names and source columns, and the expression of each part where one is more than a field."""
+    if by is None:
+        return OF_THE_LABEL, ()
     if isinstance(by, str):
         parts: list[tuple[object, object]] = [(by, by)]
     elif isinstance(by, Mapping):

@@ -9,6 +9,7 @@ from setpoint.core.errors import DeclarationError, NameUnknown, WrongType, did_y
 from setpoint.declare.expr import (
     ARITHMETIC,
     COMPARISONS,
+    OF_THE_LABEL,
     Action,
     Aggregate,
     Binary,
@@ -18,6 +19,7 @@ from setpoint.declare.expr import (
     Family,
     FeatureRef,
     Field,
+    Followed,
     Literal,
     Neighbours,
     Now,
@@ -72,6 +74,10 @@ def kind_of(expr: Expr, scope: Scope, *, where: str) -> str:
         return _aggregate(expr, scope, where)
     if isinstance(expr, Neighbours):
         return _neighbours(expr, scope, where)
+    if isinstance(expr, Followed):
+        kind_of(expr.first, scope, where=where)
+        kind_of(expr.then, scope, where=where)
+        return BOOL
     if isinstance(expr, Family):
         raise DeclarationError(
             f"{where}: {expr} is a family of {len(expr.members)} windows.",
@@ -129,6 +135,8 @@ def _aggregate(expr: Aggregate, scope: Scope, where: str) -> str:
 
 def _check_key(expr: Aggregate, scope: Scope, where: str) -> None:
     """The parts of a key are of the kinds of the source's columns, and of kinds that can be a key."""
+    if expr.by == OF_THE_LABEL:
+        return
     schema = scope.schemas.get(info(expr.source).name, {})
     for part, (field, column) in zip(expr.parts, expr.by, strict=True):
         theirs = _known("column", column, schema, f"{where}: source {info(expr.source).name!r}")

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from posixpath import normpath
 
 from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown
-from setpoint.declare.expr import Action, Aggregate, Column, Expr, Field, Neighbours, walk
+from setpoint.declare.expr import OF_THE_LABEL, Action, Aggregate, Column, Expr, Field, Neighbours, walk
 from setpoint.declare.label import Label
 from setpoint.declare.source import TABLE, Source, SourceInfo, info
 
@@ -25,8 +25,7 @@ class Known:
     @property
     def outcomes(self) -> tuple[SourceInfo, ...]:
         """The sources that carry the label."""
-        found = [self.label.source, *([self.label.void_source] if self.label.void_source is not None else [])]
-        return tuple(info(source) for source in found)
+        return tuple(info(source) for source in self.label.sources)
 
     @property
     def told_by(self) -> frozenset[str]:
@@ -37,7 +36,8 @@ class Known:
 def check_request(known: Known) -> None:
     """Refuses a request whose fields hold the label."""
     outcome = known.outcomes[0]
-    if same_file(known.spine.path, outcome.path) and known.told_by <= {known.key, *known.fields}:
+    reads_columns = bool(known.told_by)
+    if reads_columns and same_file(known.spine.path, outcome.path) and known.told_by <= {known.key, *known.fields}:
         raise LeakRefused(
             f"The request would bring {', '.join(sorted(known.told_by))}, from which the label is worked out.",
             expected="fields that are known when deciding",
@@ -94,6 +94,7 @@ def _check_column(where: str, node: Column, known: Known) -> None:
 
 def _check_aggregate(where: str, node: Aggregate, known: Known) -> None:
     declared = info(node.source)
+    _must_have_key(where, node)
     _must_be_knowable(where, declared)
     for part in node.parts:
         check_reads(where, part, known)
@@ -108,7 +109,17 @@ def _check_aggregate(where: str, node: Aggregate, known: Known) -> None:
             _refuse_own_row(where, str(node), declared, known)
 
 
+def _must_have_key(where: str, node: Aggregate) -> None:
+    if node.by == OF_THE_LABEL:
+        raise DeclarationError(
+            f"{where} reads {node}, which does not say whose rows it folds.",
+            expected='by= with the key that is meant, as in by="user_id"',
+            hint="Only a label folds without by=: the rows of its own key, in its own time.",
+        )
+
+
 def _check_of_neighbours(where: str, node: Neighbours, known: Known) -> None:
+    _must_have_key(where, node.of)
     declared, (_, column) = info(node.of.source), node.of.by[0]
     _must_be_knowable(where, declared)
     in_table = declared.kind == TABLE and any(same_file(declared.path, one.path) for one in known.outcomes)

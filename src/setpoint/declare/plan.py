@@ -206,9 +206,8 @@ def _check_outcome(system: System, schemas: Schemas, scope: Scope) -> None:
     value = kind_of(system.label.value, scope, where="The label")
     if value != BOOL:
         raise WrongType(f"The label {system.label.value} is a {value}.", expected="a condition, true or false")
-    for source in (system.label.source, system.label.void_source):
-        if source is not None:
-            _kind(schemas, info(source).name, system.label.on)
+    for source in system.label.sources:
+        _kind(schemas, info(source).name, system.label.on)
     if system.label.void_when is not None and kind_of(system.label.void_when, scope, where="void_when") != BOOL:
         raise WrongType(f"void_when={system.label.void_when} is not a condition.", expected="true or false")
     rule = kind_of(system.release.fallback.condition, scope, where="The fallback")

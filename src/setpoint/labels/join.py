@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from setpoint.core.errors import DataError
-from setpoint.data.arrays import NULL_TIME, Array, Mask, to_array
+from setpoint.data.arrays import NULL_TIME, Mask, to_array
 from setpoint.data.evaluate import Inputs, evaluate, is_true
 from setpoint.data.labels import CENSORED, KNOWN, STATES, UNKNOWN, VOID, Labels
-from setpoint.data.rows import AT, KNOWN_AT, kind_of_type, kinds, known_rows, times_of
-from setpoint.declare.expr import Column, Expr, walk
+from setpoint.data.rows import AT, KNOWN_AT, kinds, known_rows, times_of
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT
 from setpoint.declare.label import Label
-from setpoint.declare.source import Source, info
+from setpoint.declare.source import info
+from setpoint.labels.meet import Ints, Pairs, attribute, codes_of, holds, keyed, meet, values_of
+from setpoint.labels.rules import NEVER, answer
 
-__all__ = ["CENSORED", "KNOWN", "STATES", "UNKNOWN", "VOID", "Labels", "resolve"]
-
-Ints: TypeAlias = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class _Events:
-    """Rows that share a key with some decision, in the order of (key, known_at, at, id)."""
-
-    table: pa.Table
-    row: Ints
-    key: Ints
-    at: Ints
+__all__ = ["CENSORED", "KNOWN", "STATES", "UNKNOWN", "VOID", "Labels", "ends_of", "resolve"]
 
 
 def resolve(
@@ -45,143 +31,148 @@ def resolve(
     *,
     actions: pa.Array | None = None,
     outcome_columns: Sequence[str] = (),
+    segments: pa.Array | None = None,
+    complete_to: Mapping[str, int] | None = None,
 ) -> Labels:
     """The labels of decisions with these keys and times, from what was known by `as_of`.
 
     An event counts for a decision when it shares its key and happened from the decision's time up to and with
-    `within` after it. Of several, the last by (known_at, at, id) is the truth: a correction. When its value is NULL
+    `within` after it. Of several, the last by (known_at, at) is the truth: a correction; where the last ones, of one
+    time and known at one time, contradict each other, none is, and the label is unknown. When its value is NULL
     the event is taken back. Void is what any row that meets `void_when` makes it, at once; censored, what the action
-    taken does, and that goes first. Without an event, the label is what `absent` says, but only once the source is
-    complete up to `within` after the decision: its declared delay later. `actions` are the actions taken; without
-    them none censors.
+    taken does, and that goes first. Without an event, the label is what `absent` says, but only once the sources are
+    complete up to `within` after the decision: their declared delay later, and not later than `complete_to` says of a
+    source that is not fresh. A label that folds events is known once no more can come, or once no more could change it.
+
+    `actions` are the actions taken; without them none censors. `segments` are the values of the field that the label's
+    time goes by; `keys` those of the column that it names as `on`.
     """
     size = at.size
-    state = np.full(size, UNKNOWN, dtype=np.int8)
-    value = np.full(size, np.nan)
-    settled_at = np.full(size, NULL_TIME, dtype=np.int64)
-    ends = at + label.within
-    distinct, codes = _codes(keys)
+    ends = ends_of(label, at, segments)
+    distinct, codes = codes_of(keys)
+    tables = {info(source).name: known_rows(rows[info(source).name], as_of) for source in label.sources}
+    delay = max(info(source).delay or 0 for source in label.carriers)
+    complete_at = ends + delay
+    carriers = [info(carrier).name for carrier in label.carriers]
+    complete = complete_at <= min([as_of, *[until for name, until in (complete_to or {}).items() if name in carriers]])
 
-    events = _events(label.source, label.on, rows, as_of, distinct)
-    carrier = _newest_between(events, codes, at, ends)
-    carried = np.flatnonzero(carrier >= 0)
-    found = events.table.take(pa.array(carrier[carried]))
-    truth = _evaluate(label.value, label.source, found)
-    known_at = times_of(found, KNOWN_AT)
-    given = ~np.isnan(truth)
-    state[carried[given]] = KNOWN
-    value[carried[given]] = is_true(truth[given])
-    settled_at[carried[given]] = known_at[given]
-
-    complete_at = ends + (info(label.source).delay or 0)
-    complete_at[carried] = np.maximum(complete_at[carried], known_at)
-    absent = (state == UNKNOWN) & (complete_at <= as_of)
-    state[absent] = KNOWN if label.absent == "negative" else VOID
-    value[absent] = 0.0 if label.absent == "negative" else np.nan
-    settled_at[absent] = complete_at[absent]
+    source = label.source
+    found = tables[info(source).name]
+    met = attribute(meet(keyed(found, source, label.on, distinct), codes, at, ends), at, label.attribute)
+    if label.folds:
+        state, value, settled_at = _from_folds(label, tables, distinct, codes, at, ends, complete_at, complete)
+    else:
+        state, value, settled_at = _from_one(label, found, met, complete_at, complete, as_of)
 
     if label.void_when is not None and label.void_source is not None:
-        events = _events(label.void_source, label.on, rows, as_of, distinct, where=label.void_when)
-        first = _oldest_between(events, codes, at, ends)
+        table = tables[info(label.void_source).name]
+        voiding = meet(keyed(table, label.void_source, label.on, distinct), codes, at, ends)
+        first = voiding.where(holds(label.void_when, label.void_source, table)[voiding.row]).oldest(size)
         void = first >= 0
         state[void], value[void] = VOID, np.nan
-        settled_at[void] = times_of(events.table, KNOWN_AT)[first[void]]
+        settled_at[void] = times_of(table, KNOWN_AT)[first[void]]
 
     if label.censored_when is not None and actions is not None:
         taken = to_array(actions, TEXT)
         censored = is_true(evaluate(label.censored_when, Inputs(size, action=taken)))
         state[censored], value[censored], settled_at[censored] = CENSORED, np.nan, at[censored]
 
-    told = carried[given]
-    outcome = {name: _outcome(found, name, given, told, size) for name in outcome_columns}
+    carrier = met.newest(size)
+    outcome = {name: _outcome(found, name, carrier) for name in outcome_columns}
     for column in outcome.values():
         column[state != KNOWN] = np.nan
     return Labels(state, value, settled_at, np.asarray(ends <= as_of), outcome)
 
 
-def _codes(keys: pa.Array) -> tuple[pa.Array, Ints]:
-    """The distinct keys and the number of each decision's; -1 for a NULL, which meets nothing."""
-    encoded = keys.dictionary_encode()
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return encoded.dictionary, np.asarray(codes, dtype=np.int64)
-
-
-def _events(
-    source: Source,
-    on: str,
-    rows: Mapping[str, pa.Table],
-    as_of: int,
-    distinct: pa.Array,
-    *,
-    where: Expr | None = None,
-) -> _Events:
-    table = known_rows(rows[info(source).name], as_of)
-    column = table[on].combine_chunks()
-    if column.type != distinct.type:
-        column, distinct = _comparable(source, on, column, distinct)
-    codes = np.asarray(pc.fill_null(pc.index_in(column, distinct), -1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    meets = codes >= 0
-    if where is not None:
-        meets &= is_true(_evaluate(where, source, table))
-    row = np.flatnonzero(meets)
-    row = row[np.argsort(codes[row], kind="stable")]
-    return _Events(table, row, codes[row], times_of(table, AT)[row])
-
-
-def _comparable(source: Source, on: str, column: pa.Array, distinct: pa.Array) -> tuple[pa.Array, pa.Array]:
-    kind = kind_of_type(column.type)
-    if kind != kind_of_type(distinct.type) or kind not in (NUMBER, TEXT):
+def ends_of(label: Label, at: Ints, segments: pa.Array | None) -> Ints:
+    """When the time of each decision's label ends; raises DataError where it goes by segments that are not given."""
+    if label.by is None:
+        return at + label.within
+    if segments is None or len(segments) != at.size:
         raise DataError(
-            f"The decisions' keys are {distinct.type} and {info(source).name}.{on} is {column.type}.",
-            expected="the same kind on both sides",
+            f"The label's time goes by {label.by!r}, of which {0 if segments is None else len(segments)} values "
+            f"are given for {at.size} decisions.",
+            expected="a value for each decision",
         )
-    common = pa.float64() if kind == NUMBER else pa.string()
-    return column.cast(common), distinct.cast(common)
+    distinct, codes = codes_of(segments)
+    lengths = dict(label.segments)
+    each = [lengths.get(str(name), label.within) for name in distinct.to_pylist()]
+    return at + np.array([*each, label.within], dtype=np.int64)[codes]
 
 
-def _evaluate(expr: Expr, source: Source, table: pa.Table) -> Array:
-    """The values of an expression over the rows of its source."""
-    types = kinds(table)
-    name = info(source).name
-    read = {node.name for node in walk(expr) if isinstance(node, Column)}
-    columns = {(name, column): to_array(table[column], types[column]) for column in read if column in types}
-    return evaluate(expr, Inputs(table.num_rows, columns=columns))
+_Found = tuple[npt.NDArray[np.int8], npt.NDArray[np.float64], Ints]
+"""State, value and time of settling."""
 
 
-def _newest_between(events: _Events, codes: Ints, start: Ints, end: Ints) -> Ints:
-    """The last event of each decision's key from `start` to `end`, as a row of the table; -1 for none."""
-    return _search(events, codes, start, end, first="right", step=-1)
+def _from_one(label: Label, table: pa.Table, met: Pairs, complete_at: Ints, complete: Mask, as_of: int) -> _Found:
+    """Labels that the newest event tells."""
+    size = complete_at.size
+    state = np.full(size, UNKNOWN, dtype=np.int8)
+    value = np.full(size, np.nan)
+    settled_at = np.full(size, NULL_TIME, dtype=np.int64)
+    rows, place = np.unique(met.row, return_inverse=True)
+    near = table.take(pa.array(rows))
+    truth = values_of(label.value, label.source, near)
+    known_at, happened = times_of(near, KNOWN_AT), times_of(near, AT)
+    newest = Pairs(met.decision, place.astype(np.int64)).newest(size)
+    carried = np.flatnonzero(newest >= 0)
+    torn = np.zeros(size, dtype=bool)
+    last = newest[met.decision]
+    beside = (known_at[place] == known_at[last]) & (happened[place] == happened[last])
+    apart = (truth[place] != truth[last]) & ~(np.isnan(truth[place]) & np.isnan(truth[last]))
+    torn[met.decision[beside & apart]] = True
+
+    told = newest[carried]
+    given = ~np.isnan(truth[told])
+    state[carried[given]] = KNOWN
+    value[carried[given]] = is_true(truth[told[given]])
+    settled_at[carried[given]] = known_at[told[given]]
+
+    waits_until = complete_at.copy()
+    waits_until[carried] = np.maximum(complete_at[carried], known_at[told])
+    absent = (state == UNKNOWN) & complete & (waits_until <= as_of)
+    state[absent] = KNOWN if label.absent == "negative" else VOID
+    value[absent] = 0.0 if label.absent == "negative" else np.nan
+    settled_at[absent] = waits_until[absent]
+    state[torn], value[torn], settled_at[torn] = UNKNOWN, np.nan, NULL_TIME
+    return state, value, settled_at
 
 
-def _oldest_between(events: _Events, codes: Ints, start: Ints, end: Ints) -> Ints:
-    """The first event of each decision's key from `start` to `end`, as a row of the table; -1 for none."""
-    return _search(events, codes, start, end, first="left", step=1)
+def _from_folds(
+    label: Label,
+    tables: Mapping[str, pa.Table],
+    distinct: pa.Array,
+    codes: Ints,
+    at: Ints,
+    ends: Ints,
+    complete_at: Ints,
+    complete: Mask,
+) -> _Found:
+    """Labels that a condition on all events tells."""
+    said = answer(label, tables, distinct, codes, at, ends)
+    certain = said.certain < NEVER
+    state = np.where(certain | complete, KNOWN, UNKNOWN).astype(np.int8)
+    value = np.where(state == KNOWN, said.value, np.nan)
+    settled_at = np.where(certain, said.certain, np.maximum(complete_at, said.known_at))
+    settled_at[state == UNKNOWN] = NULL_TIME
+    if label.absent == "negative":
+        value[(state == KNOWN) & np.isnan(value)] = 0.0
+    else:
+        void = complete & (~said.met | np.isnan(said.value))
+        state[void | ((state == KNOWN) & np.isnan(value))] = VOID
+        value[state == VOID] = np.nan
+    return state, value, settled_at
 
 
-def _search(events: _Events, codes: Ints, start: Ints, end: Ints, *, first: str, step: int) -> Ints:
-    """Go through the events of each key, one of every key a round, until each decision has met one of its own."""
-    found = np.full(codes.size, -1, dtype=np.int64)
-    low = np.searchsorted(events.key, codes, side="left")
-    high = np.searchsorted(events.key, codes, side="right")
-    place = low if first == "left" else high - 1
-    waiting = np.flatnonzero(low < high)
-    while waiting.size:
-        here = place[waiting]
-        fits = (events.at[here] >= start[waiting]) & (events.at[here] <= end[waiting])
-        found[waiting[fits]] = events.row[here[fits]]
-        waiting = waiting[~fits]
-        place[waiting] += step
-        waiting = waiting[(place[waiting] >= low[waiting]) & (place[waiting] < high[waiting])]
-    return found
-
-
-def _outcome(found: pa.Table, name: str, given: Mask, told: Ints, size: int) -> npt.NDArray[np.float64]:
-    kind = kinds(found).get(name)
+def _outcome(table: pa.Table, name: str, carrier: Ints) -> npt.NDArray[np.float64]:
+    """A column of each decision's newest event."""
+    kind = kinds(table).get(name)
     if kind not in (NUMBER, BOOL):
         raise DataError(
             f"The outcome column {name!r} is {'a ' + kind if kind else 'no column of the source of the label'}.",
             expected="a column of numbers of the source of the label",
         )
-    column = np.full(size, np.nan)
-    column[told] = to_array(found[name], kind)[given]
+    column = np.full(carrier.size, np.nan)
+    there = carrier >= 0
+    column[there] = to_array(table[name], kind)[carrier[there]]
     return column

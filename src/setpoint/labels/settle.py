@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from setpoint.data.labels import Labels
 from setpoint.data.rows import AT, KNOWN_AT
-from setpoint.declare.label import Label
+from setpoint.declare.label import EACH, Label
 from setpoint.declare.source import info
-from setpoint.labels.join import resolve
+from setpoint.labels.join import ends_of, resolve
 from setpoint.labels.told import with_told
 
 OUTCOME = "outcome."
@@ -36,30 +37,37 @@ def settle(
     actions: pa.Array | None = None,
     outcome_columns: Sequence[str] = (),
     told: pa.Table | None = None,
+    on: str = "key",
+    by: str | None = None,
+    earlier: pa.Table | None = None,
 ) -> Settled:
     """Resolve the labels of the decisions (columns `key` and `at`) that have matured by a time; leave the others.
 
     Only the sources' rows that such a decision could meet are read, so a tick costs what the tick brought. `told` are
-    outcomes that no source brings.
+    outcomes that no source brings. `on` is the column by which events are met, `by` that of the field by which the
+    label's time goes. Where an event is only one decision's, others vie for it: those that stay pending, and those
+    that were settled `earlier`.
     """
-    ripe = pc.less_equal(decisions["at"], as_of - label.within)
-    pending, mature = decisions.filter(pc.invert(ripe)), decisions.filter(ripe)
-    at = mature["at"].to_numpy()
-    chosen = None if actions is None else actions.filter(ripe.combine_chunks())
-    near = {
-        info(source).name: _reachable(rows[info(source).name], at, as_of)
-        for source in (label.source, label.void_source)
-        if source is not None
-    }
+    ripe = ends_by(label, decisions, by) <= as_of
+    pending, mature = decisions.filter(pa.array(~ripe)), decisions.filter(pa.array(ripe))
+    vying = [] if label.attribute == EACH else [pending]
+    if label.attribute != EACH and earlier is not None and mature.num_rows:
+        vying.append(earlier.filter(pc.greater_equal(earlier["at"], pc.min(mature["at"]).as_py() - label.within)))
+    columns = [on, "at", *([] if by is None else [by])]
+    asked = pa.concat_tables([each.select(columns) for each in (mature, *vying)], promote_options="default")
+    at = asked["at"].to_numpy()
+    near = {info(source).name: _reachable(rows[info(source).name], at, as_of) for source in label.sources}
     labels = resolve(
         label,
-        mature["key"].combine_chunks(),
+        asked[on].combine_chunks(),
         at,
         near,
         as_of,
-        actions=chosen,
+        actions=None if actions is None else _as_long(actions.filter(pa.array(ripe)), at.size),
         outcome_columns=outcome_columns,
+        segments=None if by is None else asked[by].combine_chunks(),
     )
+    labels = _first(labels, mature.num_rows)
     if told is not None:
         labels = with_told(labels, mature["key"].combine_chunks(), told, as_of=as_of)
     mature = mature.append_column("state", pa.array(labels.state))
@@ -68,6 +76,28 @@ def settle(
     for name in outcome_columns:
         mature = mature.append_column(OUTCOME + name, pa.array(labels.outcome[name]))
     return Settled(mature, pending)
+
+
+def ends_by(label: Label, decisions: pa.Table, by: str | None) -> np.ndarray:
+    """When the time of each decision's label ends, by the column with the field that it goes by."""
+    segments = None if by is None else decisions[by].combine_chunks()
+    return ends_of(label, decisions["at"].to_numpy(), segments)
+
+
+def _as_long(actions: pa.Array, size: int) -> pa.Array:
+    """The actions, with NULL for the decisions after them, whose labels nobody asks for."""
+    return pa.concat_arrays([actions, pa.nulls(size - len(actions), actions.type)])
+
+
+def _first(labels: Labels, size: int) -> Labels:
+    """The labels of the first so many decisions."""
+    return Labels(
+        labels.state[:size],
+        labels.value[:size],
+        labels.settled_at[:size],
+        labels.mature[:size],
+        {name: values[:size] for name, values in labels.outcome.items()},
+    )
 
 
 def _reachable(rows: pa.Table, at: np.ndarray, as_of: int) -> pa.Table:

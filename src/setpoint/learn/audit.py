@@ -189,9 +189,12 @@ def check_times(plan: Plan, examples: TrainingSet, sides: Sides) -> tuple[Findin
 def check_outcomes(plan: Plan, keys: pa.Array, at: np.ndarray, rows: Mapping[str, pa.Table]) -> tuple[Finding, ...]:
     """Decisions whose outcome happened before them, and not after: their times belong to other rows.
 
-    Where absence means negative, only true outcomes count: other events of the same key may well come before.
+    Where absence means negative, only true outcomes count: other events of the same key may well come before. So may
+    those that a label folds, of which none alone is the outcome.
     """
     label = plan.system.label
+    if label.folds:
+        return ()
     source = info(label.source).name
     table = standing_rows(rows[source])
     column = table[label.on]

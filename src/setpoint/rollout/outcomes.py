@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.core.records import FEATURE, FIELD
-from setpoint.data.decisions import features_of, fields_of
+from setpoint.data.decisions import features_of, fields_of, lasts_by, met_by
 from setpoint.declare.expr import Column, Expr, Field
 from setpoint.declare.plan import Plan
 from setpoint.labels.join import KNOWN
@@ -18,7 +18,7 @@ from setpoint.learn.sides import Examples
 from setpoint.learn.threshold import Costs, choose_threshold, costs_of
 
 BASE = ("decision_id", "key", "at", "score", "acted", "threshold", "model", "degraded")
-"""Columns of the decision log that the loop keeps in memory; costs and slices add theirs."""
+"""Columns of the decision log that the loop keeps in memory; costs, slices and the label add theirs."""
 
 
 def kept_columns(plan: Plan, log: pa.Table) -> list[str]:
@@ -26,7 +26,8 @@ def kept_columns(plan: Plan, log: pa.Table) -> list[str]:
     read = [*plan.system.goal.slices]
     read += [part.name for part in costs_read(plan) if isinstance(part, Field)]
     named = [prefix + name for name in dict.fromkeys(read) for prefix in (FIELD, FEATURE)]
-    return [name for name in (*BASE, *named) if name in log.column_names]
+    labelled = [name for name in (met_by(plan), lasts_by(plan)) if name is not None]
+    return [name for name in dict.fromkeys((*BASE, *named, *labelled)) if name in log.column_names]
 
 
 def outcome_columns(plan: Plan) -> list[str]:

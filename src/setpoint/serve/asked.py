@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.ports import Metadata, Segments, Tables
 from setpoint.data.arrays import NULL_TIME
-from setpoint.data.decisions import DECISIONS, part_name
+from setpoint.data.decisions import DECISIONS, lasts_by, met_by, part_name
 from setpoint.data.rows import ALWAYS, AT, ENDS, KNOWN_AT, NEVER
 from setpoint.declare.plan import Plan
 from setpoint.labels.join import STATES, resolve
@@ -30,12 +30,14 @@ class Moment:
     parts: tuple[str, ...]
     newer: pa.Table
 
-    def joined_by(self, tables: Tables) -> pa.Table:
+    def joined_by(self, plan: Plan, tables: Tables) -> pa.Table:
         """The columns that labels are joined by, of every decision in order."""
-        newer = self.newer.select(READ)
+        named = (*READ, met_by(plan), lasts_by(plan))
+        columns = [name for name in dict.fromkeys(named) if name is not None]
+        newer = self.newer.select(columns)
         if not self.parts:
             return newer
-        stored = tables.read(DECISIONS, columns=READ, parts=self.parts)
+        stored = tables.read(DECISIONS, columns=columns, parts=self.parts)
         return pa.concat_tables([stored, newer], promote_options="permissive")
 
 
@@ -62,10 +64,12 @@ def labels_of(
     plan: Plan, decisions: pa.Table, rows: Mapping[str, pa.Table], *, told: Outcomes | None, as_of: int
 ) -> pa.Table:
     """What is known by a time of each decision's label: `state`, `value`, `settled_at`, and whether it is `mature`."""
-    label, keys, at = plan.system.label, decisions["key"].combine_chunks(), decisions["at"].to_numpy()
+    label, at, by = plan.system.label, decisions["at"].to_numpy(), lasts_by(plan)
+    keys, on = decisions["key"].combine_chunks(), decisions[met_by(plan)].combine_chunks()
+    segments = None if by is None else decisions[by].combine_chunks()
     acted = decisions["acted"].combine_chunks()
     actions = None if label.censored_when is None else pc.if_else(acted, plan.system.goal.act.name, "")
-    labels = resolve(label, keys, at, rows, as_of, actions=actions)
+    labels = resolve(label, on, at, rows, as_of, actions=actions, segments=segments)
     if told is not None:
         labels = with_told(labels, keys, told.rows(decisions.select(["decision_id", "key"])), as_of=as_of)
     settled = labels.settled_at

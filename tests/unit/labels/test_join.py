@@ -123,11 +123,20 @@ def test_a_label_known_early_is_not_mature() -> None:
 
 
 def test_a_correction_takes_the_place_of_what_it_corrects() -> None:
-    """The last known by then, and of those known at once the one that happened last, then the greater id."""
-    events = [("a", 1010, 1020, 9.0), ("a", 1005, 1030, 1.0), ("a", 1008, 1030, 8.0), ("a", 1008, 1030, 2.0)]
+    """The last known by then, and of those known at once the one that happened last."""
+    events = [("a", 1010, 1020, 9.0), ("a", 1005, 1030, 8.0), ("a", 1008, 1030, 2.0)]
     assert one(settle(label(), [("a", 1000)], events, as_of=1029)) == ("known", 1.0, 1020)
     assert one(settle(label(), [("a", 1000)], events, as_of=1030)) == ("known", 0.0, 1030)
-    assert one(settle(label(), [("a", 1000)], events[:3], as_of=1030)) == ("known", 1.0, 1030)
+    assert one(settle(label(), [("a", 1000)], events[:2], as_of=1030)) == ("known", 1.0, 1030)
+
+
+def test_events_of_one_time_that_contradict_each_other_are_no_truth() -> None:
+    """The label is unknown, also when its time is over, until something newer settles it."""
+    events = [("a", 1008, 1030, 8.0), ("a", 1008, 1030, 2.0)]
+    assert one(settle(label(), [("a", 1000)], events, as_of=1500)) == ("unknown", None, None)
+    assert one(settle(label(), [("a", 1000)], [*events, ("a", 1008, 1040, 1.0)], as_of=1500)) == ("known", 0.0, 1040)
+    agreeing = [("a", 1008, 1030, 8.0), ("a", 1008, 1030, 7.0)]
+    assert one(settle(label(), [("a", 1000)], agreeing, as_of=1500)) == ("known", 1.0, 1030)
 
 
 def test_a_later_event_outside_the_time_corrects_nothing() -> None:
