@@ -64,7 +64,7 @@ from setpoint.features.stream import log_of
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
 from setpoint.labels.join import STATES, resolve
-from setpoint.learn.audit import check_outcomes
+from setpoint.learn.audit import check_labeller, check_outcomes
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
 from setpoint.registry import audit, models, runs
@@ -324,6 +324,7 @@ class Live:
         states = self._label_states(requests)
         keys = requests.table[plan.system.label.on].combine_chunks()
         findings = [finding.to_dict() for finding in check_outcomes(plan, keys, requests.at, self.rows)]
+        findings += [finding.to_dict() for finding in check_labeller(plan, self.rows)]
         if states["known"] == 0:
             findings.append(
                 {

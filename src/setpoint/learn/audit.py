@@ -8,6 +8,7 @@ duplicated-rows    a key occurs twice, or rows repeat across the split beyond ch
 fitted-on-held-out changing the held-out rows changes what was fitted on the others
 label-skill        with the labels of the held-out rows shuffled, skill is left on them
 time-disagrees     outcomes or settled labels from before their decision, or a decision time unlike that of its request
+label-contradicts-itself  events of one key and time tell different truths (`check` says so)
 too-good           the model is right nearly always
 
 What it cannot find: a file whose columns know the future and whose times say otherwise, unless it gives itself away by
@@ -28,13 +29,14 @@ from setpoint.core.rng import seed_for
 from setpoint.core.times import iso, spell
 from setpoint.data.arrays import NULL_TIME, to_array
 from setpoint.data.evaluate import Inputs, evaluate
-from setpoint.data.rows import AT, kinds, standing_rows
+from setpoint.data.rows import AT, NEVER, kinds, standing_rows
 from setpoint.declare.expr import Column, walk
 from setpoint.declare.kinds import NUMBER, TEXT
 from setpoint.declare.label import Label
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.features.training_set import TrainingSet
+from setpoint.labels.contradictions import contradictions
 from setpoint.learn.baselines import single_feature_aucs
 from setpoint.learn.duplicates import find_copies
 from setpoint.learn.findings import LEAK, SUSPICION, Finding
@@ -217,6 +219,20 @@ def check_outcomes(plan: Plan, keys: pa.Array, at: np.ndarray, rows: Mapping[str
     evidence = f"{odd} of {of} outcomes in {source!r} happened before their decision was taken."
     hint = "Check the columns that at= names, in the spine and in the label's source: are they of the same row?"
     return (Finding("time-disagrees", level, "", evidence, hint),)
+
+
+def check_labeller(plan: Plan, rows: Mapping[str, pa.Table]) -> tuple[Finding, ...]:
+    """Events of the label's source that contradict each other, so that none of them is the truth."""
+    found = contradictions(plan.system.label, rows, NEVER)
+    if not found.num_rows:
+        return ()
+    first, source = found.slice(0, 1).to_pylist()[0], info(plan.system.label.source).name
+    evidence = (
+        f"{source!r} told {first['told']} different truths of {first['key']!r} at once, at {iso(first['at'])}; "
+        f"in all of {found.num_rows} keys and times, whose labels are unknown."
+    )
+    hint = "Where several events of a key may differ, fold them: sp.count(..., where=...) > 0."
+    return (Finding("label-contradicts-itself", SUSPICION, "", evidence, hint),)
 
 
 def _outcomes(label: Label, table: pa.Table) -> np.ndarray:
