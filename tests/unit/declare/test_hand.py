@@ -1,0 +1,55 @@
+"""The declaration of labels of hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from setpoint.core.errors import DeclarationError
+from setpoint.core.times import MINUTE
+from setpoint.declare.hand import hand
+
+
+def test_the_declaration_says_everything_as_data() -> None:
+    """Classes, guidelines, votes, the class that means true, the consensus, repeats and the lease."""
+    assert hand(["bad", "good"], guidelines="Look.", votes=2).to_dict() == {
+        "classes": ["bad", "good"],
+        "guidelines": "Look.",
+        "votes": 2,
+        "positive": "bad",
+        "consensus": "majority",
+        "repeat": 0.05,
+        "lease": 10 * MINUTE,
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"classes": "bad"},
+        {"classes": ["bad"]},
+        {"classes": ["bad", "bad"]},
+        {"classes": ["bad", " "]},
+        {"votes": 0},
+        {"votes": True},
+        {"positive": "ugly"},
+        {"consensus": "mean"},
+        {"repeat": 1.5},
+        {"lease": "0s"},
+        {"guidelines": 5},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
+    """A declaration that nobody could label by is an error at once."""
+    with pytest.raises(DeclarationError):
+        hand(**{"classes": ["bad", "good"], **wrong})
+
+
+def test_a_class_has_a_number() -> None:
+    """Votes are kept as numbers of classes; a class that is none is told with the closest one."""
+    declared = hand(["bad", "good"])
+    assert declared.number("good") == 1
+    with pytest.raises(DeclarationError, match="Did you mean 'good'"):
+        declared.number("god")
