@@ -65,6 +65,7 @@ from setpoint.declare.goal import (
 )
 from setpoint.declare.label import label
 from setpoint.declare.named import owned
+from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
 from setpoint.declare.release import release, rule, shadow
 from setpoint.declare.source import always, events, table
@@ -124,6 +125,7 @@ __all__ = [
     "if_else",
     "joined",
     "label",
+    "label_program",
     "last",
     "latency",
     "latest",
@@ -142,6 +144,7 @@ __all__ = [
     "positional",
     "power",
     "precision",
+    "programs",
     "python_feature",
     "quantile",
     "rate",

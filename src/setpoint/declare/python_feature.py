@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from setpoint.core.digest import digest
-from setpoint.core.errors import DeclarationError, WrongType
+from setpoint.core.errors import DeclarationError
 from setpoint.declare.expr import Operand, PythonCall, as_expr
+from setpoint.declare.function_source import source_of
 
 KINDS = ("number", "text", "bool")
 """What a Python feature can give."""
@@ -63,22 +63,7 @@ def python_feature(*, kind: str) -> Callable[[Callable[..., Any]], PythonFeature
         raise DeclarationError(f"python_feature has kind={kind!r}.", expected=f"one of {', '.join(KINDS)}")
 
     def made(function: Callable[..., Any]) -> PythonFeature:
-        if not inspect.isfunction(function):
-            raise WrongType(f"{function!r} is not a function.", expected="a function of arrays")
-        if function.__closure__:
-            names = ", ".join(function.__code__.co_freevars)
-            raise DeclarationError(
-                f"The Python feature {function.__name__!r} reads {names} of the function around it.",
-                expected="a function whose source text says what it computes",
-                hint="Pass it as an argument, or write it at the top of the file.",
-            )
-        try:
-            source = textwrap.dedent(inspect.getsource(function))
-        except (OSError, TypeError) as error:
-            raise DeclarationError(
-                f"The source text of the Python feature {function.__name__!r} cannot be found, so it has no version.",
-                expected="a function in a file",
-            ) from error
+        source = source_of(function, what="Python feature")
         return PythonFeature(function.__name__, function, kind, digest([function.__name__, kind, source]))
 
     return made
