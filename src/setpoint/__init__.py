@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.blob_column import blob
+from setpoint.declare.contract import contract, fresh, holds, not_null, references, unique, volume
 from setpoint.declare.declaration import System, decide
 from setpoint.declare.expr import Expr, action, feature, field, now
 from setpoint.declare.feature import (
@@ -105,6 +106,7 @@ __all__ = [
     "ceil",
     "clipped",
     "coalesce",
+    "contract",
     "cos",
     "cost",
     "count",
@@ -119,9 +121,11 @@ __all__ = [
     "field",
     "first",
     "floor",
+    "fresh",
     "gap",
     "goal",
     "hashed",
+    "holds",
     "if_else",
     "joined",
     "label",
@@ -138,6 +142,7 @@ __all__ = [
     "min",
     "minimum",
     "neighbours",
+    "not_null",
     "now",
     "open_system",
     "owned",
@@ -149,6 +154,7 @@ __all__ = [
     "quantile",
     "rate",
     "recall",
+    "references",
     "release",
     "round",
     "rule",
@@ -164,8 +170,10 @@ __all__ = [
     "sum",
     "table",
     "top",
+    "unique",
     "var",
     "vocabulary",
+    "volume",
 ]
 
 _OPENED = ("Live", "open_system")

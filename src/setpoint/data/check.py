@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +15,22 @@ from setpoint.core.times import iso
 from setpoint.data.arrays import NULL_TIME, UTC_MICROSECONDS, Mask, null_mask, to_array
 from setpoint.data.casting import Cast, cast, infinite
 from setpoint.data.contract import ColumnContract, Contract
-from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW
-from setpoint.data.identity import codes_of, find_repeats, identified_by
+from setpoint.data.duplicates import shared_rows
+from setpoint.data.faults import Fault, Violations, number, says, says_values, show
+from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS
+from setpoint.data.find import find
+from setpoint.data.identity import codes_of, content_ids, find_repeats, identified_by
 from setpoint.data.nested import malformed, to_json
-from setpoint.data.rows import ALWAYS
+from setpoint.data.rows import ALWAYS, AT, ID
+from setpoint.data.rules import Around, Batch, row_faults, shared_faults
 from setpoint.data.versions import says_which, taken_back, versions_of, without
-from setpoint.declare.kinds import TIME
+from setpoint.declare.kinds import TIME, Scope
 from setpoint.declare.source import EVENTS, SourceInfo
 
 Ints = npt.NDArray[np.int64]
+
+DIGITS = 16
+"""How long an identity from content is before its occurrence number."""
 
 RULES = (
     "malformed",
@@ -40,7 +46,7 @@ RULES = (
     "duplicate-key",
     "conflicting-id",
 )
-"""Every rule that a row, or with "missing-column" a batch, can break."""
+"""Every rule that a row, or with "missing-column" a batch, can break, whatever is stated of its source."""
 
 _KINDS = {
     "number": "a number",
@@ -48,49 +54,6 @@ _KINDS = {
     "bool": "true or false",
     "time": "a time such as 2013-07-01T06:00:00Z",
 }
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One rule that some rows break, and words for each of them."""
-
-    rule: str
-    rows: Mask
-    explain: Callable[[int], str]
-
-    def but(self, rows: Mask) -> Fault:
-        """The same fault without these rows."""
-        return replace(self, rows=self.rows & ~rows)
-
-
-@dataclass(frozen=True)
-class Violations:
-    """Which rows of a batch break its contract; `first` is the number of a row's first fault, -1 for none."""
-
-    faults: tuple[Fault, ...]
-    first: npt.NDArray[np.int32]
-
-    @property
-    def bad(self) -> Mask:
-        """True for each row that breaks a rule."""
-        return np.asarray(self.first >= 0)
-
-    def counts(self) -> dict[str, int]:
-        """How many rows each rule set aside, the most frequent first."""
-        found: dict[str, int] = {}
-        for number, fault in enumerate(self.faults):
-            rows = int(np.count_nonzero(self.first == number))
-            if rows:
-                found[fault.rule] = found.get(fault.rule, 0) + rows
-        return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
-
-    def rule(self, row: int) -> str:
-        """The rule that a bad row breaks."""
-        return self.faults[int(self.first[row])].rule
-
-    def reason(self, row: int) -> str:
-        """Why a bad row breaks it."""
-        return self.faults[int(self.first[row])].explain(row)
 
 
 @dataclass(frozen=True)
@@ -108,8 +71,18 @@ class Checked:
     violations: Violations
 
 
-def check(contract: Contract, raw: pa.Table, *, received_at: int | None = None) -> Checked:
+def check(
+    contract: Contract,
+    raw: pa.Table,
+    *,
+    received_at: int | None = None,
+    around: Around | None = None,
+    settled: pa.Table | None = None,
+) -> Checked:
     """A batch held to its contract, row by row.
+
+    `around` is what its rules look at beyond the batch. Rows that are among `settled`, deliveries that were taken in
+    under an earlier contract, are not judged by its rules again.
 
     Rows that were received just now were not known before, whatever they say of it: `received_at` is when. Of a row
     that takes another back only what says which one, and since when, is held to the contract and kept. Raises
@@ -136,18 +109,39 @@ def check(contract: Contract, raw: pa.Table, *, received_at: int | None = None) 
     skipped = null_mask(at) & ~(bad | back) if info.null_at == "skip" else np.zeros(size, dtype=bool)
     for role, rows in ((info.at, null_mask(at) & ~back), (info.known_at or info.at, null_mask(known_at))):
         if role is not None:
-            faults.append(Fault("no-time", rows & ~skipped, _says(raw, f"{role} is empty, so the row has no time")))
+            faults.append(Fault("no-time", rows & ~skipped, says(raw, f"{role} is empty, so the row has no time")))
             bad |= faults[-1].rows
     if info.retracted is not None:
         at = np.where(back, NULL_TIME, at)
         columns = {name: each if name in says_which(info) else without(each, back) for name, each in columns.items()}
+    batch = Batch(info, raw, columns, at, known_at, _among(info, columns, at, known_at, settled))
+    scope, near = Scope({info.name: contract.kinds}, {}, {}), around or Around()
+    for fault in row_faults(contract.rules, batch, scope, near, among=~(bad | skipped | back)):
+        faults.append(fault)
+        bad |= fault.rows
     clash, repeated = _repeats(info, raw, columns, at, known_at, np.flatnonzero(~(bad | skipped)))
-    faults.extend(clash)
-    faults = [fault for fault in faults if fault.rows.any()]
-    first = np.full(size, -1, dtype=np.int32)
-    for number, fault in enumerate(faults):
-        first[fault.rows & (first < 0)] = number
-    return Checked(columns, at, known_at, skipped, repeated, Violations(tuple(faults), first))
+    for fault in clash:
+        faults.append(fault)
+        bad |= fault.rows
+    faults += shared_faults(contract.rules, batch, near, among=~(bad | skipped | back | repeated))
+    return Checked(columns, at, known_at, skipped, repeated, Violations.of(faults, size))
+
+
+def _among(
+    info: SourceInfo, columns: Mapping[str, pa.Array], at: Ints, known_at: Ints, settled: pa.Table | None
+) -> Mask | None:
+    """Which rows are among those that were taken in before; None where none was."""
+    if settled is None or not settled.num_rows:
+        return None
+    names = [name for name in (*identified_by(info), info.version) if name is not None]
+    if not names:
+        content = {name: column for name, column in columns.items() if name != info.known_at or name == info.at}
+        there = pc.utf8_slice_codeunits(settled[ID], 0, DIGITS).combine_chunks()
+        return find([pc.utf8_slice_codeunits(content_ids(content, known_at), 0, DIGITS)], [there]) >= 0
+    times = info.kind != EVENTS and info.at is not None
+    mine = [columns[name] for name in names] + ([pa.array(at)] if times else [])
+    theirs = [settled[name].combine_chunks() for name in names]
+    return find(mine, theirs + ([settled[AT].combine_chunks()] if times else [])) >= 0
 
 
 def _known(info: SourceInfo, columns: dict[str, pa.Array], at: Ints, received_at: int | None) -> Ints:
@@ -182,9 +176,9 @@ def _refuse_naive(contract: Contract, raw: pa.Table, name: str, done: Cast) -> N
     if naive <= contract.refuse_above * filled:
         return
     row = int(np.argmax(done.naive))
-    value = _show(raw, name, row)
+    value = show(raw, name, row)
     raise NaiveTime(
-        f"Source {contract.info.name!r}: column {name!r} has the time {value} in row {_number(raw, row)}, "
+        f"Source {contract.info.name!r}: column {name!r} has the time {value} in row {number(raw, row)}, "
         "which names no zone.",
         expected="times with a zone",
         hint=f'Write "{value.strip(chr(39)).replace(" ", "T")}Z" if it is UTC, or store a timestamp with its zone.',
@@ -208,7 +202,7 @@ def _column_faults(raw: pa.Table, name: str, column: ColumnContract, done: Cast,
 
     def fault(rule: str, rows: Mask | None, expected: str) -> None:
         if rows is not None and rows.any():
-            found.append(Fault(rule, rows, _says_value(raw, name, expected)))
+            found.append(Fault(rule, rows, says_values(raw, [name], expected)))
 
     fault("wrong-kind", done.wrong, kind)
     fault("naive-time", done.naive, "a time with a zone")
@@ -253,11 +247,17 @@ def _repeats(
     names = identified_by(info)
     if not names:
         return [], repeated
-    chosen = [columns[name] if rows.size == at.size else columns[name].take(pa.array(rows)) for name in names]
-    more = [codes_of(column) for column in chosen[1:]]
-    if info.kind != EVENTS and info.at is not None:
-        more.append(at[rows])
+    timed = info.kind != EVENTS and info.at is not None
     version = versions_of(info, columns, at.size)
+    parts = [columns[name] for name in names] + ([at] if timed else []) + ([] if version is None else [version])
+    shared = shared_rows(parts)
+    rows = shared[np.isin(shared, rows, assume_unique=True)] if rows.size < at.size else shared
+    if rows.size == 0:
+        return [], repeated
+    chosen = [columns[name].take(pa.array(rows)) for name in names]
+    more = [codes_of(column) for column in chosen[1:]]
+    if timed:
+        more.append(at[rows])
     if version is not None:
         more.append(version[rows])
     codes = codes_of(chosen[0], *more)
@@ -275,30 +275,10 @@ def _repeats(
 
     def explain(row: int) -> str:
         first, column = clashes[row]
-        shown = " and ".join(f"{name} {_show(raw, name, row)}" for name in (*names, info.version) if name is not None)
+        shown = " and ".join(f"{name} {show(raw, name, row)}" for name in (*names, info.version) if name is not None)
         return (
-            f"{shown} is also in row {_number(raw, first)}, "
-            f"where {column} is {_show(raw, column, first)}; here it is {_show(raw, column, row)}"
+            f"{shown} is also in row {number(raw, first)}, "
+            f"where {column} is {show(raw, column, first)}; here it is {show(raw, column, row)}"
         )
 
     return [Fault("conflicting-id" if info.id is not None else "duplicate-key", clash, explain)], repeated
-
-
-def _says(raw: pa.Table, words: str) -> Callable[[int], str]:
-    return lambda row: f"row {_number(raw, row)}: {words}"
-
-
-def _says_value(raw: pa.Table, name: str, expected: str) -> Callable[[int], str]:
-    return lambda row: f"row {_number(raw, row)}: {name} is {_show(raw, name, row)}; expected {expected}"
-
-
-def _number(raw: pa.Table, row: int) -> int:
-    """The number of a row in its file; without one, its place counted from 1."""
-    return int(raw[ROW][row].as_py()) if ROW in raw.column_names else row + 1
-
-
-def _show(raw: pa.Table, name: str, row: int) -> str:
-    value = raw[name][row].as_py()
-    if value is None:
-        return "empty"
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else repr(value)

@@ -14,14 +14,12 @@ from setpoint.core.errors import DataError, DeclarationError, NameUnknown
 from setpoint.data.casting import cast, guess_kind
 from setpoint.data.files import ANY_KIND, RAW_COLUMNS, WRITTEN
 from setpoint.data.rows import kind_of_type
+from setpoint.declare.contract import REFUSE_ABOVE, RowRule, StatedContract
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.source import TABLE, SourceInfo
 
 FEW = 50
 """A text column with at most so many different values has them listed in its contract."""
-
-REFUSE_ABOVE = 0.2
-"""A batch is refused whole when more than this share of its rows would be quarantined."""
 
 FACTS = ("nullable", "low", "high", "allowed")
 
@@ -66,6 +64,12 @@ class Contract:
     info: SourceInfo
     columns: Mapping[str, ColumnContract]
     refuse_above: float = REFUSE_ABOVE
+    rules: tuple[RowRule, ...] = ()
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each column."""
+        return {name: column.kind for name, column in self.columns.items()}
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -80,15 +84,16 @@ class Contract:
 
     def to_dict(self) -> dict[str, Any]:
         """The contract as JSON-like data."""
-        return {
+        found = {
             "source": self.info.to_dict(),
             "columns": {name: column.to_dict() for name, column in self.columns.items()},
             "refuse_above": self.refuse_above,
         }
+        return {**found, "rules": [rule.to_dict() for rule in self.rules]} if self.rules else found
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Contract:
-        """The contract that `to_dict` gave."""
+        """The contract that `to_dict` gave, without its rules: those are the declaration's."""
         columns = {}
         for name, column in data["columns"].items():
             allowed = column["allowed"]
@@ -102,6 +107,12 @@ class Contract:
                 json=column.get("json", False),
             )
         return Contract(SourceInfo.from_dict(data["source"]), columns, data["refuse_above"])
+
+    def with_rules(self, stated: StatedContract | None) -> Contract:
+        """The contract with the rules that the declaration states of its source."""
+        if stated is None:
+            return self
+        return replace(self, rules=stated.row_rules, refuse_above=stated.refuse_above)
 
     def state(
         self,

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.core.errors import BatchRefused, SourceEmpty
-from setpoint.data.check import Checked, Violations, check
+from setpoint.data.check import Checked, check
 from setpoint.data.contract import Contract
+from setpoint.data.faults import Violations
 from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW, read_source
 from setpoint.data.identity import content_ids, identified_by, spelled_ids
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, kind_of_type
+from setpoint.data.rules import Around
 from setpoint.data.versions import is_versioned, unfold
 from setpoint.declare.source import SourceInfo
 
@@ -43,11 +45,21 @@ class Ingested:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def ingest(info: SourceInfo, raw: pa.Table, contract: Contract, *, arrived_at: int | None = None) -> Ingested:
+def ingest(
+    info: SourceInfo,
+    raw: pa.Table,
+    contract: Contract,
+    *,
+    arrived_at: int | None = None,
+    around: Around | None = None,
+    settled: pa.Table | None = None,
+) -> Ingested:
     """The rows of a batch, in the order (known_at, at, id), each once; bad ones are quarantined with their reason.
 
-    `arrived_at` is given for what comes after the initial load: nothing is known before it arrived. Raises
-    BatchRefused when more rows than the contract allows break it, and SourceEmpty when none is left.
+    `arrived_at` is given for what comes after the initial load: nothing is known before it arrived. `around` is what
+    the contract's rules look at beyond the batch, `settled` what was taken in before the contract was what it is.
+    Raises BatchRefused when more rows than the contract, or one of its rules, allows break it, and SourceEmpty when
+    none is left.
 
     >>> from setpoint.data.contract import infer_contract
     >>> from setpoint.declare.source import events, info
@@ -57,7 +69,7 @@ def ingest(info: SourceInfo, raw: pa.Table, contract: Contract, *, arrived_at: i
     >>> done.rows["n"].to_pylist(), done.rows["__known_at"].to_pylist(), done.repeated
     ([1, 2], [1000000, 1000005], 1)
     """
-    checked = check(contract, raw)
+    checked = check(contract, raw, around=around, settled=settled)
     _refuse_batch(info, raw, contract, checked)
     good = delivered(info, checked, arrived_at=arrived_at)
     superseded = 0
@@ -92,6 +104,17 @@ def _refuse_batch(info: SourceInfo, raw: pa.Table, contract: Contract, checked: 
             expected=f"at most {contract.refuse_above:.0%}; nothing of the batch was taken in",
             hint="Mend the file and deliver it again, or state the new contract.",
         )
+    for rule in contract.rules:
+        if rule.refuse_above is None:
+            continue
+        broken = int(checked.violations.breaking(rule.name).sum())
+        if broken > rule.refuse_above * due:
+            raise BatchRefused(
+                f"{broken} of {due} rows of source {info.name!r} break the rule {rule.name}: "
+                f"{checked.violations.told(rule.name, 3)}.",
+                expected=f"at most {rule.refuse_above:.0%}; nothing of the batch was taken in",
+                hint="Mend the file and deliver it again, or state another share for this rule.",
+            )
     if count == due:
         why = f": all {skipped} have an empty {info.at}" if skipped else ""
         raise SourceEmpty(f"Source {info.name!r} has no usable row{why}.", expected="at least one")
