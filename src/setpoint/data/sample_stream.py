@@ -26,7 +26,7 @@ from setpoint.data.sample_weighted import chance_below
 
 STATE = b"setpoint.reservoir"
 """The key of a reservoir's state in the metadata of its table."""
-POSITION, KEY, WEIGHT = "__position", "__key", "__weight"
+POSITION, KEY, WEIGHT = "__reservoir_position", "__reservoir_key", "__reservoir_weight"
 """The columns that a reservoir keeps beside its rows."""
 FAR = 2.0**50
 """The longest jump: no stream has so many rows."""
