@@ -64,6 +64,7 @@ from setpoint.declare.goal import (
     recall,
     size,
 )
+from setpoint.declare.hand import hand
 from setpoint.declare.label import label
 from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
@@ -124,6 +125,7 @@ __all__ = [
     "fresh",
     "gap",
     "goal",
+    "hand",
     "hashed",
     "holds",
     "if_else",

@@ -14,6 +14,7 @@ from setpoint.core.digest import digest
 from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown, WrongType
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, FeatureRef, Field, Now, to_dict, walk
 from setpoint.declare.goal import Goal, cost_source
+from setpoint.declare.hand import Hand
 from setpoint.declare.label import Label
 from setpoint.declare.leaks import Known, check_reads, check_request
 from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
@@ -83,10 +84,23 @@ class System:
     cannot be known when deciding, DeclarationError for anything else that cannot mean anything. `owner` answers for the
     features that name no other; it is no part of what is declared, so that changing it changes nothing else.
     `freshness` says of features how old the newest event behind them may be, such as {"n_1h": "2h"}; for the others a
-    limit is derived from what is usual.
+    limit is derived from what is usual. `hand` says how people label decisions; like the owner it is no part of what is
+    decided.
     """
 
-    __slots__ = ("decide", "digest", "features", "freshness", "goal", "label", "name", "owner", "release", "sources")
+    __slots__ = (
+        "decide",
+        "digest",
+        "features",
+        "freshness",
+        "goal",
+        "hand",
+        "label",
+        "name",
+        "owner",
+        "release",
+        "sources",
+    )
 
     name: str
     decide: Decide
@@ -97,6 +111,7 @@ class System:
     sources: Mapping[str, Source]
     owner: str
     freshness: Mapping[str, int]
+    hand: Hand | None
     digest: str
 
     def __init__(
@@ -110,10 +125,13 @@ class System:
         release: Release,
         owner: str = "",
         freshness: Mapping[str, str | timedelta] | None = None,
+        hand: Hand | None = None,
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
             raise WrongType(f"owner= of the system {name!r} is {owner!r}.", expected="a text, such as a team's address")
+        if hand is not None and not isinstance(hand, Hand):
+            raise WrongType(f"hand= of the system {name!r} is {hand!r}.", expected="sp.hand(...)")
         resolved = name_features(name, features, owner=owner)
         sources = _collect(decide, resolved, label)
         put = object.__setattr__
@@ -126,6 +144,7 @@ class System:
         put(self, "sources", sources)
         put(self, "owner", owner)
         put(self, "freshness", _limits(name, resolved, freshness or {}))
+        put(self, "hand", hand)
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
         check_request(known)
@@ -141,7 +160,7 @@ class System:
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
-        return (_again, (*parts, dict(self.freshness)))
+        return (_again, (*parts, dict(self.freshness), self.hand))
 
     def __copy__(self) -> System:
         return self
@@ -175,6 +194,7 @@ def _again(
     release: Release,
     owner: str,
     freshness: Mapping[str, int],
+    hand: Hand | None,
 ) -> System:
     """The system of these parts, as unpickling makes it."""
     declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
@@ -188,6 +208,7 @@ def _again(
         release=release,
         owner=owner,
         freshness=limits,
+        hand=hand,
     )
 
 

@@ -53,3 +53,22 @@ def test_a_class_has_a_number() -> None:
     assert declared.number("good") == 1
     with pytest.raises(DeclarationError, match="Did you mean 'good'"):
         declared.number("god")
+
+
+def test_how_people_label_is_no_part_of_what_is_decided() -> None:
+    """Other guidelines change neither the declaration's digest nor what was trained by it; copies keep them."""
+    import copy
+    import pickle
+
+    from setpoint.declare.declaration import System
+    from tests.unit.serve.shop import shop
+
+    bare = shop().system
+    parts = {name: getattr(bare, name) for name in ("decide", "label", "goal", "release")}
+    features = {feature.name: feature.expr for feature in bare.features}
+    declared = System(bare.name, **parts, features=features, hand=hand(["bad", "good"], guidelines="Look."))
+    assert declared.digest == bare.digest
+    assert copy.deepcopy(declared).hand == declared.hand
+    assert pickle.loads(pickle.dumps(declared)).hand == declared.hand
+    with pytest.raises(DeclarationError, match="hand="):
+        System(bare.name, **parts, features=features, hand=["bad", "good"])  # type: ignore[arg-type]
