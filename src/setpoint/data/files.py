@@ -97,6 +97,16 @@ def read_source(info: SourceInfo, root: Path, *, fetchers: Mapping[str, Fetch] =
     return raw
 
 
+def source_files(info: SourceInfo, root: Path) -> dict[str, Path]:
+    """The files of a source by the names that messages call them; none where it is elsewhere, or has none."""
+    if "://" in info.path:
+        return {}
+    try:
+        return {_name(path, root): path for path in _matching(info, root)}
+    except SourceMissing:
+        return {}
+
+
 def _matching(info: SourceInfo, root: Path) -> list[Path]:
     path = root / info.path
     if path.is_file():

@@ -38,7 +38,7 @@ def hold_snapshot(metadata: Metadata, name: str, *, snapshot: str, at: int, reas
     return found
 
 
-def let_go(metadata: Metadata, name: str) -> Hold:
+def end_hold(metadata: Metadata, name: str) -> Hold:
     """End a hold; raises NameUnknown where there is none of this name."""
     with metadata.transaction():
         known = {each.name: each for each in holds(metadata)}

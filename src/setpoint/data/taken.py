@@ -111,6 +111,11 @@ def parts_taken(info: SourceInfo, metadata: Metadata) -> int:
     return len((metadata.get(NOUN, _places(info)[0]) or {"parts": []})["parts"])
 
 
+def batches_taken(info: SourceInfo, metadata: Metadata) -> list[dict[str, Any]]:
+    """What was taken in of a source, a record for each time: `part`, `rows`, and `taken_at` (None: at first)."""
+    return list((metadata.get(NOUN, _places(info)[0]) or {"parts": []})["parts"])
+
+
 def _places(info: SourceInfo) -> tuple[str, str]:
     """Under which key it is written down what was taken in, and the set of tables that has it."""
     identity = digest(info.to_dict())

@@ -19,7 +19,7 @@ from setpoint.conformance.child import child
 from setpoint.core.errors import NameUnknown, NothingYet
 from setpoint.core.times import DAY
 from setpoint.data.collect import Garbage, collect, find_garbage, mark, sweep
-from setpoint.data.hold import held_under, hold_snapshot, holds, let_go
+from setpoint.data.hold import held_under, hold_snapshot, holds, end_hold
 from setpoint.data.manifest import NOUN, SNAPSHOTS, load_snapshot, manifests, store_snapshot
 from setpoint.data.rows import KNOWN_AT
 from setpoint.data.snapshot import Snapshot, take_snapshot
@@ -100,11 +100,11 @@ def test_a_hold_ends(store: Store) -> None:
         hold_snapshot(store.metadata, "best", snapshot=digest, at=1)
     assert held_under(store.metadata, "best") == two
     assert [each.snapshot for each in store.collect().snapshots] == [one]
-    assert let_go(store.metadata, "best").snapshot == two
+    assert end_hold(store.metadata, "best").snapshot == two
     assert holds(store.metadata) == []
     assert [each.snapshot for each in store.collect().snapshots] == [two]
     with pytest.raises(NameUnknown, match="no hold 'best'"):
-        let_go(store.metadata, "best")
+        end_hold(store.metadata, "best")
     with pytest.raises(NothingYet, match="was collected"):
         hold_snapshot(store.metadata, "best", snapshot=two, at=1)
 
