@@ -12,6 +12,7 @@ from typing import Any
 from setpoint.core import times
 from setpoint.core.digest import digest
 from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown, WrongType
+from setpoint.declare.contract import StatedContract, check_contracts
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, FeatureRef, Field, Now, to_dict, walk
 from setpoint.declare.goal import Goal, cost_source
 from setpoint.declare.hand import Hand
@@ -85,10 +86,11 @@ class System:
     features that name no other; it is no part of what is declared, so that changing it changes nothing else.
     `freshness` says of features how old the newest event behind them may be, such as {"n_1h": "2h"}; for the others a
     limit is derived from what is usual. `hand` says how people label decisions; like the owner it is no part of what is
-    decided.
+    decided. `contracts` say what the rows of sources must be; a source that they refer to is one of the system's, too.
     """
 
     __slots__ = (
+        "contracts",
         "decide",
         "digest",
         "features",
@@ -112,6 +114,7 @@ class System:
     owner: str
     freshness: Mapping[str, int]
     hand: Hand | None
+    contracts: Mapping[str, StatedContract]
     digest: str
 
     def __init__(
@@ -126,6 +129,7 @@ class System:
         owner: str = "",
         freshness: Mapping[str, str | timedelta] | None = None,
         hand: Hand | None = None,
+        contracts: Sequence[StatedContract] = (),
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
@@ -133,7 +137,8 @@ class System:
         if hand is not None and not isinstance(hand, Hand):
             raise WrongType(f"hand= of the system {name!r} is {hand!r}.", expected="sp.hand(...)")
         resolved = name_features(name, features, owner=owner)
-        sources = _collect(decide, resolved, label)
+        stated = check_contracts(contracts)
+        sources = _collect(name, decide, resolved, label, stated)
         put = object.__setattr__
         put(self, "name", name)
         put(self, "decide", decide)
@@ -143,6 +148,7 @@ class System:
         put(self, "release", release)
         put(self, "sources", sources)
         put(self, "owner", owner)
+        put(self, "contracts", MappingProxyType({info(one.source).name: one for one in stated}))
         put(self, "freshness", _limits(name, resolved, freshness or {}))
         put(self, "hand", hand)
         _check_label(self)
@@ -160,7 +166,7 @@ class System:
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
-        return (_again, (*parts, dict(self.freshness), self.hand))
+        return (_again, (*parts, dict(self.freshness), tuple(self.contracts.values()), self.hand))
 
     def __copy__(self) -> System:
         return self
@@ -170,7 +176,7 @@ class System:
 
     def to_dict(self) -> dict[str, Any]:
         """The declaration as JSON-like data: equal content, equal digest."""
-        return {
+        found = {
             "name": self.name,
             "sources": {name: info(source).to_dict() for name, source in sorted(self.sources.items())},
             "decide": self.decide.to_dict(),
@@ -180,6 +186,8 @@ class System:
             "release": self.release.to_dict(),
             "freshness": dict(self.freshness),
         }
+        stated = {name: one.to_dict() for name, one in sorted(self.contracts.items())}
+        return {**found, "contracts": stated} if stated else found
 
     def __repr__(self) -> str:
         return f"System({self.name!r}, {len(self.features)} features, digest {self.digest[:8]})"
@@ -194,6 +202,7 @@ def _again(
     release: Release,
     owner: str,
     freshness: Mapping[str, int],
+    contracts: Sequence[StatedContract],
     hand: Hand | None,
 ) -> System:
     """The system of these parts, as unpickling makes it."""
@@ -208,6 +217,7 @@ def _again(
         release=release,
         owner=owner,
         freshness=limits,
+        contracts=contracts,
         hand=hand,
     )
 
@@ -244,12 +254,15 @@ def _check_types(name: str, decide: object, features: object, label: object, goa
     check_features(features)
 
 
-def _collect(decide: Decide, features: Sequence[Feature], label: Label) -> dict[str, Source]:
+def _collect(
+    system: str, decide: Decide, features: Sequence[Feature], label: Label, contracts: Sequence[StatedContract]
+) -> dict[str, Source]:
     found: dict[str, Source] = {}
     parts = [decide.spine, *label.sources]
     for feature in features:
         parts.extend(node.source for node in walk(feature.expr) if isinstance(node, (Column, Aggregate)))
-    for source in parts:
+    referred = [target for one in contracts for target in one.targets]
+    for source in [*parts, *referred, *[one.source for one in contracts]]:
         name = info(source).name
         if name in found and info(found[name]) != info(source):
             raise DeclarationError(
@@ -257,6 +270,10 @@ def _collect(decide: Decide, features: Sequence[Feature], label: Label) -> dict[
                 expected="one declaration for each name in a project",
             )
         found.setdefault(name, source)
+    read = {info(source).name for source in [*parts, *referred]}
+    for one in contracts:
+        if info(one.source).name not in read:
+            raise NameUnknown("source", info(one.source).name, read, where=f"contracts= of the system {system!r}")
     return found
 
 

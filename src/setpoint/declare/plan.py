@@ -303,6 +303,11 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
         else:
             known = "not readable by features"
         choices.append(Choice(f"source {name}", f"{declared.path}; {known}", "declared"))
+        if name in system.contracts:
+            stated = system.contracts[name]
+            told = "; ".join(rule.name for rule in stated.rules) or "no rule"
+            why = f"declared; a batch is refused when more than {stated.refuse_above:.0%} of it is set aside"
+            choices.append(Choice(f"contract {name}", told, why))
     warnings = [
         f"Source {name!r} has no id=: a row delivered again in another batch would count twice."
         for name, source in sorted(system.sources.items())
@@ -357,6 +362,7 @@ _DOWNSTREAM = {
     "goal": ("gate", "threshold", "reports"),
     "release": ("release stages", "retraining schedule"),
     "freshness": ("its alarm",),
+    "contract": ("rows that arrive from now on",),
 }
 
 
@@ -388,6 +394,7 @@ def diff_declarations(before: Mapping[str, Any], after: Mapping[str, Any]) -> tu
             beside = (BESIDE,) if None not in (left, right) else ()
             changes.append(PlanChange(f"feature {name}", old, new, (*beside, *_DOWNSTREAM["feature"])))
     compare("freshness", before.get("freshness", {}), after.get("freshness", {}))
+    compare("contract", before.get("contracts", {}), after.get("contracts", {}))
     for group in ("decide", "label", "goal", "release"):
         compare(group, {group: before[group]}, {group: after[group]})
     return tuple(changes)
