@@ -70,6 +70,7 @@ from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
 from setpoint.declare.release import release, rule, shadow
+from setpoint.declare.sample import by_group, by_time, newest, pps, simple, stratified, weighted
 from setpoint.declare.source import always, events, table
 from setpoint.declare.transforms import (
     bucket,
@@ -102,6 +103,8 @@ __all__ = [
     "brier",
     "bucket",
     "business",
+    "by_group",
+    "by_time",
     "calendar",
     "category",
     "ceil",
@@ -144,12 +147,14 @@ __all__ = [
     "min",
     "minimum",
     "neighbours",
+    "newest",
     "not_null",
     "now",
     "open_system",
     "owned",
     "positional",
     "power",
+    "pps",
     "precision",
     "programs",
     "python_feature",
@@ -163,12 +168,14 @@ __all__ = [
     "scaled",
     "shadow",
     "sign",
+    "simple",
     "sin",
     "since",
     "size",
     "sqrt",
     "standardised",
     "std",
+    "stratified",
     "sum",
     "table",
     "top",
@@ -176,6 +183,7 @@ __all__ = [
     "var",
     "vocabulary",
     "volume",
+    "weighted",
 ]
 
 _OPENED = ("Live", "open_system")
