@@ -132,7 +132,8 @@ def check_times(at: npt.NDArray[np.int64]) -> None:
 
 def first_of_each(order: Ints, codes: Ints, taken: Ints) -> Ints:
     """The first `taken[code]` rows of each code, in this order of rows, sorted by code."""
-    grouped = order[np.argsort(codes[order], kind="stable")]
+    short = codes.astype(np.uint16) if taken.size <= 1 << 16 else codes  # numpy sorts these in one pass
+    grouped = order[np.argsort(short[order], kind="stable")]
     counts = np.bincount(codes, minlength=taken.size)
     place = np.arange(order.size) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.asarray(grouped[place < np.repeat(taken, counts)])
