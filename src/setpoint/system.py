@@ -30,6 +30,7 @@ from setpoint.backends.postgres_source import PostgresSource
 from setpoint.backends.redis_state import RedisState
 from setpoint.backends.segments import FileSegments
 from setpoint.backends.sklearn import LogisticLearner
+from setpoint.backends.sql_source import DIALECTS, SqlSource
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
@@ -166,14 +167,21 @@ _STATES: Mapping[str, Callable[[str], OnlineState]] = {
 }
 
 
-def _fetch_postgres(url: str, columns: Sequence[str] | None) -> Fetched:
+class _Postgres:
     """What is at a URL of PostgreSQL; the driver is asked for only then."""
-    return PostgresSource()(url, columns)
 
+    def __call__(self, url: str, columns: Sequence[str] | None) -> Fetched:
+        return PostgresSource()(url, columns)
+
+    def parts(self, url: str, columns: Sequence[str] | None) -> Iterator[Fetched]:
+        return PostgresSource().parts(url, columns)
+
+
+_SQL = SqlSource()
 
 FETCHERS: Mapping[str, Fetch] = {
-    "postgresql": _fetch_postgres,
-    "postgres": _fetch_postgres,
+    **dict.fromkeys(DIALECTS, _SQL),
+    **dict.fromkeys(("postgresql", "postgres"), _Postgres()),
     "https": HttpSource(),
     "http": HttpSource(),
 }

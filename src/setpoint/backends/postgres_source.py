@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -102,6 +103,11 @@ class PostgresSource:
 
     def __call__(self, url: str, columns: Sequence[str] | None = None) -> Fetched:
         """The rows at a URL; raises SourceMissing, SourceUnavailable or DataError, and says no password."""
+        parts = list(self.parts(url, columns))
+        return Fetched(parts[0].name, pa.concat_tables(_alike([part.content for part in parts])))
+
+    def parts(self, url: str, columns: Sequence[str] | None = None) -> Iterator[Fetched]:
+        """The same, as many rows at a time as the server sends; the first part is without any."""
         address, errors = address_of(url), self._psycopg.errors
         try:
             connection = self._connect(address)
@@ -113,7 +119,8 @@ class PostgresSource:
             ) from error
         with connection:
             try:
-                return Fetched(address.name, self._read(connection, address, columns))
+                for part in self._read(connection, address, columns):
+                    yield Fetched(address.name, part)
             except errors.UndefinedTable as error:
                 raise self._missing(address, error) from error
             except (errors.InsufficientPrivilege, self._psycopg.OperationalError) as error:
@@ -134,7 +141,9 @@ class PostgresSource:
         connection.isolation_level = self._psycopg.IsolationLevel.REPEATABLE_READ
         return connection
 
-    def _read(self, connection: psycopg.Connection[Any], address: Address, columns: Sequence[str] | None) -> pa.Table:
+    def _read(
+        self, connection: psycopg.Connection[Any], address: Address, columns: Sequence[str] | None
+    ) -> Iterator[pa.Table]:
         sql = self._psycopg.sql
         for setting, value in (("TimeZone", "UTC"), ("DateStyle", "ISO"), ("extra_float_digits", "1")):
             connection.execute(sql.SQL("SET LOCAL {} = {}").format(sql.Identifier(setting), sql.Literal(value)))
@@ -149,10 +158,10 @@ class PostgresSource:
         copy = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT (FORMAT csv)").format(listed, relation)
         types = [_type(column.type_code, column.precision, column.scale) for column in chosen]
         with connection.cursor() as cursor, cursor.copy(copy) as rows:
-            parts = [_parsed(block, [written for written, _ in types]) for block in _blocks(rows)]
-        table = pa.concat_tables([_parsed(b"", [written for written, _ in types]), *parts])
-        made = [_made(column, target) for column, (_, target) in zip(table.columns, types, strict=True)]
-        return pa.Table.from_arrays(made, names=names)
+            for block in chain([bytearray()], _blocks(rows)):
+                part = _parsed(block, [written for written, _ in types])
+                made = [_made(column, target) for column, (_, target) in zip(part.columns, types, strict=True)]
+                yield pa.Table.from_arrays(made, names=names)
 
     def _missing(self, address: Address, error: psycopg.Error) -> SourceMissing:
         """The error for a table that is not there, with those that are."""
@@ -217,6 +226,32 @@ def _made(column: pa.ChunkedArray, target: pa.DataType | None) -> pa.ChunkedArra
         return pc.cast(column, target)
     except pa.ArrowInvalid:
         return column
+
+
+def _alike(parts: Sequence[pa.Table]) -> list[pa.Table]:
+    """The parts of one table, with the columns as texts that are texts in one of them."""
+    texts = [
+        place
+        for place in range(parts[0].num_columns)
+        if len({part.column(place).type for part in parts if part.num_rows}) > 1
+    ]
+    if not texts:
+        filled = [part for part in parts if part.num_rows]
+        return filled or list(parts[:1])
+    columns = [
+        [_written(part.column(place)) if place in texts else part.column(place) for place in range(part.num_columns)]
+        for part in parts
+    ]
+    return [pa.Table.from_arrays(each, names=parts[0].column_names) for each in columns]
+
+
+def _written(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dates and times as the server writes them, and texts as they are."""
+    if pa.types.is_string(column.type):
+        return column
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return pc.binary_join_element_wise(pc.cast(pc.cast(column, pa.timestamp("us")), pa.string()), "+00", "")
+    return pc.cast(column, pa.string())
 
 
 def _unavailable(address: Address, error: psycopg.Error) -> SourceUnavailable:

@@ -204,6 +204,23 @@ refuses, and never says a password.
 """
 
 
+@runtime_checkable
+class FetchParts(Protocol):
+    """A Fetch that can also give what is at a URL some rows at a time, so that it need not fit into memory.
+
+    Laws: the parts one after the other are the rows that a call gives, of one moment; all have the same name, and the
+    same columns.
+    """
+
+    def __call__(self, url: str, columns: Sequence[str] | None) -> Fetched:
+        """All that is at a URL, or only these columns of it."""
+        ...
+
+    def parts(self, url: str, columns: Sequence[str] | None) -> Iterator[Fetched]:
+        """The same, each time some of its rows as an Arrow table."""
+        ...
+
+
 class Segments(Protocol):
     """An append-only log of byte records: decisions online, and events in.
 

@@ -58,13 +58,13 @@ class Unreachable:
 
 
 def is_elsewhere(info: SourceInfo) -> bool:
-    """Whether a source is read over a network, so that it may be out of reach.
+    """Whether a source is read over a network, so that it may be out of reach; SQLite is a file.
 
     >>> from setpoint.declare.source import events, info
     >>> is_elsewhere(info(events("a", "https://host/a.csv", at="t"))), is_elsewhere(info(events("a", "a.csv", at="t")))
     (True, False)
     """
-    return "://" in info.path
+    return "://" in info.path and not info.path.startswith("sqlite")
 
 
 def keep(info: SourceInfo, found: Ingested, *, tables: Tables, metadata: Metadata, now: int) -> None:

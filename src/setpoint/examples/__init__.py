@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from setpoint.core.errors import NameUnknown
@@ -21,3 +22,14 @@ def example_folder(name: str) -> Path:
     if name not in folders:
         raise NameUnknown("example", name, folders, where="Setpoint")
     return folders[name]
+
+
+def prepare_example(name: str, folder: Path, *, package: Path | None = None) -> list[str]:
+    """Write what an example needs and Setpoint does not ship into a folder; gives the names of the files.
+
+    `package` is the folder of the installed package that the data come from, where it is not found by itself. Raises
+    SourceMissing when it is not installed.
+    """
+    prepare = getattr(import_module(f"setpoint.examples.{name}"), "prepare", None)
+    found: list[str] = [] if prepare is None else prepare(folder, source=package)
+    return found
