@@ -41,8 +41,9 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     new = add("new", "Write a project to start from.", project=False)
-    new.add_argument("template", help="the example to write: flights")
+    new.add_argument("template", help="the example to write: census, flights or mail")
     new.add_argument("folder", type=Path, help="where")
+    new.add_argument("--from", dest="source", type=Path, help="the installed package that an example's data come from")
     new.add_argument("--force", action="store_true", help="write over the example's own files in an existing folder")
 
     check = add("check", "Check sources against their contracts and the declaration for leaks; nothing is trained.")

@@ -21,7 +21,7 @@ from setpoint.core import times
 from setpoint.core.clock import SystemClock
 from setpoint.core.errors import DeclarationError, NameUnknown
 from setpoint.core.records import RULE
-from setpoint.examples import EXAMPLES, example_folder
+from setpoint.examples import EXAMPLES, example_folder, prepare_example
 from setpoint.loop import TickReport
 from setpoint.system import REFRESH_SECONDS, Live, open_system
 
@@ -35,10 +35,10 @@ def new(words: Namespace) -> int:
         raise DeclarationError(
             f"The folder {str(folder)!r} is not empty.", expected="a new folder", hint="--force writes into it anyway."
         )
-    written = []
+    written = prepare_example(words.template, folder, package=words.source)
     for file in sorted(source.rglob("*")):
         name = file.relative_to(source)
-        if file.is_file() and "__pycache__" not in name.parts and name.name != "__init__.py":
+        if file.is_file() and (name.parts[0] == "data" or name.name == f"{words.template}.py"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
