@@ -178,7 +178,8 @@ def test_void_and_torn_labels_are_left_out() -> None:
     at = np.array([0, 0, 0, 0, 15])
     labels = Labels(state, value, settled, at < 15, {})
     clock = label_clock(labels, at, at + 10, as_of=20)
-    assert (clock.pooled.n, clock.pooled.positives, clock.pooled.rate) == (3, 1, pytest.approx(1 / 3))
+    assert (clock.pooled.n, clock.pooled.positives) == (3, 1)
+    assert clock.pooled.rate == pytest.approx(1 / 3)
 
 
 def test_a_segment_with_few_positives_shares_the_curve_of_all() -> None:
