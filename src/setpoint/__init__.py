@@ -65,6 +65,7 @@ from setpoint.declare.goal import (
     size,
 )
 from setpoint.declare.hand import hand
+from setpoint.declare.imbalance import imbalance
 from setpoint.declare.label import label
 from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
@@ -132,6 +133,7 @@ __all__ = [
     "hashed",
     "holds",
     "if_else",
+    "imbalance",
     "joined",
     "label",
     "label_program",

@@ -50,6 +50,7 @@ from setpoint.data.scales import scales_of, still_exact
 from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.data.taken import parts_taken, take_in, take_new, taken_before, taken_last
 from setpoint.data.told import read_batches
+from setpoint.declare.base_rate import with_base_rate
 from setpoint.declare.declaration import System
 from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
@@ -64,7 +65,7 @@ from setpoint.features.reader import FeatureReader
 from setpoint.features.stream import log_of
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
-from setpoint.labels.join import STATES, resolve
+from setpoint.labels.join import KNOWN, STATES, Labels, resolve
 from setpoint.learn.audit import check_labeller, check_outcomes
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
@@ -369,11 +370,22 @@ class Live:
             ]
 
     def _label_states(self, requests: Requests) -> dict[str, int]:
+        labels = self._labels(requests)
+        return {state: int((labels.state == number).sum()) for number, state in enumerate(STATES)}
+
+    def _base_rate(self) -> float | None:
+        """The share of positives among the known labels of all decisions; None where none is known."""
+        if not self.rows[info(self.declared.decide.spine).name].num_rows:
+            return None
+        labels = self._labels(requests_of(self.plan, self.rows, start=None, end=None))
+        known = labels.value[labels.state == KNOWN]
+        return float(known.mean()) if known.size else None
+
+    def _labels(self, requests: Requests) -> Labels:
         label, table = self.plan.system.label, requests.table
         end = int(requests.at[-1]) + label.within
         segments = None if label.by is None else table[label.by].combine_chunks()
-        labels = resolve(label, table[label.on].combine_chunks(), requests.at, self.rows, end, segments=segments)
-        return {state: int((labels.state == number).sum()) for number, state in enumerate(STATES)}
+        return resolve(label, table[label.on].combine_chunks(), requests.at, self.rows, end, segments=segments)
 
     def _source_facts(self, name: str) -> dict[str, Any]:
         found, declared = self.fitting[name], info(self.declared.sources[name])
@@ -392,15 +404,18 @@ class Live:
         }
 
     def show_plan(self) -> dict[str, Any]:
-        """The plan with each choice's reason, and what changed since it was last shown."""
-        plan = self.plan
+        """The plan with each choice's reason, and what changed since it was last shown.
+
+        What follows from the rate of positives among known labels is told beside it, and is no part of its digest.
+        """
+        plan = with_base_rate(self.plan, self._base_rate())
         declared = {**self.declared.to_dict(), "versions": dict(plan.versions)}
         before = self.metadata.get("declaration", self.declared.name)
         changes = [] if before is None else diff_declarations(before, declared)
         self.metadata.put("declaration", self.declared.name, declared)
         return {
             "system": self.declared.name,
-            "digest": plan.digest,
+            "digest": self.plan.digest,
             "choices": [choice.to_dict() for choice in plan.choices],
             "features": [
                 {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss
+from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss, focal_start
 from setpoint.backends.lightgbm_row import RowPredictor
 from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest_bytes
@@ -104,7 +104,7 @@ class LightGBMLearner:
     """Boosted trees with early stopping; the bytes of a model are the same whatever the number of threads."""
 
     name = "lightgbm"
-    losses = ("log_loss", "focal")
+    losses: tuple[str, ...] = ("log_loss", "focal")
 
     def __init__(self, *, threads: int = 1) -> None:
         self._threads = threads
@@ -151,7 +151,7 @@ class LightGBMLearner:
             "seed": seed % 2**31,
             "num_threads": self._threads,
         }
-        start = None if gamma is None else _log_odds(known.labels, known.weight)
+        start = None if gamma is None else focal_start(known.labels, known.weight, gamma=float(gamma))
         train = lightgbm.Dataset(
             known.rows,
             known.labels,
@@ -250,13 +250,6 @@ def _boost_focal(
     for leaf in range(booster.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]):
         booster.set_leaf_output(0, leaf, booster.get_leaf_output(0, leaf) + start)
     return booster
-
-
-def _log_odds(labels: np.ndarray, weight: np.ndarray | None) -> float:
-    """The log odds of the weighted rate of positives; of one class alone, as if half a row were of the other."""
-    total, positive = (labels.size, labels.sum()) if weight is None else (weight.sum(), (weight * labels).sum())
-    kept = np.clip(positive, 0.5, total - 0.5) if positive in (0, total) else positive
-    return float(np.log(kept / (total - kept)))
 
 
 def _all_at(start: float | None, labels: np.ndarray) -> np.ndarray | None:

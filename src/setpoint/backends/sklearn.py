@@ -124,7 +124,7 @@ class LogisticLearner:
     """Logistic regression on one-hot categories, standardised numbers and missing flags, all fitted on its rows."""
 
     name = "logistic"
-    losses = ("log_loss",)
+    losses: tuple[str, ...] = ("log_loss",)
 
     def recipes(self, *, rounds: int) -> list[dict[str, Any]]:
         """The one recipe: a mild ridge penalty, which matters little here; `rounds` bounds the steps of the solver.

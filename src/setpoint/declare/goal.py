@@ -10,6 +10,7 @@ from typing import Any
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
+from setpoint.declare.imbalance import Imbalance
 from setpoint.declare.source import info
 
 # name: (lowest, highest, whether greater is better)
@@ -260,6 +261,7 @@ class Goal:
     cost: Cost
     slices: tuple[str, ...]
     must: tuple[Guardrail, ...]
+    imbalance: Imbalance | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The goal as JSON-like data."""
@@ -270,6 +272,7 @@ class Goal:
             "cost": self.cost.to_dict(),
             "slices": list(self.slices),
             "must": [guardrail.to_dict() for guardrail in self.must],
+            **({} if self.imbalance is None else {"imbalance": self.imbalance.to_dict()}),
         }
 
 
@@ -281,10 +284,12 @@ def goal(
     cost: Cost,
     slices: Sequence[str] = (),
     must: Sequence[Guardrail] = (),
+    imbalance: Imbalance | None = None,
 ) -> Goal:
     """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
 
-    `slices` and the groups of a gap name request fields or features.
+    `slices` and the groups of a gap name request fields or features. `imbalance` asks for something to be done about a
+    rare class while a model is fitted.
 
     >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric
     Metric(name='auc', option=None, by=None)
@@ -298,7 +303,9 @@ def goal(
     for guardrail in must:
         if not isinstance(guardrail, Guardrail):
             raise WrongType(f"must= holds {guardrail!r}.", expected="guardrails such as sp.ece() <= 0.03")
-    return Goal(metric, business, act, cost, tuple(slices), tuple(must))
+    if imbalance is not None and not isinstance(imbalance, Imbalance):
+        raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
+    return Goal(metric, business, act, cost, tuple(slices), tuple(must), imbalance)
 
 
 def cost_source(expr: Expr) -> str | None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from setpoint.learn.sides import Examples
 from setpoint.measure.calibration import ReliabilityBin, reliability
-from setpoint.measure.calibration_choice import CalibrationChoice, choose_calibration
-from setpoint.measure.calibrators import IDENTITY, CalibrationMap
+from setpoint.measure.calibration_choice import LEAST_CLASS, CalibrationChoice, choose_calibration
+from setpoint.measure.calibrators import IDENTITY, CalibrationMap, fit_platt
+from setpoint.measure.rows import effective
 
 LEAST_DAYS = 14
 """Days to fit a map on, and as many to judge it on."""
@@ -58,3 +59,22 @@ def calibrate(validation: Examples, scores: np.ndarray) -> Calibration:
         return Calibration(choice)
     reason = f"{choice.reason}, on {days} days: that needs {ERRORS:g} standard errors on {2 * LEAST_DAYS} days"
     return Calibration(replace(choice, map=IDENTITY, reason=reason))
+
+
+def recalibrate(validation: Examples, scores: np.ndarray, *, shift: float) -> Calibration:
+    """The calibration of scores that a method against a rare class has moved: always one, fitted on untouched rows.
+
+    `shift` is by how much the method raised the log odds. It is taken off (Elkan 2001, theorem 2; Dal Pozzolo et al.
+    2015, "Calibrating Probability with Undersampling for Unbalanced Classification"), and where the validation rows
+    have 30 of each class a line through the log odds is fitted on top, for what the method did beside.
+    """
+    prior = CalibrationMap("platt", (1.0, -shift))
+    fewest = min(effective(validation.weight[validation.y > 0]), effective(validation.weight[validation.y <= 0]))
+    n = validation.y.size
+    if fewest < LEAST_CLASS:
+        reason = f"the log odds that the method added are taken off; fewer than {LEAST_CLASS} rows of a class say more"
+        return Calibration(CalibrationChoice(prior, (), n, 0, reason))
+    slope, start = fit_platt(validation.y, prior.apply(scores), weight=validation.weight).parameters
+    found = CalibrationMap("platt", (slope, start - slope * shift))
+    reason = "the method against the rare class moved the scores: fitted on rows that it did not touch"
+    return Calibration(CalibrationChoice(found, (), n, 0, reason))

@@ -14,7 +14,10 @@ from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner, Model
 from setpoint.core.rng import seed_for
 from setpoint.declare.goal import Metric
+from setpoint.declare.imbalance import Imbalance
+from setpoint.learn.calibrate import recalibrate
 from setpoint.learn.encode import Encoder
+from setpoint.learn.imbalance import Balance, FitRows, able, rebalance, settle
 from setpoint.learn.sides import Examples, Matrices, Sides
 from setpoint.measure.bootstrap import paired_difference
 from setpoint.measure.metrics import METRICS, MetricSpec
@@ -74,7 +77,7 @@ class Trial:
 class Fitted:
     """A model with the recipe it was asked for and the one that training settled, which a refit takes.
 
-    `validated` are its scores of the validation rows.
+    `validated` are its scores of the validation rows; `balance` is what the training rows underwent for a rare class.
     """
 
     recipe: Recipe
@@ -82,6 +85,13 @@ class Fitted:
     model: Model
     validated: np.ndarray = field(repr=False)
     trials: tuple[Trial, ...] = ()
+    balance: Balance | None = None
+
+    def probabilities(self, validation: Examples) -> np.ndarray:
+        """Its scores of the validation rows, without what a method against a rare class did to them."""
+        if self.balance is None:
+            return self.validated
+        return recalibrate(validation, self.validated, shift=self.balance.shift).map.apply(self.validated)
 
 
 def search(
@@ -93,6 +103,7 @@ def search(
     trials: int,
     rounds: int,
     seed: int,
+    imbalance: Imbalance | None = None,
 ) -> Fitted:
     """A model of the best of the first `trials` recipes of all learners, by the metric on the validation rows.
 
@@ -104,47 +115,84 @@ def search(
     """
     spec = METRICS[metric.name if metric.name in OF_SCORES and metric.option is None else "log_loss"]
     best: Fitted | None = None
-    tried = []
-    for recipe in islice(_portfolio(learners, rounds), trials):
-        found = fit(learners, matrices, sides, recipe=recipe, seed=seed)
-        newer = sides.validation
-        value = spec.function(newer.y, found.validated, newer.weight)
-        loss = METRICS["log_loss"].function(newer.y, found.validated, newer.weight)
+    tried, newer, least = [], sides.validation, np.zeros(0)
+    for recipe in islice(_portfolio(able(learners, imbalance), rounds), trials):
+        found = fit(learners, matrices, sides, recipe=recipe, seed=seed, imbalance=imbalance)
+        scores = found.probabilities(newer)
+        value = spec.function(newer.y, scores, newer.weight)
+        loss = METRICS["log_loss"].function(newer.y, scores, newer.weight)
         tried.append(Trial(recipe, spec.name, value, loss))
-        if best is None or _better(spec, sides.validation, best.validated, found.validated, seed=seed):
-            best = found
+        if best is None or _better(spec, newer, least, scores, seed=seed):
+            best, least = found, scores
     assert best is not None
     return replace(best, trials=tuple(tried))
 
 
-def fit(learners: Mapping[str, Learner], matrices: Matrices, sides: Sides, *, recipe: Recipe, seed: int) -> Fitted:
-    """A model of one recipe fitted on the training rows; the validation rows settle how long it trains."""
+def fit(
+    learners: Mapping[str, Learner],
+    matrices: Matrices,
+    sides: Sides,
+    *,
+    recipe: Recipe,
+    seed: int,
+    imbalance: Imbalance | None = None,
+) -> Fitted:
+    """A model of one recipe fitted on the training rows; the validation rows settle how long it trains.
+
+    What `imbalance` does is done to the training rows alone. The validation rows stay as they are; only the loss that
+    stops a training counts their classes as the training does.
+    """
+    older, newer = sides.train, sides.validation
+    balance = None if imbalance is None else settle(imbalance, older.y, older.weight)
+    asked, rows = _balanced(balance, recipe, FitRows(matrices.train, older.y, older.weight), matrices.encoder, seed)
     model, settled = _learner(learners, recipe).fit(
-        recipe.parameters,
-        matrices.train,
-        sides.train.y,
+        asked,
+        rows.rows,
+        rows.y,
         categories=matrices.encoder.categories,
         seed=seed_for(seed, "fit"),
-        weight=sides.train.weight,
-        validation=(matrices.validation, sides.validation.y),
-        validation_weight=sides.validation.weight,
+        weight=rows.weight,
+        validation=(matrices.validation, newer.y),
+        validation_weight=newer.weight if balance is None else newer.weight * balance.of_classes(newer.y),
         names=matrices.encoder.names,
     )
-    return Fitted(recipe, Recipe(recipe.learner, settled), model, model.predict(matrices.validation))
+    validated = model.predict(matrices.validation)
+    return Fitted(recipe, Recipe(recipe.learner, settled), model, validated, balance=balance)
 
 
-def refit(learners: Mapping[str, Learner], encoder: Encoder, rows: Examples, *, settled: Recipe, seed: int) -> Model:
-    """A model of a settled recipe on all these rows."""
+def refit(
+    learners: Mapping[str, Learner],
+    encoder: Encoder,
+    rows: Examples,
+    *,
+    settled: Recipe,
+    seed: int,
+    balance: Balance | None = None,
+) -> Model:
+    """A model of a settled recipe on all these rows, which undergo what the training rows of the fit did."""
+    asked, given = _balanced(
+        balance, settled, FitRows(encoder.matrix(rows.features), rows.y, rows.weight), encoder, seed
+    )
     model, _ = _learner(learners, settled).fit(
-        settled.parameters,
-        encoder.matrix(rows.features),
-        rows.y,
+        asked,
+        given.rows,
+        given.y,
         categories=encoder.categories,
         seed=seed_for(seed, "fit"),
-        weight=rows.weight,
+        weight=given.weight,
         names=encoder.names,
     )
     return model
+
+
+def _balanced(
+    balance: Balance | None, recipe: Recipe, rows: FitRows, encoder: Encoder, seed: int
+) -> tuple[Mapping[str, Any], FitRows]:
+    """The parameters and the rows that a learner is given."""
+    if balance is None:
+        return recipe.parameters, rows
+    parameters = {**recipe.parameters, **balance.loss}
+    return parameters, rebalance(balance, rows, categories=encoder.categories, seed=seed)
 
 
 def _better(spec: MetricSpec, rows: Examples, first: np.ndarray, second: np.ndarray, *, seed: int) -> bool:

@@ -14,11 +14,12 @@ from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
-from setpoint.learn.calibrate import Calibration, calibrate
+from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
 from setpoint.learn.encode import encoder_of
 from setpoint.learn.explain import importances
 from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
+from setpoint.learn.imbalance import Balance, able
 from setpoint.learn.scored import Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, Trial, fit, refit, search
@@ -39,7 +40,7 @@ class Candidate:
 
     `scorer` is what would be released: the recipe refitted on all mature rows. `procedure` is what was judged: the
     same recipe fitted on the training side only. `scores` are the procedure's for the held-out rows, whose places in
-    the training set are `held_out`.
+    the training set are `held_out`. `balance` is what the rows that fitted it underwent for a rare class.
     """
 
     recipe: Recipe
@@ -57,6 +58,7 @@ class Candidate:
     seed: int
     held_out: np.ndarray = field(repr=False)
     scores: np.ndarray = field(repr=False)
+    balance: Balance | None = None
 
     @property
     def digest(self) -> str:
@@ -92,6 +94,7 @@ class Candidate:
             "training_set": self.training_set,
             "snapshot": self.snapshot,
             "seed": self.seed,
+            **({} if self.balance is None else {"imbalance": self.balance.to_dict()}),
         }
 
 
@@ -122,7 +125,7 @@ def train(
     probe = probe_of(plan, learners, recipe, seed=seed) if recipe is None else None
     findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
     fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
-    calibration = calibrate(sides.validation, fitted.validated)
+    calibration = calibrate_fitted(fitted, sides)
     threshold = choose_threshold(goal, sides.train)
     procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
     released = release(plan, fitted, sides, calibration, threshold, learners=learners, seed=seed)
@@ -135,6 +138,7 @@ def train(
         baselines=[decide_alike(plan, each, threshold, sides.held_out) for each in trivial],
         champion=None if champion is None else decide(plan, champion, sides.held_out, name="champion"),
         champion_saw=seen_by(champion, sides.held_out),
+        plain=decide_plainly(plan, fitted, sides, matrices, learners=learners, seed=seed),
         margin=plan.system.release.margin,
         findings=(*findings, *check_skill(sides.validation.y, fitted.validated)),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
@@ -156,6 +160,7 @@ def train(
         seed=seed,
         held_out=sides.index[sides.split.held_out],
         scores=scored.p,
+        balance=fitted.balance,
     )
 
 
@@ -168,11 +173,42 @@ def search_or_fit(
     recipe: Recipe | None,
     seed: int,
 ) -> Fitted:
-    """A model fitted on the training side: of the recipe given, or of the best of the plan's trials."""
-    if recipe is not None:
-        return fit(learners, matrices, sides, recipe=recipe, seed=seed)
-    metric = plan.system.goal.metric
-    return search(learners, matrices, sides, metric=metric, trials=plan.trials, rounds=plan.rounds, seed=seed)
+    """A model fitted on the training side: of the recipe given, or of the best of the plan's trials.
+
+    A recipe of a learner that cannot do what the goal now asks for a rare class is searched for anew.
+    """
+    goal = plan.system.goal
+    if recipe is not None and recipe.learner in able(learners, goal.imbalance):
+        return fit(learners, matrices, sides, recipe=recipe, seed=seed, imbalance=goal.imbalance)
+    return search(
+        learners,
+        matrices,
+        sides,
+        metric=goal.metric,
+        trials=plan.trials,
+        rounds=plan.rounds,
+        seed=seed,
+        imbalance=goal.imbalance,
+    )
+
+
+def calibrate_fitted(fitted: Fitted, sides: Sides) -> Calibration:
+    """The calibration that the validation rows ask for; always one where a method against a rare class moved scores."""
+    if fitted.balance is None:
+        return calibrate(sides.validation, fitted.validated)
+    return recalibrate(sides.validation, fitted.validated, shift=fitted.balance.shift)
+
+
+def decide_plainly(
+    plan: Plan, fitted: Fitted, sides: Sides, matrices: Matrices, *, learners: Mapping[str, Learner], seed: int
+) -> Scored | None:
+    """What the same recipe makes of the held-out rows where nothing is done about a rare class; None if so already."""
+    if fitted.balance is None:
+        return None
+    plainly = fit(learners, matrices, sides, recipe=fitted.recipe, seed=seed)
+    threshold = choose_threshold(plan.system.goal, sides.train)
+    scorer = procedure_of(plainly, matrices, sides, calibrate_fitted(plainly, sides), threshold)
+    return decide(plan, scorer, sides.held_out, name=f"without {fitted.balance.imbalance}")
 
 
 def probe_of(plan: Plan, learners: Mapping[str, Learner], recipe: Recipe | None, *, seed: int) -> Procedure:
@@ -209,7 +245,7 @@ def release(
 ) -> Scorer:
     """What would be released: the settled recipe on all mature rows, the newest included, with the same calibration."""
     encoder = encoder_of(plan, sides.rows.features)
-    model = refit(learners, encoder, sides.rows, settled=fitted.settled, seed=seed)
+    model = refit(learners, encoder, sides.rows, settled=fitted.settled, seed=seed, balance=fitted.balance)
     return Scorer(encoder, model, calibration.map, threshold, fitted.recipe.learner, sides.rows.span)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss
+from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss, focal_start
 
 ODDS = np.linspace(-9, 9, 61)
 STEP = 1e-4
@@ -50,3 +50,31 @@ def test_far_off_rows_neither_overflow_nor_vanish() -> None:
     gradient, curvature = focal_gradient(odds, labels, gamma=2.0)
     assert gradient == pytest.approx([-1, 1])
     assert np.isfinite(curvature).all()
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize("rate", [0.002, 0.3, 0.97])
+def test_a_boosting_starts_where_one_score_for_all_rows_loses_least(gamma: float, rate: float) -> None:
+    """On a fine grid of log odds no other is better, with weights as with rows."""
+    weight = np.array([rate, 1 - rate]) * 1000
+    start = focal_start(np.array([1.0, 0.0]), weight, gamma=gamma)
+    grid = np.append(np.linspace(-10, 10, 2001), start)
+    losses = rate * focal_loss(grid, np.ones(2002), gamma=gamma)
+    losses += (1 - rate) * focal_loss(grid, np.zeros(2002), gamma=gamma)
+    assert losses[-1] <= losses.min() + 1e-12
+    if gamma == 0:
+        assert start == pytest.approx(np.log(rate / (1 - rate)), abs=1e-9)
+
+
+def test_the_gradient_of_the_class_balanced_focal_loss_is_its_slope() -> None:
+    """Cui et al. (2019): each row's focal loss over the effective number of its class, differenced row by row."""
+    labels = np.r_[np.ones(20), np.zeros(980)]
+    numbers = [(1 - 0.999**n) / (1 - 0.999) for n in (20, 980)]
+    weight = np.where(labels > 0, 1 / numbers[0], 1 / numbers[1])
+    odds = np.random.default_rng(0).normal(size=1000)
+
+    def loss(at: np.ndarray) -> np.ndarray:
+        return weight * focal_loss(at, labels, gamma=1.5)
+
+    slope = (loss(odds + STEP) - loss(odds - STEP)) / (2 * STEP)
+    assert np.abs(weight * focal_gradient(odds, labels, gamma=1.5)[0] - slope).max() < 1e-8
