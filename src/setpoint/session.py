@@ -20,6 +20,7 @@ from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of
+from setpoint.labels.hand_labels import with_hand
 from setpoint.loop import Loop, TickReport, Workspace, tick
 from setpoint.serve.desk import Desk
 from setpoint.serve.log import take_records
@@ -39,8 +40,16 @@ _logger = logging.getLogger("setpoint.session")
 class LogBook:
     """What the loop of a live system learns from: the log's rows of all ticks, and the outcomes that were told."""
 
-    def __init__(self, plan: Plan, work: Workspace, rows: Mapping[str, pa.Table], outcomes: Outcomes) -> None:
-        self._plan, self._work, self._rows, self._outcomes = plan, work, rows, outcomes
+    def __init__(
+        self,
+        plan: Plan,
+        work: Workspace,
+        rows: Mapping[str, pa.Table],
+        outcomes: Outcomes,
+        *,
+        hand: Callable[[pa.ChunkedArray], pa.Table | None] = lambda _: None,
+    ) -> None:
+        self._plan, self._work, self._rows, self._outcomes, self._hand = plan, work, rows, outcomes, hand
         self._contents = ContentDigests()
         parts = work.tables.parts(DECISIONS)
         self._log = [work.tables.read(DECISIONS)] if parts else []
@@ -51,10 +60,11 @@ class LogBook:
             self._log.append(decided)
 
     def told(self) -> pa.Table | None:
-        """The outcomes of these decisions that were told; None when none was."""
+        """The outcomes of these decisions that were told, and their labels of hand; None when there is none."""
         if not self._log:
             return None
-        return self._outcomes.rows(pa.concat_tables([part.select(["decision_id", "key"]) for part in self._log]))
+        decided = pa.concat_tables([part.select(["decision_id", "key"]) for part in self._log])
+        return with_hand(self._outcomes.rows(decided), self._hand(decided["key"]))
 
     def examples(self, as_of: int) -> TrainingSet:
         """The training set of every decision in the log: each feature by the version that the plan has."""

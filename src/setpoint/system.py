@@ -65,7 +65,10 @@ from setpoint.features.reader import FeatureReader
 from setpoint.features.stream import log_of
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
+from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes, told_rows
+from setpoint.labels.items import newest_items
 from setpoint.labels.join import KNOWN, STATES, Labels, resolve
+from setpoint.labels.queue import Queue
 from setpoint.learn.audit import check_labeller, check_outcomes
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
@@ -653,7 +656,8 @@ class Live:
             if re.search(r"\boutcomes\b", query, re.IGNORECASE):
                 outcomes = None if told is None else Outcomes(plan.system.name, told)
                 decided, now = moment.joined_by(plan, tables), self.clock.now()
-                labels = labels_of(plan, decided, sources, told=outcomes, as_of=now)
+                hand = self._hand_rows(decided["key"])
+                labels = labels_of(plan, decided, sources, told=outcomes, hand=hand, as_of=now)
                 relations[LABELS] = Relation(rows=[labels], times={"settled_at": "settled_at"})
                 views["outcomes"] = OUTCOMES
             known = ["decisions", "outcomes", "scores"]
@@ -662,6 +666,35 @@ class Live:
                 relations[free] = Relation(rows=[shown_rows(rows)], times={AT: AT, KNOWN_AT: KNOWN_AT})
                 known.append(free)
             return ask(query, relations, views=views, known=known, threads=self.settings.threads)
+
+    def label_queue(self) -> Queue:
+        """The queue of what people label by hand, on this system's metadata; raises NothingYet where nobody does."""
+        if self.declared.hand is None:
+            raise NothingYet(
+                f"The system {self.declared.name!r} does not say how people label.",
+                expected="sp.System(..., hand=sp.hand(...))",
+            )
+        return Queue(self.declared.name, self.declared.hand, self.metadata, clock=self.clock)
+
+    def queue_decisions(self, count: int) -> int:
+        """Put the newest decisions that are not there yet into the queue of what people label; gives how many."""
+        queue, folders = self.label_queue(), self._newest()[0]
+        with self._recorded() as (metadata, tables, _), ExitStack() as opened:
+            moment = take_moment(self.plan, metadata, tables, _reading(opened, folders.log))
+            return queue.add(newest_items(moment.newest_first(tables), count, known=queue.keys()))
+
+    def hand_labels(self) -> list[HandLabel]:
+        """The labels that votes have made by now, each in its last version."""
+        settle_votes(self.label_queue(), self.metadata, clock=self.clock)
+        return hand_labels(self.declared.name, self.metadata)
+
+    def _hand_rows(self, keys: pa.ChunkedArray) -> pa.Table | None:
+        """The labels of hand of decisions with these keys, as told outcomes; None where nobody labels."""
+        if self.declared.hand is None:
+            return None
+        settle_votes(self.label_queue(), self.metadata, clock=self.clock)
+        labels = hand_labels(self.declared.name, self.metadata, every_version=True)
+        return told_rows(labels, keys.combine_chunks(), positive=self.declared.hand.positive) if labels else None
 
     def decide(self, request: Mapping[str, Any]) -> Decision:
         """The decision on a request, in the log before it is given: the product's own code, in process.
@@ -791,7 +824,7 @@ class Live:
             quota = self.settings.log_quota_mb * 1_000_000
             log, told = FileSegments(folders.log, quota=quota), FileSegments(folders.outcomes, quota=quota)
             outcomes = Outcomes(plan.system.name, told)
-            book = LogBook(plan, work, events.tables, outcomes)
+            book = LogBook(plan, work, events.tables, outcomes, hand=self._hand_rows)
             watched = replace(work, told=book.told, verified=VERIFIED)
             loop = open_loop(plan, watched, events.tables, book.examples, started=self.clock.now())
             session = Session(

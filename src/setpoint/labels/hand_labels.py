@@ -143,6 +143,16 @@ def told_rows(labels: Sequence[HandLabel], keys: pa.Array, *, positive: str) -> 
     return found.take(pa.array(np.argsort(found["known_at"].to_numpy(), kind="stable")))
 
 
+def with_hand(told: pa.Table | None, hand: pa.Table | None) -> pa.Table | None:
+    """What was told of decisions and their labels of hand, as one table; None where there is neither.
+
+    >>> with_hand(None, None) is None
+    True
+    """
+    found = [rows for rows in (told, hand) if rows is not None]
+    return pa.concat_tables(found, promote_options="default") if found else None
+
+
 def _parts(label: HandLabel) -> dict[str, Any]:
     return {name: getattr(label, name) for name in label.__dataclass_fields__}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -105,6 +105,23 @@ def items_of_decisions(log: pa.Table) -> list[Item]:
             )
             score = row["score"]
             found[key] = Item(key, fields, features, decision=row["decision_id"], at=row["at"], score=score)
+    return list(found.values())
+
+
+def newest_items(log: Iterable[pa.Table], count: int, *, known: Collection[str] = ()) -> list[Item]:
+    """The newest decisions whose key is not known, as items; `log` gives rows of the decision log, newest parts first.
+
+    >>> rows = {"decision_id": ["d1", "d2"], "key": ["a", "b"], "at": [1, 2], "score": [0.5, 0.5]}
+    >>> [item.key for item in newest_items([pa.table(rows)], 5, known=["a"])]
+    ['b']
+    """
+    found: dict[str, Item] = {}
+    for rows in log:
+        if len(found) >= count:
+            break
+        for item in items_of_decisions(rows.sort_by([("at", "descending")])):
+            if item.key not in known and len(found) < count:
+                found.setdefault(item.key, item)
     return list(found.values())
 
 

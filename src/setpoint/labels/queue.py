@@ -220,6 +220,10 @@ class Queue:
         """All items, in the order in which they were added."""
         return [Item.from_dict(body) for body in self._store.find(self._noun("item"))]
 
+    def keys(self) -> set[str]:
+        """The keys of all items."""
+        return {work.item for work in self._works()}
+
     def history(self) -> list[Vote]:
         """Everything that was ever said, in order; `current_votes` gives what stands of it."""
         return [Vote(**body) for body in self._store.find(self._noun("vote"))]

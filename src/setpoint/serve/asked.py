@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from setpoint.data.arrays import NULL_TIME
 from setpoint.data.decisions import DECISIONS, lasts_by, met_by, part_name
 from setpoint.data.rows import ALWAYS, AT, ENDS, KNOWN_AT, NEVER
 from setpoint.declare.plan import Plan
+from setpoint.labels.hand_labels import with_hand
 from setpoint.labels.join import STATES, resolve
 from setpoint.labels.told import with_told
 from setpoint.serve.log import log_table, take_records
@@ -40,6 +41,12 @@ class Moment:
         stored = tables.read(DECISIONS, columns=columns, parts=self.parts)
         return pa.concat_tables([stored, newer], promote_options="permissive")
 
+    def newest_first(self, tables: Tables) -> Iterator[pa.Table]:
+        """All columns of the decisions, those of the newest ticks first."""
+        yield self.newer
+        for part in reversed(self.parts):
+            yield tables.read(DECISIONS, parts=[part])
+
 
 def take_moment(plan: Plan, metadata: Metadata, tables: Tables, log: Segments | None) -> Moment:
     """The decisions up to now, while others are taken and ticks commit.
@@ -61,7 +68,13 @@ def take_moment(plan: Plan, metadata: Metadata, tables: Tables, log: Segments | 
 
 
 def labels_of(
-    plan: Plan, decisions: pa.Table, rows: Mapping[str, pa.Table], *, told: Outcomes | None, as_of: int
+    plan: Plan,
+    decisions: pa.Table,
+    rows: Mapping[str, pa.Table],
+    *,
+    told: Outcomes | None,
+    as_of: int,
+    hand: pa.Table | None = None,
 ) -> pa.Table:
     """What is known by a time of each decision's label: `state`, `value`, `settled_at`, and whether it is `mature`."""
     label, at, by = plan.system.label, decisions["at"].to_numpy(), lasts_by(plan)
@@ -70,8 +83,9 @@ def labels_of(
     acted = decisions["acted"].combine_chunks()
     actions = None if label.censored_when is None else pc.if_else(acted, plan.system.goal.act.name, "")
     labels = resolve(label, on, at, rows, as_of, actions=actions, segments=segments)
-    if told is not None:
-        labels = with_told(labels, keys, told.rows(decisions.select(["decision_id", "key"])), as_of=as_of)
+    heard = None if told is None else told.rows(decisions.select(["decision_id", "key"]))
+    if heard is not None or hand is not None:
+        labels = with_told(labels, keys, with_hand(heard, hand), as_of=as_of)
     settled = labels.settled_at
     return pa.table(
         {
