@@ -121,10 +121,11 @@ def sample_of(
     Each kind of sample ends here, and so does one drawn elsewhere whose chances are known.
     """
     n = index.size
+    seed = None if frame.seed is None else int(frame.seed)
     return Sample(
         index.astype(np.int64, copy=False),
         1 / inclusion if weight is None else weight,
-        frame,
+        replace(frame, population=int(frame.population), size=int(frame.size), seed=seed),
         inclusion,
         np.zeros(n, np.int64) if stratum is None else stratum.astype(np.int64, copy=False),
         np.arange(n) if unit is None else unit.astype(np.int64, copy=False),

@@ -363,7 +363,7 @@ def reservoir(size: int, *, seed: int, stream: str = "") -> Reservoir:
     array([1., 1.])
     """
     _check_size(size)
-    return Reservoir(size, seed, (stream,))
+    return Reservoir(int(size), int(seed), (stream,))
 
 
 def weighted_reservoir(size: int, *, seed: int, stream: str = "") -> WeightedReservoir:
@@ -373,7 +373,7 @@ def weighted_reservoir(size: int, *, seed: int, stream: str = "") -> WeightedRes
     array([0])
     """
     _check_size(size)
-    return WeightedReservoir(size, seed, (stream,))
+    return WeightedReservoir(int(size), int(seed), (stream,))
 
 
 def _numbers(seed: int, purpose: str, start: int, count: int) -> Floats:

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from setpoint.core.errors import DataError
 from setpoint.data.frame import INDEPENDENT, REPLACED
-from setpoint.data.sample import Sample
-from setpoint.measure.intervals import Interval, t_quantile
+from setpoint.data.sample import Sample, effective_size
+from setpoint.measure.intervals import Interval, normal_quantile, t_quantile
+from setpoint.measure.proportions import wilson
 from setpoint.measure.rows import Array, column, totals
 
 CERTAIN = 1 - 1e-9
@@ -38,6 +39,44 @@ def mean_of(
     """
     y = _values(sample, values)
     return _ratio(sample, y, np.ones_like(y), where=where, level=level)
+
+
+def share_of(
+    sample: Sample, hits: npt.ArrayLike, *, where: npt.ArrayLike | None = None, level: float = 0.95
+) -> Interval:
+    """The share of the population's rows for which `hits` is 1, with bounds that stay between 0 and 1.
+
+    The interval of Wilson (1927) at the size of the simple random sample that would know as much (Korn and Graubard
+    1998; Franco et al. 2019, J. Survey Statistics and Methodology 7(3)): a mean's interval fails for rare hits, and
+    has no width where nobody, or everybody, was hit.
+
+    >>> from setpoint.data.sample import simple
+    >>> found = share_of(simple(100_000, 100, seed=1), np.zeros(100))
+    >>> found.low, round(found.high, 3)
+    (0.0, 0.038)
+    """
+    y = _values(sample, hits)
+    if ((y != 0) & (y != 1)).any():
+        raise DataError(f"A hit is {y[(y != 0) & (y != 1)][0]:g}.", expected="0 or 1", hint="mean_of() takes numbers.")
+    top, bottom = _within(y, where), _within(np.ones_like(y), where)
+    counted = sample.weight * bottom
+    whole = float(counted.sum())
+    if whole == 0:
+        return _ratio(sample, top, bottom, where=None, level=level)
+    share = min(float((sample.weight * top).sum()) / whole, 1.0)
+    variance, freedom = _spread(sample, (top - share * bottom) / whole, level=level)
+    unit = np.unique(sample.unit, return_inverse=True)[1]
+    by_unit = totals(unit, counted, int(unit.max()) + 1)
+    clusters = int((by_unit > 0).sum())
+    if math.isinf(freedom):
+        return Interval(share, share, share, level, len(sample), clusters, 0, "design")
+    known = effective_size(by_unit)
+    if 0 < share < 1:
+        known = share * (1 - share) / variance if variance > 0 else math.nan
+        known = min(known, _most_known(sample, counted))
+    known *= (normal_quantile(level) / t_quantile(level, freedom)) ** 2
+    low, high = (math.nan, math.nan) if math.isnan(known) else (float(end) for end in wilson(share, known, level=level))
+    return Interval(share, min(low, share), max(high, share), level, len(sample), clusters, 0, "design")
 
 
 def ratio_of(
@@ -116,16 +155,38 @@ def _ratio(
 
 
 def _interval(sample: Sample, estimate: float, linear: Array, *, level: float) -> Interval:
+    variance, freedom = _spread(sample, linear, level=level)
+    half = math.sqrt(variance) * t_quantile(level, freedom) if variance > 0 or freedom < 1 else variance
+    clusters = np.unique(sample.unit).size
+    return Interval(estimate, estimate - half, estimate + half, level, len(sample), clusters, 0, "design")
+
+
+def _spread(sample: Sample, linear: Array, *, level: float) -> tuple[float, float]:
+    """The variance of sum(weight * linear) and its degrees of freedom, infinite where no row could be another."""
     need_probability(sample)
     if not 0 < level < 1:
         raise DataError(f"level={level}.", expected="more than 0 and less than 1")
     random = (sample.inclusion < CERTAIN) | (sample.frame.scheme == REPLACED)
+    if len(sample) and not random.any():
+        return 0.0, math.inf
     units = np.unique(sample.unit[random]).size
     freedom = units - (1 if sample.frame.scheme == INDEPENDENT else np.unique(sample.stratum[random]).size)
-    variance = _variance(sample, linear) if np.isfinite(linear).all() else float("nan")
-    half = math.sqrt(variance) * t_quantile(level, freedom) if variance > 0 else variance
-    clusters = np.unique(sample.unit).size
-    return Interval(estimate, estimate - half, estimate + half, level, len(sample), clusters, 0, "design")
+    return (_variance(sample, linear) if np.isfinite(linear).all() else float("nan")), freedom
+
+
+def _most_known(sample: Sample, counted: Array) -> float:
+    """The effective size if hits had nothing to do with weights, where rows of one stratum weigh differently.
+
+    A few hits that all weigh little show a variance that is too small; this bounds what they are taken to know.
+    """
+    stratum = np.unique(sample.stratum, return_inverse=True)[1]
+    heavy = np.zeros(int(stratum.max()) + 1)
+    np.maximum.at(heavy, stratum, sample.weight)
+    if (sample.weight >= heavy[stratum] * CERTAIN).all():
+        return math.inf
+    left_out = np.ones_like(counted) if sample.frame.scheme == REPLACED else 1 - sample.inclusion
+    squares = float((left_out * counted**2).sum())
+    return float(counted.sum()) ** 2 / squares if squares > 0 else math.inf
 
 
 def _variance(sample: Sample, linear: Array) -> float:

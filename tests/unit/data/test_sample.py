@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import permutations
 from math import sqrt
 
@@ -85,6 +86,12 @@ def test_the_frame_is_lineage() -> None:
     assert told["details"] == {"allocation": "proportional", "strata": {"a": [6, 3], "b": [4, 2]}}
     assert told["inclusion"] == [0.5, 0.5]
     assert len(told["digest"]) == 32
+
+
+def test_every_lineage_is_json() -> None:
+    """Whatever the kind, and also where sizes and seeds come as numpy's whole numbers."""
+    for sample in [*drawn(1), simple(np.int64(10), np.int64(2), seed=np.int64(3))]:
+        assert json.loads(json.dumps(sample.lineage())) == sample.lineage()
 
 
 def test_a_frame_that_differs_gives_another_digest() -> None:

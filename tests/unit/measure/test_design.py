@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from setpoint.core.errors import DataError
 from setpoint.core.times import DAY
@@ -17,7 +18,7 @@ from setpoint.data.sample_groups import by_group
 from setpoint.data.sample_strata import by_time, newest, stratified
 from setpoint.data.sample_target import importance, rejection
 from setpoint.data.sample_weighted import chances_of, poisson, pps, weighted
-from setpoint.measure.design import mean_alone, mean_of, ratio_of, total_of, variance_of
+from setpoint.measure.design import mean_alone, mean_of, ratio_of, share_of, total_of, variance_of
 from setpoint.measure.intervals import Interval
 from setpoint.measure.metrics import METRICS
 
@@ -175,6 +176,35 @@ def test_a_part_of_the_rows_has_its_own_interval() -> None:
     assert 0.915 <= np.mean([interval.low <= truth <= interval.high for interval in found]) <= 0.985
 
 
+@pytest.mark.parametrize("kind", ["simple", "stratified", "weighted", "poisson", "time", "group"])
+def test_the_interval_of_a_rare_share_holds(kind: str) -> None:
+    """A share of 2 % is covered in at least 93 % of 400 samples, where the interval of a mean fails."""
+    hits = (np.random.default_rng(6).random(N) < 0.02).astype(float)
+    samples = [DESIGNS[kind](seed) for seed in range(400)]
+    found = [share_of(sample, hits[sample.index]) for sample in samples]
+    assert np.mean([interval.low <= hits.mean() <= interval.high for interval in found]) >= 0.93
+    assert all(0 <= interval.low <= interval.estimate <= interval.high <= 1 for interval in found)
+
+
+def test_a_share_of_a_simple_sample_is_wilsons() -> None:
+    """Where hardly any of the population is taken, the interval is that of Wilson, wider by Student's for 299."""
+    hits = (np.arange(300) < 30).astype(float)
+    found = share_of(simple(10**9, 300, seed=1), hits)
+    expected = stats.binomtest(30, 300).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=3e-4)
+
+
+def test_a_unanimous_sample_is_not_certain() -> None:
+    """Nobody among 50 rows, or of 50 rows in 5 groups, leaves room; nobody in the whole population leaves none."""
+    rows = share_of(simple(10_000, 50, seed=1), np.zeros(50))
+    groups = share_of(by_group(np.arange(10_000) // 10, 5, seed=1), np.zeros(50))
+    assert 0.05 < rows.high < groups.high < 0.7
+    everybody = share_of(everything(50), np.ones(50))
+    assert (everybody.low, everybody.high) == (1, 1)
+    with pytest.raises(DataError, match=r"A hit is 0\.5"):
+        share_of(simple(10, 2, seed=1), [0.5, 1])
+
+
 def test_strata_narrow_the_interval_and_groups_widen_it() -> None:
     """With as many rows, Neyman strata know more of a mean than a simple sample; whole groups know less."""
     widths = {}
@@ -225,6 +255,14 @@ def test_one_unit_bounds_nothing() -> None:
     assert np.isnan([group.low, group.high]).all()
     strata = stratified(["a"] * 50 + ["b"] * 50, 2, least=1, seed=1)
     assert np.isnan(mean_of(strata, [1.0, 2.0]).high)
+
+
+def test_a_sample_that_came_out_empty_bounds_nothing() -> None:
+    """Independent draws may take no row at all, which says nothing of a total."""
+    empty = sample_of(np.zeros(0, int), np.zeros(0), Frame("poisson", "independent", 100, 0))
+    found = total_of(empty, np.zeros(0))
+    assert found.estimate == 0
+    assert np.isnan([found.low, found.high]).all()
 
 
 def test_a_ratio_of_nothing_is_nan() -> None:
