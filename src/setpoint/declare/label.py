@@ -143,6 +143,11 @@ def label(
     _one_of("absent", absent, ("negative", "void"))
     _one_of("attribute", attribute, (EACH, LAST, FIRST))
     _one_of("immature", immature, (EXCLUDE, WEIGHTED))
+    if immature == WEIGHTED and absent != "negative":
+        raise DeclarationError(
+            f"The label has immature={immature!r} and absent={absent!r}.",
+            expected='absent="negative": only then is what has not come yet negative, or a positive to come',
+        )
     longest, segments = _times(within, by)
     if censored_when is not None:
         for node in walk(censored_when):
