@@ -52,12 +52,14 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "rows": _pairs(model["rows"]),
             "training set": model["training_set"],
             "snapshot": model["snapshot"],
+            **({"rare class": _pairs(model["imbalance"])} if "imbalance" in model else {}),
             "sources": ", ".join(f"{name} ({info(source).path})" for name, source in sorted(system.sources.items())),
             "features": ", ".join(f"{name} ({kind})" for name, kind in plan.features.items()),
         },
         "evaluation data": {
             "span": _span(report["span"]),
-            "rows": f"{report['rows']} decisions on {report['days']} days, {report['positives']} positive",
+            "rows": f"{report['rows']} decisions on {report['days']} days, {report['positives']} positive"
+            + (f", which weigh as {report['effective_rows']:.0f}" if "effective_rows" in report else ""),
             "split": "by time: every judged decision is newer than the training rows, with an embargo between",
         },
         "metrics": {name: _interval(found) for name, found in report["metrics"].items()},
@@ -68,6 +70,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "against champion": "unknown: there was no champion"
             if report["champion"] is None
             else report["champion"]["reason"],
+            **({"rare class": report["imbalance"]["reason"]} if "imbalance" in report else {}),
             "leak audit": _findings(report["findings"]),
         },
         "slices": _slices(report["slices"]),
