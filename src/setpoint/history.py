@@ -45,6 +45,7 @@ from setpoint.registry import audit, models
 from setpoint.rollout.outcomes import actions_of, concat, outcome_columns, value_of_rows
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
+from setpoint.watch.feedback_loop import feedback_loop
 from setpoint.watch.results import calibration, maturity, month_of, months, outcomes_of, overall, period, slices, weeks
 from setpoint.watch.told import count_acts, told_act, told_gate, told_incident, told_model
 
@@ -308,6 +309,7 @@ def results_of(found: Replay) -> dict[str, Any]:
             "acts": acts,
             "incidents": [told_incident(each) for each in state.incidents],
             "maturity": maturity(outcomes),
+            "feedback_loop": feedback_loop(plan, matured),
             "calibration": calibration(last),
             "last_quarter": period(last, seed=seed),
             "slices": slices(last, plan, seed=seed),

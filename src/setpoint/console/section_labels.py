@@ -10,6 +10,7 @@ from setpoint.console.markup import el
 from setpoint.console.section import HALF, Row, Section, folded, missing, part_of, rows_of, table
 from setpoint.console.svg import legend
 from setpoint.console.words import between, count, hours, number, share
+from setpoint.core.times import HOUR
 
 HALFWAY, NEARLY = 0.5, 0.95
 
@@ -28,6 +29,7 @@ def maturity(results: Mapping[str, Any]) -> Section:
     rows = [(hours(age), share(part)) for age, part in curve]
     more = folded("The numbers", table(("Age", "Settled"), rows, caption="Labels settled by age"))
     how = "Live quality is judged only on decisions old enough for their label; the curve says how long that takes."
+    how += _loop(results.get("feedback_loop"))
     return Section("maturity", title, lead, el("figure", chart), how, half=True, more=more)
 
 
@@ -41,6 +43,21 @@ def _found(curve: Sequence[tuple[float, float]]) -> str:
     if nearly[0] == last:
         return f"{lead}, and {share(part, 0)} within {hours(last)}."
     return f"{lead}, {share(NEARLY, 0)} within {hours(nearly[0])} and {share(part, 0)} within {hours(last)}."
+
+
+def _loop(found: Mapping[str, Any] | None) -> str:
+    """How long the feedback loop is, with the interval of its middle."""
+    known = [] if found is None else found["all"]["known_by"]
+    if found is None or not known:
+        return ""
+    half, of = known[0], found["of"]
+    told = f" The feedback loop: half of the {of} are known after {hours(half['age'] / HOUR)}"
+    if half["low"] is not None and half["high"] is not None:
+        told += f" (95\u202f% interval {hours(half['low'] / HOUR)} to {hours(half['high'] / HOUR)})"
+    nearly = next((each for each in known if each["share"] == NEARLY), None)
+    if nearly is not None:
+        told += f", {share(NEARLY, 0)} after {hours(nearly['age'] / HOUR)}"
+    return told + "."
 
 
 def _first(curve: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:

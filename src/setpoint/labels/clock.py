@@ -51,8 +51,8 @@ class DelayCurve:
 
     @property
     def complete(self) -> bool:
-        """Whether some decision was watched to the end, without which nobody knows how many positives there are."""
-        return self.reaches >= self.horizon and self.positives > 0
+        """Whether some decision was watched to the end, or none is left; else nobody knows how many positives come."""
+        return self.positives > 0 and (self.reaches >= self.horizon or bool(self.share[-1] >= 1.0))
 
     @property
     def rate(self) -> float:
@@ -244,19 +244,27 @@ def loop_length(curve: DelayCurve) -> dict[str, Any]:
 
 
 def label_clock(
-    labels: Labels, at: Ints, ends: Ints, *, as_of: int, delay: int = 0, segments: Array | None = None
+    labels: Labels,
+    at: Ints,
+    ends: Ints,
+    *,
+    as_of: int,
+    delay: int = 0,
+    segments: Array | None = None,
+    every: bool = False,
 ) -> LabelClock:
     """How late positives come, from decisions of every age: the old ones were watched to the end, the young in part.
 
     `ends` is when each decision's time is over, `delay` how much later its source can say so. Void and censored
-    decisions are left out, and those whose label is unknown although its time is over.
+    decisions are left out, and those whose label is unknown although its time is over. With `every`, known labels of
+    both values count as positives do: where absence is void, each of them is an event that came.
 
     >>> state, value = np.array([1, 1, 0], dtype=np.int8), np.array([1.0, 0.0, np.nan])
     >>> labels = Labels(state, value, np.array([4, 10, 0]), np.array([True, True, False]), {})
     >>> label_clock(labels, np.array([0, 0, 8]), np.array([10, 10, 18]), as_of=11).pooled.rate
     0.5
     """
-    came = (labels.state == KNOWN) & (labels.value == 1.0)
+    came = (labels.state == KNOWN) & ((labels.value == 1.0) | every)
     age, own = as_of - at, ends - at + delay
     horizon = int(own.max()) if own.size else 0
     waited = np.where(came, labels.settled_at - at, np.where(age >= own, horizon, age))

@@ -7,15 +7,19 @@ from typing import Any
 
 from setpoint.core.ports import Metadata, Tables
 from setpoint.core.times import SECOND, iso, spell
-from setpoint.data.decisions import DECISIONS, OUTCOMES
+from setpoint.data.decisions import DECISIONS, OUTCOMES, lasts_by
 from setpoint.data.kept import Unreachable
 from setpoint.declare.plan import Plan
 from setpoint.features.freshness import Freshness
 from setpoint.registry import audit, models
 from setpoint.watch.consistency import CONSISTENCY
+from setpoint.watch.feedback_loop import COLUMNS, feedback_loop, told_loop
 
 RECENT = 30
 """Ticks that the rate of mismatches is told of."""
+
+MATURED = 90
+"""Ticks whose matured decisions the length of the feedback loop is measured on."""
 
 
 def loop_status(
@@ -47,6 +51,7 @@ def loop_status(
             "decision parts": len(tables.parts(DECISIONS)),
             "matured parts": len(tables.parts(OUTCOMES)),
         },
+        "labels": _labels(plan, tables),
         **({"sources": {name: str(told) for name, told in unreachable.items()}} if unreachable else {}),
         "freshness": _freshness(fresh) or {"sources": "no feature reads one"},
         "consistency": _consistency(metadata.find(CONSISTENCY)[-RECENT:]),
@@ -54,6 +59,16 @@ def loop_status(
         "last acts": {f"{iso(act['at'])[:10]} {act['act']}": _short(act) for act in acts[-6:]} or {"acts": "none yet"},
     }
     return {"system": plan.system.name, "sections": sections}
+
+
+def _labels(plan: Plan, tables: Tables) -> dict[str, str]:
+    """How long the feedback loop is, by the newest decisions whose time is over."""
+    parts = tables.parts(OUTCOMES)[-MATURED:]
+    by = lasts_by(plan)
+    columns = [*COLUMNS, *([] if by is None else [by])]
+    if not parts:
+        return {"feedback loop": "not measured yet: no decision's time is over"}
+    return told_loop(feedback_loop(plan, tables.read(OUTCOMES, columns=columns, parts=parts)))
 
 
 def _model(metadata: Metadata, state: dict[str, Any] | None) -> dict[str, Any]:

@@ -251,6 +251,22 @@ def test_maturity_says_how_long_labels_take() -> None:
     assert "Half of the labels are settled within 5 hours, 95 % within 12 hours and 100 % within 2 days." in text
 
 
+def test_maturity_says_how_long_the_feedback_loop_is() -> None:
+    """With the interval of its middle, where positives were watched to the end; else nothing is said of it."""
+    hour = 3_600_000_000
+    known = [
+        {"share": 0.5, "age": 5 * hour, "low": 4 * hour, "high": 6 * hour},
+        {"share": 0.95, "age": 72 * hour, "low": None, "high": None},
+    ]
+    loop = {"of": "positives", "usable_after": {"": 96 * hour}, "segments": {}, "all": {"known_by": known}}
+    text = section_of(render({**sample(), "feedback_loop": loop}), "maturity")
+    assert "half of the positives are known after 5 hours (95 % interval 4 hours to 6 hours)" in text
+    assert "95 % after 3 days." in text
+    assert "feedback loop" not in section_of(
+        render({**sample(), "feedback_loop": {**loop, "all": {"known_by": []}}}), "maturity"
+    )
+
+
 def test_business_says_the_unit_and_the_losses() -> None:
     """The best and the worst month, and how often acting did harm."""
     text = section_of(render(sample()), "business")

@@ -112,8 +112,7 @@ def test_expected_targets_are_how_often_a_row_becomes_positive() -> None:
 
 def test_weights_and_targets_keep_the_rates() -> None:
     """The expected weight of positives is p and of negatives 1 - p; the expected target is p."""
-    p, g = np.meshgrid(np.linspace(0.01, 0.99, 15), np.linspace(0.05, 1, 15))
-    p, g = p.ravel(), g.ravel()
+    p, g = np.repeat(np.linspace(0.01, 0.99, 15), 15), np.tile(np.linspace(0.05, 1, 15), 15)
     yes, no = np.ones(p.size, dtype=bool), np.zeros(p.size, dtype=bool)
     np.testing.assert_allclose(p * g * importance_weights(yes, g, p), p)
     np.testing.assert_allclose((1 - p * g) * importance_weights(no, g, p), 1 - p)
