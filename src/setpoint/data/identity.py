@@ -109,11 +109,8 @@ def content_ids(columns: Mapping[str, pa.Array], known_at: Ints) -> pa.Array:
     ['b86d298f65db2042', 'b86d298f65db2042-1']
     """
     size = known_at.size
-    hashes = np.zeros(size, dtype=np.uint64)
-    for name in sorted(columns):
-        seed = int(_hash_texts(pa.array([name]), 0)[0])
-        hashes = mix(hashes + _hash_column(columns[name], seed))
-    ids = _spell(hashes)
+    hashes = content_hashes(columns, size)
+    ids = spelled_hashes(hashes)
     order = np.lexsort((np.arange(size), known_at, hashes))
     starts = np.r_[True, hashes[order][1:] != hashes[order][:-1]] if size else np.zeros(0, bool)
     count = np.arange(size) - np.maximum.accumulate(np.where(starts, np.arange(size), 0))
@@ -123,6 +120,19 @@ def content_ids(columns: Mapping[str, pa.Array], known_at: Ints) -> pa.Array:
     occurrence[order] = count
     numbered = pc.binary_join_element_wise(ids, pc.cast(pa.array(occurrence), pa.string()), "-")
     return pc.if_else(pa.array(occurrence > 0), numbered, ids)
+
+
+def content_hashes(columns: Mapping[str, pa.Array], size: int) -> Hashes:
+    """64 bits for what each of so many rows says, the same whatever rows it is among.
+
+    >>> content_hashes({"x": pa.array([5, 6]), "y": pa.array(["a", None])}, 2).tolist()[0]
+    15598847317888377175
+    """
+    hashes = np.zeros(size, dtype=np.uint64)
+    for name in sorted(columns):
+        seed = int(_hash_texts(pa.array([name]), 0)[0])
+        hashes = mix(hashes + _hash_column(columns[name], seed))
+    return hashes
 
 
 def text_hashes(column: pa.Array) -> Hashes:
@@ -188,7 +198,7 @@ def _hash_texts(column: pa.Array, seed: int) -> Hashes:
     return mix(hashes + np.uint64(seed))
 
 
-def _spell(hashes: Hashes) -> pa.Array:
+def spelled_hashes(hashes: Hashes) -> pa.Array:
     """Each hash as 16 hexadecimal digits."""
     pairs = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
     digits = np.empty((hashes.size, 16), dtype=np.uint8)
