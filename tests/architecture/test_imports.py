@@ -17,8 +17,8 @@ INSIDE_FROM_DATA_UP = {
 }  # fmt: skip
 
 MAY_IMPORT = {
-    "numpy": INSIDE_FROM_DATA_UP,
-    "pyarrow": INSIDE_FROM_DATA_UP,
+    "numpy": INSIDE_FROM_DATA_UP | {"examples"},
+    "pyarrow": INSIDE_FROM_DATA_UP | {"examples"},
     "scipy": {"measure", "learn", "watch", "rollout", "backends"},
     "sklearn": {"backends"},
     "lightgbm": {"backends"},
