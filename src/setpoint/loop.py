@@ -51,6 +51,7 @@ from setpoint.rollout.retrain import Due, training_due
 from setpoint.rollout.shadow import Evidence, Pair, compare_shadow
 from setpoint.serve.latency import measure_model
 from setpoint.watch.consistency import CONSISTENCY, Consistency, record_definitions, verify_tick
+from setpoint.watch.contracts import check_sources
 from setpoint.watch.finding import Finding
 from setpoint.watch.incidents import Incident, merge
 from setpoint.watch.performance import QualityWindow, quality_window
@@ -275,6 +276,7 @@ def tick(
     with loop.meter("watch"):
         summary, findings = look(loop, decided, now)
         findings += check_freshness(loop.plan, loop.rows, decided)
+        findings += check_sources(loop.plan, loop.rows, now)
     with loop.meter("verify"):
         checked = check_sample(loop, decided, now)
         findings += [] if checked is None else checked.findings()

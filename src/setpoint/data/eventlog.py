@@ -21,10 +21,13 @@ from setpoint.core.times import iso
 from setpoint.data.check import check
 from setpoint.data.contract import Contract
 from setpoint.data.ingest import delivered
+from setpoint.data.key_index import KeyIndex
 from setpoint.data.objects import read_objects, written
 from setpoint.data.quarantine import SCHEMA
+from setpoint.data.rules import Around, Having
 from setpoint.data.sourcelog import Added, SourceLog
 from setpoint.data.told import Aside, Batch, decode_batch, encode_batch, rows_of
+from setpoint.declare.contract import References
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.source import SourceInfo
 
@@ -99,6 +102,7 @@ class EventLog:
         self._origins, self._logs, self._clock = dict(origins), dict(logs), clock
         self._unfit = unfit
         self._lock = threading.RLock()
+        self._indexes: dict[tuple[str, tuple[str, ...]], KeyIndex] = {}
         self._aside: dict[str, list[Aside]] = {}
         self._position = {name: len(origin.told) - 1 for name, origin in self._origins.items()}
         self._sources = {name: self._open(name, origin) for name, origin in self._origins.items()}
@@ -139,7 +143,7 @@ class EventLog:
             read = read_objects(events, {name: column.kind for name, column in contract.columns.items()})
             raw = read.table
             moment = log.moment(self._clock.now())
-            checked = check(replace(contract, refuse_above=1.0), raw, received_at=moment)
+            checked = check(replace(contract, refuse_above=1.0), raw, received_at=moment, around=self._around(source))
             bad = np.flatnonzero(checked.violations.bad).tolist()
             reasons = {row: (checked.violations.rule(row), checked.violations.reason(row)) for row in bad}
             usable = np.flatnonzero(~(checked.violations.bad | checked.skipped | checked.repeated))
@@ -206,6 +210,23 @@ class EventLog:
         with self._lock:
             self._of(source)
             return aside_table(self._aside[source])
+
+    def _around(self, source: str) -> Around:
+        """What the rules of a source look at: its rows that stand, and those of the sources that they refer to."""
+        contract = self._origins[source].contract
+        if not contract.rules:
+            return Around()
+
+        def having(name: str, *, standing: bool) -> Having:
+            def found(names: Sequence[str], values: Sequence[pa.Array]) -> pa.Table:
+                index = self._indexes.setdefault((name, tuple(names)), KeyIndex(names))
+                table = self.table(name)
+                return index.standing(table, values) if standing else index.having(table, values)
+
+            return found
+
+        others = [rule.target.name for rule in contract.rules if isinstance(rule, References)]
+        return Around({name: having(name, standing=False) for name in others}, having(source, standing=True))
 
     def _of(self, source: str) -> SourceLog:
         if source not in self._sources:

@@ -93,7 +93,7 @@ def check_rules(
                     )
         elif isinstance(rule, Unique):
             for column, kind in zip(rule.columns, kinds, strict=True):
-                if kind == NUMBER:
+                if kind == NUMBER and column.name in raw.column_names:
                     _refuse_fractions(where, rule, column.name, raw)
 
 
@@ -192,10 +192,12 @@ def shared_faults(rules: Sequence[RowRule], batch: Batch, around: Around, *, amo
     found: list[Fault] = []
     for rule in rules:
         if isinstance(rule, Unique):
-            holders = _sharing(rule, batch, among) | _shared_before(rule, batch, around, among)
-            fault = _fault(
-                rule.name, np.array(sorted(holders), dtype=np.int64), _tells(rule, batch, holders), batch, among
-            )
+            holders = _shared_before(rule, batch, around, among)
+            left = among.copy()
+            left[list(holders)] = False  # what is set aside holds nothing itself
+            holders |= _sharing(rule, batch, left)
+            rows = np.array(sorted(holders), dtype=np.int64)
+            fault = _fault(rule.name, rows, _tells(rule, batch, holders), batch, among)
             if fault is not None:
                 found.append(fault)
                 among = among & ~fault.rows

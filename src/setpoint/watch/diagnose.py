@@ -91,6 +91,8 @@ def next_step(cause: str, monitors: Collection[str]) -> str:
         return "Logged features are not what decisions should have seen: `setpoint verify` names the first such event."
     if "stale" in monitors:
         return f"Source {cause!r} has had nothing new for longer than it may: `setpoint status` tells since when."
+    if {"not fresh", "amount of rows"} & set(monitors):
+        return f"Source {cause!r} does not keep its contract: `setpoint check` tells which rule, and since when."
     if "degraded" in monitors:
         return "The fallback rule is deciding: look at the reasons in the decision log and at the model's latency."
     if {"missing day", "volume"} & set(monitors):
