@@ -39,6 +39,7 @@ from setpoint.core.ports import Clock, Fetch, Fetched, Learner, Metadata, Online
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso
 from setpoint.data.contract import Contract, infer_contract
+from setpoint.data.contract_versions import put_in_force, versions_of
 from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_known
 from setpoint.data.eventlog import EventLog, Origin, Receipt
 from setpoint.data.feed import RowsFeed
@@ -46,11 +47,15 @@ from setpoint.data.ingest import Ingested, ingest, read_source, without
 from setpoint.data.kept import Kept, Unreachable, is_elsewhere, keep, kept, let_go
 from setpoint.data.quarantine import file_name, write_quarantine
 from setpoint.data.rows import AT, KNOWN_AT, kinds
+from setpoint.data.rules import Around, check_rules
 from setpoint.data.scales import scales_of, still_exact
 from setpoint.data.snapshot import ContentDigests, take_snapshot
+from setpoint.data.source_rules import source_breaches
+from setpoint.data.suggest import suggest_contract
 from setpoint.data.taken import parts_taken, take_in, take_new, taken_before, taken_last
-from setpoint.data.told import read_batches
+from setpoint.data.told import read_batches, rows_of
 from setpoint.declare.base_rate import with_base_rate
+from setpoint.declare.contract import StatedContract, in_order_of_reference
 from setpoint.declare.declaration import System
 from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
@@ -244,22 +249,47 @@ class Live:
 
     def _read_before(self, source: SourceInfo) -> Kept | None:
         """What was read of a source, by the live system or else at all."""
-        if self.live_folders.home.exists():
-            metadata = self.live_folders.open_metadata(self.settings)
-            try:
-                taken = taken_last(source, tables=self.live_folders.open_tables(), metadata=metadata)
-            finally:
-                metadata.close()
-            if taken is not None:
-                return Kept(*taken)
+        taken = self._taken_live(source)
+        if taken is not None:
+            return Kept(*taken)
         return kept(source, tables=self.folders.open_tables(), metadata=self.metadata)
 
-    def _ingest(self, name: str, source: SourceInfo) -> Ingested:
+    def _taken_live(self, source: SourceInfo) -> tuple[pa.Table, int] | None:
+        """What the live system took in of a source, and when it did last; None where there is none."""
+        if not self.live_folders.home.exists():
+            return None
+        metadata = self.live_folders.open_metadata(self.settings)
+        try:
+            return taken_last(source, tables=self.live_folders.open_tables(), metadata=metadata)
+        finally:
+            metadata.close()
+
+    def _settled(self, name: str) -> pa.Table | None:
+        """What was taken in of a source whose contract has changed since it was first seen: it is not judged again."""
+        contract = self.contracts[name]
+        if not contract.rules or len(versions_of(self.metadata, self.declared.name, name)) < 2:
+            return None
+        taken = self._taken_live(contract.info)
+        return None if taken is None else taken[0]
+
+    def _around(self, name: str, ingested: Mapping[str, Ingested]) -> Around:
+        """The rows of the sources that a source's rows refer to, with the events that were told of them."""
+        stated = self.declared.contracts.get(name)
+        rows = {}
+        with ExitStack() as opened:
+            logs = self._event_logs(opened, writes=False) if stated is not None and stated.targets else {}
+            for target in [info(source).name for source in stated.targets] if stated is not None else []:
+                told = read_batches(logs[target]) if target in logs else []
+                more = [rows_of(told, self.contracts[target])] if any(batch.ids for batch in told) else []
+                rows[target] = pa.concat_tables([ingested[target].rows, *more], promote_options="permissive")
+        return Around.of(rows)
+
+    def _ingest(self, name: str, source: SourceInfo, around: Around) -> Ingested:
         """A source's rows under contract; what is read over a network is kept, unless a live system keeps it."""
         raw = self.raw[name]
         if name in self._unreachable:
             return self._unreachable[name][1].ingested(source)
-        found = ingest(source, raw, self.contracts[name])
+        found = ingest(source, raw, self.contracts[name], around=around, settled=self._settled(name))
         if is_elsewhere(source) and not self.live_folders.home.exists():
             now = self.clock.now()
             keep(source, found, tables=self.folders.open_tables(), metadata=self.metadata, now=now)
@@ -267,7 +297,11 @@ class Live:
 
     @cached_property
     def contracts(self) -> dict[str, Contract]:
-        """The contract of each source: inferred when it was first seen, and stated from then on."""
+        """The contract of each source: inferred when it was first seen, stated from then on, with the rules declared.
+
+        One that is not the one before is in force from now on. Raises NameUnknown or WrongType for a rule that does not
+        fit its columns.
+        """
         found = {}
         for name, source in self.declared.sources.items():
             nested = json_reads(self.declared).columns.get(name, ())
@@ -278,13 +312,21 @@ class Live:
                 self.metadata.put("contract", key, contract.to_dict())
             else:
                 contract = Contract.from_dict(stated)
-            found[name] = contract
+            found[name] = contract.with_rules(self.declared.contracts.get(name))
+        schemas = {name: each.kinds for name, each in found.items()}
+        for name, each in found.items():
+            if each.rules:
+                check_rules(each.info, each.rules, self.raw[name], schemas)
+        put_in_force(self.metadata, self.declared.name, found, self.clock.now())
         return found
 
     @cached_property
     def ingested(self) -> dict[str, Ingested]:
         """The sources' rows under contract, and those set aside with their reasons."""
-        return {name: self._ingest(name, info(source)) for name, source in self.declared.sources.items()}
+        sources, found = self.declared.sources, dict[str, Ingested]()
+        for name in in_order_of_reference(sources, self.declared.contracts):
+            found[name] = self._ingest(name, info(sources[name]), self._around(name, found))
+        return {name: found[name] for name in sources}
 
     @cached_property
     def fitting(self) -> dict[str, Ingested]:
@@ -345,6 +387,7 @@ class Live:
                     "hint": f"Do {plan.system.decide.key!r} and {plan.system.label.on!r} hold the same keys?",
                 }
             )
+        findings += self._breaches()
         quarantine = [
             {"source": name, "row": row["__row"], "rule": row["__rule"], "reason": row["__reason"], "told": False}
             for name, found in self.fitting.items()
@@ -360,6 +403,36 @@ class Live:
             "quarantine": quarantine,
             "python_features": python_verdicts(plan, self.rows, requests.table, requests.at),
         }
+
+    def _breaches(self) -> list[dict[str, Any]]:
+        """What sources as a whole do not keep of their contracts now, told events included."""
+        stated = {name: each.source_rules for name, each in self.declared.contracts.items() if each.source_rules}
+        if not stated:
+            return []
+        rows: Mapping[str, pa.Table] = self.rows
+        if self.live_folders.home.exists():
+            with self._recorded() as (metadata, tables, _):
+                known = self._rows_of(metadata, tables)
+                rows = {name: known[name] for name in stated}
+        return [
+            {"kind": breach.kind, "evidence": breach.words, "hint": f"It is stated by {breach.rule} of its contract."}
+            for name, rules in stated.items()
+            for breach in source_breaches(self.contracts[name].info, rules, rows[name], self.clock.now())
+        ]
+
+    def show_contracts(self) -> list[dict[str, Any]]:
+        """The contract of each source as Python to paste into the declaration, and its versions, oldest first."""
+        sources, rows = self.declared.sources, {name: found.rows for name, found in self.ingested.items()}
+        return [
+            {
+                "source": name,
+                "python": suggest_contract(
+                    self.contracts[name], self.declared.contracts.get(name, StatedContract(source, ())), rows, sources
+                ),
+                "versions": [each.to_dict() for each in versions_of(self.metadata, self.declared.name, name)],
+            }
+            for name, source in sources.items()
+        ]
 
     def _told_in_vain(self) -> list[dict[str, Any]]:
         """The events that were told to the live system and set aside."""

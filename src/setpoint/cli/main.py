@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--force", action="store_true", help="write over the example's own files in an existing folder")
 
     check = add("check", "Check sources against their contracts and the declaration for leaks; nothing is trained.")
+    check.add_argument("--contract", action="store_true", help="show each source's contract as Python to edit")
     check.add_argument("--quarantine", action="store_true", help="show the rows that were set aside, and why")
 
     plan = add("plan", "Show what is derived from the declaration, why, and what changed since the last plan.")

@@ -60,6 +60,8 @@ def _open(words: Namespace, **settings: Any) -> Live:
 
 def check(words: Namespace) -> int:
     """Sources against contracts, the declaration against leaks."""
+    if words.contract:
+        return _contracts(words)
     report = _open(words).check()
     if words.json:
         print_json(report)
@@ -85,6 +87,19 @@ def check(words: Namespace) -> int:
         out.print(f"[red]finding[/] {finding['kind']}: {escape(finding['evidence'])} {escape(finding['hint'])}")
     out.print("[green]passed[/]" if report["passed"] else "[red]not passed[/]")
     return 0 if report["passed"] else 1
+
+
+def _contracts(words: Namespace) -> int:
+    """The contract of each source, to paste and edit."""
+    shown = _open(words).show_contracts()
+    if words.json:
+        print_json({"contracts": shown})
+        return 0
+    for each in shown:
+        newest = each["versions"][-1]
+        out.print(f"[dim]# {escape(each['source'])}: version {newest['version']}, in force since {newest['since']}[/]")
+        out.print(escape(each["python"] + "\n"))
+    return 0
 
 
 def plan(words: Namespace) -> int:
