@@ -200,8 +200,8 @@ def test_a_sample_weighted_by_its_chances_gives_the_metric_of_the_population(met
     assert abs(np.mean(naive) - truth) > 8 * error
 
 
-@pytest.mark.parametrize(("metric", "least"), [("auc", 0.9), ("recall", 0.9), ("log_loss", 0.9), ("brier", 0.9)])
-def test_the_interval_of_a_weighted_sample_covers_the_population(metric: str, least: float) -> None:
+@pytest.mark.parametrize("metric", ["auc", "recall", "log_loss", "brier"])
+def test_the_interval_of_a_weighted_sample_covers_the_population(metric: str) -> None:
     """Of 100 samples about 95 % of the 95 % intervals hold the population's value; of unweighted ones few do."""
     y, score, chance = population(20_000)
     truth = METRICS[metric].function(y, score)
@@ -212,7 +212,7 @@ def test_the_interval_of_a_weighted_sample_covers_the_population(metric: str, le
         other = interval(metric, y[taken], score[taken], draws=60, seed=k)
         held += one.low <= truth <= one.high
         naive += other.low <= truth <= other.high
-    assert held / 100 >= least
+    assert held / 100 >= 0.9
     assert naive / 100 < 0.5
 
 
