@@ -71,6 +71,10 @@ def _nothing() -> None:
     """No outcome was told."""
 
 
+def _unstored(_: Snapshot) -> None:
+    """Nobody keeps the rows that models learn from."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Where the loop's work goes, and with whose hands: every port it needs, and the seed.
@@ -79,6 +83,7 @@ class Workspace:
     `owner` names who holds this workspace: whoever comes back under this name takes up what it left. `told` gives
     the outcomes that were told rather than read from a source. `verified` is how many decisions of each tick are worked
     out again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
+    `stored` keeps the rows that a model learns from.
     """
 
     metadata: Metadata
@@ -91,6 +96,7 @@ class Workspace:
     judge_measured: bool
     told: Callable[[], pa.Table | None] = _nothing
     verified: int = 0
+    stored: Callable[[Snapshot], object] = _unstored
 
 
 @dataclass(frozen=True)
@@ -481,17 +487,20 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
             measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
         )
+        snapshot = loop.snapshot(now)
+        work.stored(snapshot)
         register(
             work.metadata,
             work.models,
             plan,
             candidate,
             examples,
-            sources=loop.snapshot(now).digests,
+            sources=snapshot.digests,
             edges_from=loop.reference,
             now=now,
             spent=cpu_seconds() - before,
         )
+        work.stored(snapshot)  # if it was collected meanwhile; from here on the model needs it
         return {"model": candidate.digest, "passed": candidate.passed, "recipe": candidate.recipe.to_dict()}
 
     tried = replace(state, release=replace(state.release, last_training=now))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from setpoint.backends.delta import DeltaTables
 from setpoint.backends.duckdb_sql import Relation, ask
 from setpoint.backends.http_source import HttpSource
 from setpoint.backends.lightgbm import LightGBMLearner
@@ -37,19 +38,24 @@ from setpoint.core.digest import digest
 from setpoint.core.errors import Busy, NothingYet, SetpointError, SettingInvalid, SourceUnavailable, WrongType
 from setpoint.core.ports import Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
 from setpoint.core.settings import Settings, load_settings
-from setpoint.core.times import DAY, iso
+from setpoint.core.times import DAY, iso, time
+from setpoint.data.collect import collect, find_garbage
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.contract_versions import put_in_force, versions_of
 from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_known
 from setpoint.data.eventlog import EventLog, Origin, Receipt
 from setpoint.data.feed import RowsFeed
+from setpoint.data.hold import end_hold, hold_snapshot
 from setpoint.data.ingest import Ingested, ingest, read_source, without
 from setpoint.data.kept import Kept, Unreachable, is_elsewhere, keep, kept, let_go
+from setpoint.data.manifest import Manifest, Provenance, load_snapshot, store_snapshot
+from setpoint.data.provenance import trace_source, with_batches
 from setpoint.data.quarantine import file_name, write_quarantine
 from setpoint.data.rows import AT, KNOWN_AT, kinds
 from setpoint.data.rules import Around, check_rules
 from setpoint.data.scales import scales_of, still_exact
-from setpoint.data.snapshot import ContentDigests, take_snapshot
+from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
+from setpoint.data.snapshot_diff import EXAMPLES
 from setpoint.data.source_rules import source_breaches
 from setpoint.data.suggest import suggest_contract
 from setpoint.data.taken import parts_taken, take_in, take_new, taken_before, taken_last
@@ -77,7 +83,7 @@ from setpoint.labels.queue import Queue
 from setpoint.learn.audit import check_labeller, check_outcomes
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
-from setpoint.registry import audit, models, runs
+from setpoint.registry import audit, lineage, models, runs
 from setpoint.registry.card import make_card, to_markdown
 from setpoint.rollout.outcomes import BASE
 from setpoint.serve.asked import labels_of, shown_rows, take_moment
@@ -88,6 +94,7 @@ from setpoint.serve.snapshot import Serving
 from setpoint.session import LogBook, Session
 from setpoint.watch.consistency import verify_moment, versions_recorded
 from setpoint.watch.inventory import facts_of, take_inventory
+from setpoint.watch.shifts import compare_snapshots
 from setpoint.watch.status import loop_status
 from setpoint.watch.told import told_act, told_gate
 from setpoint.watch.why import Records, explain
@@ -110,9 +117,10 @@ RESULTS = "results.json"
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a workspace keeps what it writes."""
+    """Where a workspace keeps what it writes; its tables are in the folder, too, where no URL says where."""
 
     home: Path
+    tables_url: str = ""
 
     @property
     def models(self) -> Path:
@@ -149,12 +157,19 @@ class Folders:
         return SqlMetadata(settings.metadata or f"sqlite:///{self.home / 'metadata.db'}")
 
     def open_tables(self) -> Tables:
-        """Parquet files in the folder."""
-        return ParquetTables(self.tables)
+        """The tables at the URL, or Parquet files in the folder."""
+        return open_tables(self.tables_url) if self.tables_url else ParquetTables(self.tables)
 
     def open_state(self, settings: Settings) -> OnlineState:
         """The online state: the one the settings name, or SQLite in the folder."""
         return open_state(settings.online or f"sqlite:///{self.home / 'online.db'}")
+
+
+def open_tables(url: str) -> Tables:
+    """The tables at a URL; raises SettingInvalid for one that no backend answers to."""
+    if url.partition(":")[0] != "delta":
+        raise SettingInvalid(f"The tables are at {url!r}.", expected='a URL that begins with "delta:"')
+    return DeltaTables(url)
 
 
 def open_state(url: str) -> OnlineState:
@@ -212,7 +227,7 @@ class Live:
     def __init__(self, declared: System, *, root: Path, settings: Settings, clock: Clock) -> None:
         self.declared, self.root, self.settings, self.clock = declared, root, settings, clock
         home = Path(settings.home)
-        self.folders = Folders(home if home.is_absolute() else root / home)
+        self.folders = Folders(home if home.is_absolute() else root / home, _below(settings.tables, "project"))
         self.folders.home.mkdir(parents=True, exist_ok=True)
         self._opened, self._opening = ExitStack(), threading.Lock()
         self._session: Session | None = None
@@ -624,7 +639,99 @@ class Live:
         with self._recorded() as (metadata, tables, _), ExitStack() as opened:
             moment = take_moment(self.plan, metadata, tables, _reading(opened, self._newest()[0].log))
             rows = self._rows_of(metadata, tables)
-            return explain(Records(self.plan, metadata, tables, moment, rows), subject, feature=feature)
+            records = Records(self.plan, metadata, tables, moment, rows, stored=self.metadata)
+            return explain(records, subject, feature=feature)
+
+    def snapshot(self, which: str) -> Snapshot:
+        """The rows of a stored snapshot, or those that were known at a time.
+
+        `which` is the digest of a snapshot, or of a model for the one that it learned from (a beginning is enough), the
+        name of a hold, a time such as "2013-09-01T00:00:00Z", or "now". Raises NameUnknown for what is none of these,
+        NothingYet where the rows are no longer stored, DataError where they are damaged.
+        """
+        stored = self._snapshot_named(which)
+        if stored is not None:
+            return load_snapshot(self.folders.open_tables(), self.metadata, snapshot=stored)
+        return self._known(self.clock.now() if which == "now" else time(which))
+
+    def snapshots(self) -> dict[str, Any]:
+        """Every stored snapshot with its size and what needs it; those that nothing needs are `snapshots`."""
+        return self.collect()
+
+    def compare(self, before: str, after: str, *, examples: int = EXAMPLES) -> dict[str, Any]:
+        """What differs between two snapshots, named as `snapshot` has it: columns, rows, and how far values moved."""
+        return compare_snapshots(self.snapshot(before), self.snapshot(after), examples=examples)
+
+    def hold(self, name: str, *, which: str = "now", reason: str = "") -> dict[str, Any]:
+        """Store a snapshot, named as `snapshot` has it, under a name; it is not collected until it is let go."""
+        now, stored = self.clock.now(), self._snapshot_named(which)
+        if stored is None:
+            stored = self._store(self.metadata, self._origins, self.snapshot(which)).snapshot
+        return hold_snapshot(self.metadata, name, snapshot=stored, at=now, reason=reason).to_dict()
+
+    def let_go(self, name: str) -> dict[str, Any]:
+        """End a hold: its snapshot may be collected. Raises NameUnknown where there is none of this name."""
+        return end_hold(self.metadata, name).to_dict()
+
+    def collect(self, *, sweep: bool = False) -> dict[str, Any]:
+        """What is stored of snapshots that nothing needs, and with `sweep` removes it; and what is kept, and why.
+
+        Needed is what a model of the live system or of a replay learned from, what is held, and what was used within
+        the last day.
+        """
+        with self._registries() as registries:
+            found = (collect if sweep else find_garbage)(
+                self.folders.open_tables(),
+                self.metadata,
+                needs=lambda: lineage.needed_snapshots(registries),
+                now=self.clock.now(),
+            )
+        return {"system": self.declared.name, **found.to_dict(), "removed": sweep}
+
+    @cached_property
+    def _origins(self) -> dict[str, Provenance]:
+        """Where the rows of each source came from when they were read."""
+        return {
+            name: trace_source(info(source), self.contracts[name], root=self.root)
+            for name, source in self.declared.sources.items()
+        }
+
+    def _store(self, metadata: Metadata, origins: Mapping[str, Provenance], snapshot: Snapshot) -> Manifest:
+        """Store a snapshot; `metadata` say what was taken in of its sources."""
+        provenance = {
+            name: with_batches(found, info(self.declared.sources[name]), metadata) for name, found in origins.items()
+        }
+        tables = self.folders.open_tables()
+        return store_snapshot(snapshot, tables, metadata=self.metadata, now=self.clock.now(), provenance=provenance)
+
+    def _snapshot_named(self, which: str) -> str | None:
+        """The digest of a stored snapshot that is called so; None where this is a time."""
+        if which == "now" or re.match(r"\d{4}-\d\d", which):
+            return None
+        with self._registries() as registries:
+            return lineage.snapshot_named(registries, self.metadata, which)
+
+    def _known(self, as_of: int) -> Snapshot:
+        """The sources' rows as they were known at a time: those of what was recorded last, if anything was."""
+        try:
+            with self._recorded() as (metadata, tables, _):
+                return take_snapshot(self._rows_of(metadata, tables), as_of)
+        except NothingYet:
+            return take_snapshot(self.rows, as_of)
+
+    @contextmanager
+    def _registries(self) -> Iterator[list[Metadata]]:
+        """The documents of every workspace: of the live system, and of each replay."""
+        home = self.folders.home / "replay"
+        found = [(Folders(path.parent), Settings()) for path in sorted(home.glob("*/metadata.db"))]
+        if self.live_folders.home.exists():
+            found.append((self.live_folders, self.settings))
+        with ExitStack() as opened:
+            registries = []
+            for folders, settings in found:
+                registries.append(folders.open_metadata(settings))
+                opened.callback(registries[-1].close)
+            yield registries
 
     def verify(
         self,
@@ -719,11 +826,11 @@ class Live:
             log, told = (_reading(opened, folder) for folder in (folders.log, folders.outcomes))
             sources = self._rows_of(metadata, tables)
             moment = take_moment(plan, metadata, tables, log)
-            files, times = ParquetTables(folders.tables), {"at": "decided_at"}
-            scores = [part for part in moment.parts if part in tables.parts(SCORES)]
+            there = set(tables.parts(SCORES))
+            scores = [part for part in moment.parts if part in there]
             relations = {
-                "decisions": Relation(files.files(DECISIONS, moment.parts), [moment.newer], times),
-                "scores": Relation(files.files(SCORES, scores), [moment.newer.select(BASE).slice(0, 0)], times),
+                "decisions": _relation(tables, DECISIONS, moment.parts, moment.newer),
+                "scores": _relation(tables, SCORES, scores, moment.newer.select(BASE).slice(0, 0)),
             }
             views = {}
             if re.search(r"\boutcomes\b", query, re.IGNORECASE):
@@ -937,7 +1044,7 @@ class Live:
     @property
     def live_folders(self) -> Folders:
         """Where the live system keeps what it writes."""
-        return Folders(self.folders.home / "live")
+        return Folders(self.folders.home / "live", _below(self.settings.tables, "live"))
 
     def _finished(self) -> list[Path]:
         """The folders of finished replays of this declaration, oldest first."""
@@ -983,6 +1090,9 @@ class Live:
             partial = self.folders.home / ".adopting"
             shutil.rmtree(partial, ignore_errors=True)
             shutil.copytree(finished[-1], partial)
+            if self.live_folders.tables_url:
+                _copy_tables(ParquetTables(Folders(partial).tables), self.live_folders.open_tables())
+                shutil.rmtree(Folders(partial).tables)
             partial.rename(self.live_folders.home)
         return finished[-1].name
 
@@ -1003,6 +1113,7 @@ class Live:
                 seed=self.settings.seed,
                 owner=folders.home.name,
                 judge_measured=what != REPLAY,
+                stored=partial(self._store, metadata, self._origins),
             )
             try:
                 yield work, state
@@ -1047,6 +1158,26 @@ class _Scorers:
         if model not in self.loaded:
             self.loaded[model] = load_scorer(models.folder_of(self.folder, model), self.learners, expected=model)
         return self.loaded[model]
+
+
+def _below(url: str, name: str) -> str:
+    """The URL of what is called so below another; empty where there is none."""
+    return f"{url.rstrip('/')}/{name}" if url else ""
+
+
+def _copy_tables(source: ParquetTables, target: Tables) -> None:
+    """Write every part of every set into other tables."""
+    for name in source.sets():
+        for part in source.parts(name):
+            target.write(name, part, source.read(name, parts=[part]))
+
+
+def _relation(tables: Tables, name: str, parts: Sequence[str], newer: pa.Table) -> Relation:
+    """A set of decisions as a query reads it, by its files where the engine can read them itself."""
+    times = {"at": "decided_at"}
+    if isinstance(tables, ParquetTables):
+        return Relation(tables.files(name, parts), [newer], times)
+    return Relation(rows=[*([tables.read(name, parts=parts)] if parts else []), newer], times=times)
 
 
 def _reading(opened: ExitStack, folder: Path) -> Segments | None:

@@ -71,12 +71,28 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, help="port (default 8080; 0: any free one)")
     serve.add_argument("--clock", help="pretend that it is this time now, for demonstrations over old data")
 
-    add("status", "Show the whole loop on one screen.")
+    status = add("status", "Show the whole loop on one screen, or the snapshots that are stored.")
+    status.add_argument("--snapshots", action="store_true", help="show what is stored of rows, and what needs it")
+    status.add_argument(
+        "--diff",
+        nargs=2,
+        metavar=("BEFORE", "AFTER"),
+        help="show what differs between two snapshots: each a digest, a model, a hold, a time, or now",
+    )
+    status.add_argument("--examples", type=int, default=5, help="with --diff, rows of each sort to show (default: 5)")
+    status.add_argument("--report", type=Path, help="with --diff, where to write it as an HTML report")
+    status.add_argument("--hold", metavar="NAME", help="store the rows that are known, and keep them under this name")
+    status.add_argument("--of", default="now", help="with --hold, which rows: as for --diff (default: now)")
+    status.add_argument("--because", default="", help="with --hold, why")
+    status.add_argument("--let-go", metavar="NAME", help="end a hold: its rows may be collected")
+    status.add_argument("--collect", action="store_true", help="show what is stored that nothing needs, and its bytes")
+    status.add_argument("--sweep", action="store_true", help="with --collect, remove it")
 
     why = add(
         "why",
         "Explain one decision, alarm or refusal, or the events behind one value.",
-        subject="the id or key of a decision, or the id of a model or incident (of these a beginning is enough)",
+        subject="the id or key of a decision; the id of a model, incident, snapshot, contract or file (of these a "
+        "beginning is enough); or the name of a source's file",
     )
     why.add_argument("--feature", help="show the events behind the value of this feature in the decision")
 

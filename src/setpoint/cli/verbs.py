@@ -16,6 +16,7 @@ from setpoint.api.app import App
 from setpoint.api.server import serve_http
 from setpoint.cli.project import load_declaration
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
+from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
 from setpoint.console.report import write_report
 from setpoint.core import times
 from setpoint.core.clock import SystemClock
@@ -250,7 +251,9 @@ def _print_replay(results: dict[str, Any], report: Path, project: Path) -> None:
 
 
 def status(words: Namespace) -> int:
-    """The whole loop on one screen."""
+    """The whole loop on one screen, or what is stored of the rows that it learned from."""
+    if asks_of_snapshots(words):
+        return show_snapshots(words, _open(words))
     shown = _open(words).status()
     if words.json:
         print_json(shown)

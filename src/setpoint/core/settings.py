@@ -26,6 +26,8 @@ class Settings:
     """URL of the metadata database; empty: SQLite in `home`."""
     online: str = ""
     """URL of the online state; empty: SQLite in `home`."""
+    tables: str = ""
+    """URL of the tables of the live system and of stored snapshots; empty: Parquet files in `home`."""
     seed: int = 0
     """The one seed that every random choice is derived from."""
     threads: int = 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from setpoint.core.ports import Metadata, Tables
-from setpoint.core.times import DAY
+from setpoint.core.times import DAY, iso
 from setpoint.data.hold import holds
 from setpoint.data.manifest import GONE, SNAPSHOTS, STORED, Manifest, manifests, mark_gone
 
@@ -112,11 +112,15 @@ def _kept(metadata: Metadata, needs: Needs, now: int) -> list[Needed]:
     return found
 
 
+_FAR = 2**57
+"""Times beyond this one mean the end of all time."""
+
+
 def _told(manifest: Manifest) -> dict[str, Any]:
     return {
         "snapshot": manifest.snapshot,
-        "as_of": manifest.as_of,
-        "used_at": manifest.used_at,
+        "as_of": iso(manifest.as_of) if manifest.as_of < _FAR else None,
+        "used_at": iso(manifest.used_at),
         "rows": manifest.rows,
         "bytes": manifest.bytes,
     }

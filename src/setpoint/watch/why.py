@@ -28,13 +28,17 @@ from setpoint.watch.consistency import told_events, versions_recorded
 
 @dataclass(frozen=True)
 class Records:
-    """What explanations are made from: documents, tables, the decisions of a moment, and the rows of the sources."""
+    """What explanations are made from: documents, tables, the decisions of a moment, and the rows of the sources.
+
+    `stored` are the documents of the snapshots that are stored.
+    """
 
     plan: Plan
     metadata: Metadata
     tables: Tables
     moment: Moment
     rows: Mapping[str, pa.Table]
+    stored: Metadata | None = None
 
 
 def explain(records: Records, subject: str, *, feature: str | None = None) -> dict[str, Any]:
@@ -49,18 +53,34 @@ def explain(records: Records, subject: str, *, feature: str | None = None) -> di
     if feature is not None:
         found = None if row is None else _told_feature(records, row, feature)
     else:
-        found = _incident_or_model(records.metadata, subject) if row is None else _told(records, row)
+        found = _incident_or_model(records, subject) if row is None else _told(records, row)
     if found is None:
         raise NothingYet(
             f"Nothing recorded is called {subject!r}.",
-            expected="the id or key of a decision, or the id of a model or incident",
+            expected="the id or key of a decision, the id of a model, an incident or a snapshot, or a source's file",
             hint="`setpoint status` shows the last acts and open incidents.",
         )
     return found
 
 
-def _incident_or_model(metadata: Metadata, subject: str) -> dict[str, Any] | None:
-    return (_incident(metadata, subject) or _model(metadata, subject)) if subject else None
+def _incident_or_model(records: Records, subject: str) -> dict[str, Any] | None:
+    """An incident, a model, or what is stored: the rows that models learned from, their files and contracts."""
+    if not subject:
+        return None
+    return _incident(records.metadata, subject) or _model(records, subject) or _stored(records, subject)
+
+
+def _stored(records: Records, subject: str) -> dict[str, Any] | None:
+    links = () if records.stored is None else lineage.trace_uses(records.metadata, records.stored, subject)
+    if not links:
+        return None
+    learned = [link.digest[:12] for link in links if link.what == "model"]
+    return {
+        "subject": links[0].digest,
+        "kind": links[0].what,
+        "story": [f"{links[0].detail}; models that learned from it: {', '.join(learned) or 'none'}"],
+        "tables": {"Used by": [link.to_dict() for link in links]},
+    }
 
 
 def _incident(metadata: Metadata, subject: str) -> dict[str, Any] | None:
@@ -81,7 +101,8 @@ def _incident(metadata: Metadata, subject: str) -> dict[str, Any] | None:
     return None
 
 
-def _model(metadata: Metadata, subject: str) -> dict[str, Any] | None:
+def _model(records: Records, subject: str) -> dict[str, Any] | None:
+    metadata = records.metadata
     for body in models.all_models(metadata):
         if body["model"].startswith(subject):
             report = body["report"]
@@ -100,7 +121,9 @@ def _model(metadata: Metadata, subject: str) -> dict[str, Any] | None:
                         for each in report["guardrails"]
                     ],
                     "Importances": [{"feature": name, "share": share} for name, share in body["importances"][:12]],
-                    "Made from": [link.to_dict() for link in lineage.trace_model(metadata, body["model"])],
+                    "Made from": [
+                        link.to_dict() for link in lineage.trace_model(metadata, body["model"], stored=records.stored)
+                    ],
                 },
             }
     return None
@@ -161,7 +184,7 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
         "tables": {
             "Request": [{"field": name, "value": str(row.get(FIELD + name))} for name in plan.fields],
             "What it saw": sorted(saw, key=lambda each: -(each["importance"] or 0.0)),
-            "Made from": [link.to_dict() for link in lineage.trace_decision(metadata, row)],
+            "Made from": [link.to_dict() for link in lineage.trace_decision(metadata, row, stored=records.stored)],
         },
     }
 
