@@ -296,6 +296,7 @@ def _check_goal(system: System) -> None:
     known = [*system.decide.fields, *[feature.name for feature in system.features]]
     groups = [
         *system.goal.slices,
+        *[each.name for each in system.goal.protect],
         *[rail.metric.by for rail in system.goal.must if rail.metric.by is not None],
     ]
     for name in groups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,9 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "size": (0.0, float("inf"), False),
     "cpu_per_1000": (0.0, float("inf"), False),
 }
+TOLERANCE = 0.005
+"""By how much shares of a population may miss 1, since they are told in round numbers."""
+
 MEASURED = ("latency", "size", "cpu_per_1000")
 """Guardrails on the model itself rather than on its decisions; in replay those of time are reported, not judged."""
 
@@ -252,6 +255,18 @@ def cost(*, false_positive: float | Expr, false_negative: float | Expr) -> Cost:
 
 
 @dataclass(frozen=True)
+class Protected:
+    """An attribute that nobody is to be disadvantaged by, and the known shares of its groups in the population."""
+
+    name: str
+    margins: tuple[tuple[str, float], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The attribute as JSON-like data."""
+        return {"name": self.name, "margins": dict(self.margins)}
+
+
+@dataclass(frozen=True)
 class Goal:
     """What the system is for."""
 
@@ -262,6 +277,7 @@ class Goal:
     slices: tuple[str, ...]
     must: tuple[Guardrail, ...]
     imbalance: Imbalance | None = None
+    protect: tuple[Protected, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The goal as JSON-like data."""
@@ -273,6 +289,7 @@ class Goal:
             "slices": list(self.slices),
             "must": [guardrail.to_dict() for guardrail in self.must],
             **({} if self.imbalance is None else {"imbalance": self.imbalance.to_dict()}),
+            **({"protect": [each.to_dict() for each in self.protect]} if self.protect else {}),
         }
 
 
@@ -285,11 +302,13 @@ def goal(
     slices: Sequence[str] = (),
     must: Sequence[Guardrail] = (),
     imbalance: Imbalance | None = None,
+    protect: Sequence[str] | Mapping[str, Mapping[str, float] | None] = (),
 ) -> Goal:
     """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
 
     `slices` and the groups of a gap name request fields or features. `imbalance` asks for something to be done about a
-    rare class while a model is fitted.
+    rare class while a model is fitted. `protect` names the attributes, request fields or features, whose groups `check`
+    looks at for bias; a dict gives the known shares of their groups in the population, where there are any.
 
     >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric
     Metric(name='auc', option=None, by=None)
@@ -305,7 +324,27 @@ def goal(
             raise WrongType(f"must= holds {guardrail!r}.", expected="guardrails such as sp.ece() <= 0.03")
     if imbalance is not None and not isinstance(imbalance, Imbalance):
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
-    return Goal(metric, business, act, cost, tuple(slices), tuple(must), imbalance)
+    return Goal(metric, business, act, cost, tuple(slices), tuple(must), imbalance, _protected(protect))
+
+
+def _protected(protect: Sequence[str] | Mapping[str, Mapping[str, float] | None]) -> tuple[Protected, ...]:
+    if isinstance(protect, str) or not all(isinstance(name, str) for name in protect):
+        raise WrongType(
+            f"protect= is {protect!r}.", expected='names such as ["sex"], or {"sex": {"f": 0.51, "m": 0.49}}'
+        )
+    margins = protect if isinstance(protect, Mapping) else dict.fromkeys(protect)
+    for name, shares in margins.items():
+        if shares is None:
+            continue
+        if not isinstance(shares, Mapping) or not all(isinstance(share, (int, float)) for share in shares.values()):
+            raise WrongType(
+                f"protect= gives {name!r} the shares {shares!r}.", expected='such as {"f": 0.51, "m": 0.49}'
+            )
+        if min(shares.values(), default=-1) < 0 or abs(sum(shares.values()) - 1) > TOLERANCE:
+            raise DeclarationError(
+                f"protect= gives {name!r} the shares {dict(shares)}.", expected="shares from 0 that add up to 1"
+            )
+    return tuple(Protected(name, tuple((shares or {}).items())) for name, shares in margins.items())
 
 
 def cost_source(expr: Expr) -> str | None:

@@ -33,7 +33,12 @@ from setpoint.core.times import spell
 from setpoint.data.arrays import NULL_TIME, null_mask, to_array
 from setpoint.data.labels import KNOWN, UNKNOWN, Labels
 from setpoint.data.rows import kinds
+from setpoint.declare.expr import Column, Expr, Field, Literal
+from setpoint.declare.goal import TOLERANCE, Goal
 from setpoint.declare.kinds import NUMBER, TEXT, TIME
+from setpoint.features.training_set import TrainingSet
+from setpoint.learn.groups import groups_of
+from setpoint.learn.sides import Examples
 from setpoint.measure.delong import clustered_variance, influence
 from setpoint.measure.multiplicity import holm
 from setpoint.measure.proportions import rate_change
@@ -182,6 +187,37 @@ def audit_bias(
     return BiasAudit(tuple(_once(findings, sizes)), sizes, len(found), judged.at.size)
 
 
+def audit_training_set(goal: Goal, examples: TrainingSet, *, seed: int = 0) -> BiasAudit | None:
+    """What a training set says of the attributes that the goal protects; None when it protects none.
+
+    A cost that is a number or a request field counts; one that only the outcome tells counts where it came.
+    """
+    if not goal.protect:
+        return None
+    y = examples.labels.value
+    rows = Examples(examples.features, examples.fields, y, examples.at)
+    paid = [_costs(expr, examples) for expr in (goal.cost.false_positive, goal.cost.false_negative)]
+    costs = np.where(np.isnan(y), np.nan, np.where(y > 0, paid[1], paid[0]))
+    hidden = {each.name for each in goal.protect}
+    features = examples.features.select([name for name in examples.features.column_names if name not in hidden])
+    return audit_bias(
+        Judged(features, examples.labels, examples.at, costs),
+        {each.name: pa.array(groups_of(rows, each.name), pa.string()) for each in goal.protect},
+        margins={each.name: dict(each.margins) for each in goal.protect if each.margins},
+        seed=seed,
+    )
+
+
+def _costs(expr: Expr, examples: TrainingSet) -> Floats:
+    """What the error of each decision costs, NaN where nobody knows."""
+    if isinstance(expr, Literal):
+        return np.full(examples.at.size, float(expr.value or 0.0))
+    if isinstance(expr, Field):
+        return to_array(examples.fields[expr.name], NUMBER)
+    found = examples.labels.outcome.get(expr.name) if isinstance(expr, Column) else None
+    return np.full(examples.at.size, np.nan) if found is None else np.asarray(found, dtype=np.float64)
+
+
 def _check(judged: Judged, groups: Mapping[str, Any], margins: Mapping[str, Mapping[str, float]]) -> None:
     lengths = {name: len(column) for name, column in groups.items()}
     lengths["features"], lengths["labels"] = judged.features.num_rows, judged.labels.state.size
@@ -192,7 +228,7 @@ def _check(judged: Judged, groups: Mapping[str, Any], margins: Mapping[str, Mapp
     for name, shares in margins.items():
         if name not in groups:
             raise DataError(f"Margins are given of {name!r}.", expected=f"protected attributes: {sorted(groups)}")
-        if min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 0.005:
+        if min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > TOLERANCE:
             raise DataError(f"The margins of {name!r} are {dict(shares)}.", expected="shares that add up to 1")
 
 

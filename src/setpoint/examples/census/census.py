@@ -30,6 +30,7 @@ system = sp.System(
         act=sp.act("offer", by="cost"),
         cost=sp.cost(false_positive=10, false_negative=60),
         slices=protected,
+        protect=["sex", "race"],
         must=[sp.average_precision() >= 0.4, sp.ece() <= 0.05, sp.gap(sp.precision(), by="sex") <= 0.3],
     ),
     release=sp.release(sp.shadow("14d"), fallback=sp.rule(sp.field("dividends") > 1000), refresh="90d", margin=0.02),
