@@ -25,6 +25,7 @@ from setpoint.api.validate import (
     read_body,
     read_events,
     read_json,
+    refuse_elsewhere,
 )
 from setpoint.core.clock import stopwatch
 from setpoint.data.eventlog import Receipt
@@ -88,26 +89,31 @@ Handler = Callable[[Any], Awaitable[Answer]]
 
 @dataclass(frozen=True)
 class Route:
-    """A path: its method, what counts it in the metrics, and what answers."""
+    """A path: its method, what counts it in the metrics, and what answers.
+
+    `events` takes many at once; `same_origin` refuses what a page of another server makes a browser send.
+    """
 
     method: str
     system: str
     name: str
     handler: Handler
     events: bool = False
+    same_origin: bool = False
 
 
 class App:
     """Serves systems over HTTP.
 
     `body_seconds` is how long the body of a request may take to arrive, `event_room` how many bytes of events all
-    requests together may hold.
+    requests together may hold; `pages` are routes beside those of the services.
     """
 
     def __init__(
         self,
         services: Mapping[str, Service],
         *,
+        pages: Mapping[str, Route] | None = None,
         body_seconds: float = BODY_SECONDS,
         event_room: int = MOST_HELD_BYTES,
     ) -> None:
@@ -126,6 +132,7 @@ class App:
             for source in service.events():
                 handler = self._events(system, service, source)
                 self._routes[f"/v1/{system}/events/{source}"] = Route("POST", system, "events", handler, events=True)
+        self._routes.update(pages or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the entry point of ASGI servers."""
@@ -158,6 +165,8 @@ class App:
         if route is None:
             raise Refused(not_found(scope["path"], self._routes))
         method = scope["method"]
+        if route.same_origin:
+            refuse_elsewhere(scope["headers"])
         if route.method == "GET":
             if method not in ("GET", "HEAD"):
                 raise Refused(not_allowed(method, scope["path"], "GET, HEAD"))

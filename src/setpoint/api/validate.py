@@ -93,6 +93,29 @@ async def read_body(
         timer.cancel()
 
 
+def refuse_elsewhere(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise Refused (403) for a request that a page of another server made a browser send.
+
+    A browser names that page's origin, or says that the request crosses sites; what is no browser says neither.
+    """
+    told = {name: value.strip().lower() for name, value in headers if name in _ORIGINS}
+    origin, host = told.get(b"origin"), told.get(b"host", b"")
+    crosses = told.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin")
+    if crosses or (origin is not None and origin.partition(b"://")[2] != host):
+        raise Refused(
+            Problem(
+                403,
+                "other-origin",
+                f"The request comes from {(origin or b'another site').decode('latin-1')[:80]!a}.",
+                expected="a page of this server",
+                close=True,
+            )
+        )
+
+
+_ORIGINS = (b"origin", b"host", b"sec-fetch-site")
+
+
 class Room:
     """How many bytes of events may be held at once: a request takes its share before its body is read."""
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from setpoint.core.errors import RequestInvalid
+from setpoint.core.errors import RequestInvalid, did_you_mean
 from setpoint.core.ports import Clock, Metadata
 from setpoint.core.rng import seed_for
 from setpoint.declare.hand import Hand
@@ -139,11 +139,10 @@ class Queue:
         """Record a vote for a class, or with None that the annotator skips the item; gives it with its version.
 
         Voting again at the same look corrects the vote. Saying the same again changes nothing, so it may be sent until
-        it is acknowledged. Raises RequestInvalid for an item, NameUnknown for a class that there is not.
+        it is acknowledged. Raises RequestInvalid for an item or class that there is not.
         """
         who = annotator_name(annotator)
-        if value is not None:
-            self.hand.number(value)
+        self._check(value)
         if len(note) > MOST_NOTE:
             raise RequestInvalid(f"The note has {len(note)} characters.", field="note", expected=f"at most {MOST_NOTE}")
         with self._change() as head:
@@ -196,8 +195,7 @@ class Queue:
         newer.
         """
         for vote in votes:
-            if vote.value is not None:
-                self.hand.number(vote.value)
+            self._check(vote.value)
         new, taken = self.add(items), 0
         with self._change(epoch=True) as head:
             for vote in sorted(votes, key=lambda one: one.at):
@@ -257,6 +255,16 @@ class Queue:
         return [
             (work.item, [Vote(item=work.item, **one) for one in work.votes if one["kind"] != UNDONE]) for work in works
         ]
+
+    def _check(self, value: str | None) -> None:
+        """Raise RequestInvalid for a class that there is not."""
+        if value is not None and value not in self.hand.classes:
+            raise RequestInvalid(
+                f"There is no class {value!r:.120}.",
+                field="value",
+                expected=f"one of {', '.join(self.hand.classes)}",
+                hint=did_you_mean(str(value), self.hand.classes),
+            )
 
     # What follows is called inside a transaction.
 

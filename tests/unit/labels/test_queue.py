@@ -12,7 +12,7 @@ import pytest
 from setpoint.backends.metadata import SqlMetadata
 from setpoint.conformance.child import child
 from setpoint.core.clock import SimulatedClock
-from setpoint.core.errors import NameUnknown, RequestInvalid
+from setpoint.core.errors import RequestInvalid
 from setpoint.core.times import MINUTE
 from setpoint.declare.hand import hand
 from setpoint.labels.hand_labels import DECIDED, hand_labels, settle_votes
@@ -220,7 +220,7 @@ def test_dawid_skene_gives_labels_too(tmp_path: Path) -> None:
 def test_what_does_not_exist_is_refused(desk: Desk) -> None:
     """An unknown item or class, or an annotator without a name, leaves nothing behind."""
     desk.add("a")
-    with pytest.raises(NameUnknown, match="fruad"):
+    with pytest.raises(RequestInvalid, match="Did you mean 'fraud'"):
         desk.queue.vote("ann", "a", value="fruad")
     with pytest.raises(RequestInvalid, match="no item"):
         desk.queue.vote("ann", "z", value="fine")
