@@ -74,13 +74,14 @@ from setpoint.features.online import OnlineFeatures
 from setpoint.features.python_verdicts import python_verdicts
 from setpoint.features.reader import FeatureReader
 from setpoint.features.stream import log_of
-from setpoint.features.training_set import TrainingSet
+from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
 from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes, told_rows
 from setpoint.labels.items import newest_items
 from setpoint.labels.join import KNOWN, STATES, Labels, resolve
 from setpoint.labels.queue import Queue
 from setpoint.learn.audit import check_labeller, check_outcomes
+from setpoint.learn.bias_sources import audit_training_set
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
 from setpoint.registry import audit, lineage, models, runs
@@ -417,7 +418,19 @@ class Live:
             "findings": findings,
             "quarantine": quarantine,
             "python_features": python_verdicts(plan, self.rows, requests.table, requests.at),
+            "bias": self._bias(requests),
         }
+
+    def _bias(self, requests: Requests) -> dict[str, Any] | None:
+        """What the data say of the attributes that the goal protects; None where it protects none."""
+        plan = self.plan
+        if not plan.system.goal.protect:
+            return None
+        features = FeatureReader(plan, self.rows).read(requests.table, requests.at)
+        labels, snapshot = self._labels(requests), take_snapshot(self.rows, 2**62)
+        examples = build_training_set(plan, requests.table, requests.at, features, labels, snapshot.digest)
+        found = audit_training_set(plan.system.goal, examples, seed=self.settings.seed)
+        return None if found is None else found.to_dict()
 
     def _breaches(self) -> list[dict[str, Any]]:
         """What sources as a whole do not keep of their contracts now, told events included."""

@@ -84,10 +84,28 @@ def check(words: Namespace) -> int:
     for each in report["python_features"]:
         how = "on whole arrays" if each["whole"] else "row by row"
         out.print(f"Feature {each['feature']}: {each['function']} runs {how}: {escape(each['reason'])}.")
+    if report["bias"] is not None:
+        _bias(report["bias"])
     for finding in report["findings"]:
         out.print(f"[red]finding[/] {finding['kind']}: {escape(finding['evidence'])} {escape(finding['hint'])}")
     out.print("[green]passed[/]" if report["passed"] else "[red]not passed[/]")
     return 0 if report["passed"] else 1
+
+
+def _bias(audit: dict[str, Any]) -> None:
+    """Where bias may enter: for people to judge, so no reason not to pass."""
+    groups = "; ".join(
+        f"{name}: " + ", ".join(f"{group} {size:,}" for group, size in sizes.items())
+        for name, sizes in audit["groups"].items()
+    )
+    rows = [
+        (each["source"], each["category"], each["attribute"], each["group"], each["evidence"], each["hint"])
+        for each in audit["findings"]
+    ]
+    if rows:
+        columns = ("source", "category", "attribute", "group", "evidence", "what to do")
+        out.print(table("\nSources of bias", columns, rows))
+    out.print(f"Bias: {len(rows)} of {audit['tests']} differences matter and are beyond chance ({escape(groups)}).")
 
 
 def _contracts(words: Namespace) -> int:
