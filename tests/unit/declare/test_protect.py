@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import setpoint as sp
 from setpoint.core.errors import DeclarationError, NameUnknown
-from tests.unit.declare.conftest import Declare
+
+Declare = Callable[..., sp.System]
 
 
 def goal(protect: Any) -> Any:
