@@ -22,7 +22,8 @@ class Labels:
 
     `state` is one of UNKNOWN, KNOWN, VOID, CENSORED; `value` 1.0 or 0.0 where it is known and NaN elsewhere;
     `settled_at` when the state became known, NULL_TIME where it is unknown. A decision is `mature` when the label's
-    time has passed since. `outcome` holds columns of the event that carried the label, NaN where none did.
+    time has passed since. `outcome` holds columns of the event that carried the label, NaN where none did. `as_of` is
+    the time, None where nobody said.
     """
 
     state: npt.NDArray[np.int8]
@@ -30,6 +31,7 @@ class Labels:
     settled_at: npt.NDArray[np.int64]
     mature: Mask
     outcome: Mapping[str, npt.NDArray[np.float64]]
+    as_of: int | None = None
 
     @property
     def usable(self) -> Mask:

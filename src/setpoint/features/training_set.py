@@ -83,6 +83,7 @@ class TrainingSet:
                 settled_at=labels.settled_at[index],
                 mature=labels.mature[index],
                 outcome={name: values[index] for name, values in labels.outcome.items()},
+                as_of=labels.as_of,
             ),
             snapshot_digest=self.snapshot_digest,
             weight=None if self.weight is None else self.weight[index],

@@ -81,7 +81,7 @@ def resolve(
     outcome = {name: _outcome(found, name, carrier) for name in outcome_columns}
     for column in outcome.values():
         column[state != KNOWN] = np.nan
-    return Labels(state, value, settled_at, np.asarray(ends <= as_of), outcome)
+    return Labels(state, value, settled_at, np.asarray(ends <= as_of), outcome, as_of)
 
 
 def ends_of(label: Label, at: Ints, segments: pa.Array | None) -> Ints:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.ports import Learner
+from setpoint.declare.label import WEIGHTED
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
@@ -20,6 +21,7 @@ from setpoint.learn.explain import importances
 from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
 from setpoint.learn.imbalance import Balance, able
+from setpoint.learn.immature import fit_with_young, with_young
 from setpoint.learn.scored import Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, Trial, fit, refit, search
@@ -128,7 +130,12 @@ def train(
     calibration = calibrate_fitted(fitted, sides)
     threshold = choose_threshold(goal, sides.train)
     procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
-    released = release(plan, fitted, sides, calibration, threshold, learners=learners, seed=seed)
+    if plan.system.label.immature == WEIGHTED:
+        fitted = fit_with_young(plan, examples, sides, matrices, fitted, scorer=procedure, learners=learners, seed=seed)
+        calibration = calibrate_fitted(fitted, sides)
+        procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
+    young = with_young(plan, examples, sides.rows, procedure)
+    released = release(plan, fitted, young.rows, calibration, threshold, learners=learners, seed=seed)
     scored = decide(plan, procedure, sides.held_out, name="candidate")
     trivial = baselines(plan, matrices, sides)
     report = judge(
@@ -154,7 +161,7 @@ def train(
         importances=importances(released),
         trials=fitted.trials,
         baselines=trivial,
-        counts=count_rows(examples, sides),
+        counts={**count_rows(examples, sides), **({"young": young.count} if young.count else {})},
         training_set=examples.digest,
         snapshot=examples.snapshot_digest,
         seed=seed,
@@ -236,17 +243,17 @@ def procedure_of(
 def release(
     plan: Plan,
     fitted: Fitted,
-    sides: Sides,
+    rows: Examples,
     calibration: Calibration,
     threshold: Threshold,
     *,
     learners: Mapping[str, Learner],
     seed: int,
 ) -> Scorer:
-    """What would be released: the settled recipe on all mature rows, the newest included, with the same calibration."""
-    encoder = encoder_of(plan, sides.rows.features)
-    model = refit(learners, encoder, sides.rows, settled=fitted.settled, seed=seed, balance=fitted.balance)
-    return Scorer(encoder, model, calibration.map, threshold, fitted.recipe.learner, sides.rows.span)
+    """What would be released: the settled recipe on all these rows, the newest included, with the same calibration."""
+    encoder = encoder_of(plan, rows.features)
+    model = refit(learners, encoder, rows, settled=fitted.settled, seed=seed, balance=fitted.balance)
+    return Scorer(encoder, model, calibration.map, threshold, fitted.recipe.learner, rows.span)
 
 
 def decide(plan: Plan, scorer: Scorer, rows: Examples, *, name: str) -> Scored:
