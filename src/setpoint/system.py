@@ -32,19 +32,22 @@ from setpoint.backends.redis_state import RedisState
 from setpoint.backends.segments import FileSegments
 from setpoint.backends.sklearn import LogisticLearner
 from setpoint.backends.sql_source import DIALECTS, SqlSource
+from setpoint.backends.sqlite_blobs import SqliteBlobs
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.core.clock import SimulatedClock, SystemClock, cpu_seconds
 from setpoint.core.digest import digest
 from setpoint.core.errors import Busy, NothingYet, SetpointError, SettingInvalid, SourceUnavailable, WrongType
-from setpoint.core.ports import Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
+from setpoint.core.ports import Blobs, Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso, time
 from setpoint.data.collect import collect, find_garbage
+from setpoint.data.blobs import keep_blobs
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.contract_versions import put_in_force, versions_of
 from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_known
 from setpoint.data.eventlog import EventLog, Origin, Receipt
 from setpoint.data.feed import RowsFeed
+from setpoint.data.file_schemas import changes_of
 from setpoint.data.hold import end_hold, hold_snapshot
 from setpoint.data.ingest import Ingested, ingest, read_source, without
 from setpoint.data.kept import Kept, Unreachable, is_elsewhere, keep, kept, let_go
@@ -160,6 +163,10 @@ class Folders:
     def open_tables(self) -> Tables:
         """The tables at the URL, or Parquet files in the folder."""
         return open_tables(self.tables_url) if self.tables_url else ParquetTables(self.tables)
+
+    def open_blobs(self) -> Blobs:
+        """SQLite in the folder."""
+        return SqliteBlobs(self.home / "blobs.db")
 
     def open_state(self, settings: Settings) -> OnlineState:
         """The online state: the one the settings name, or SQLite in the folder."""
@@ -306,6 +313,7 @@ class Live:
         if name in self._unreachable:
             return self._unreachable[name][1].ingested(source)
         found = ingest(source, raw, self.contracts[name], around=around, settled=self._settled(name))
+        self._keep_blobs(source, raw, found)
         if is_elsewhere(source) and not self.live_folders.home.exists():
             now = self.clock.now()
             keep(source, found, tables=self.folders.open_tables(), metadata=self.metadata, now=now)
@@ -496,6 +504,7 @@ class Live:
         known = next(choice.value for choice in self.plan.choices if choice.name == f"source {name}")
         at = found.rows[AT].to_numpy()
         timed = at.size > 0 and declared.at is not None
+        changes = [str(change) for change in changes_of(self.raw[name])]
         return {
             "name": name,
             "rows": found.rows.num_rows,
@@ -505,7 +514,26 @@ class Live:
             "last": iso(int(at.max())) if timed else None,
             "known": known.split("; ", 1)[-1],
             **({"unreachable": str(self.unreachable[name])} if name in self._unreachable else {}),
+            **({"early": found.early} if found.early else {}),
+            **({"changes": changes} if changes else {}),
         }
+
+    def blob(self, digest: str) -> bytes | None:
+        """The content of a blob that a source brought, by its digest; None where there is none."""
+        blobs = self.folders.open_blobs()
+        try:
+            return blobs.get([digest])[0]
+        finally:
+            blobs.close()
+
+    def _keep_blobs(self, source: SourceInfo, raw: pa.Table, found: Ingested) -> None:
+        """Keep the blobs that a source's rows name, each content once."""
+        if source.blobs:
+            blobs = self.folders.open_blobs()
+            try:
+                keep_blobs(source, raw, found.delivered, blobs)
+            finally:
+                blobs.close()
 
     def show_plan(self) -> dict[str, Any]:
         """The plan with each choice's reason, and what changed since it was last shown.

@@ -73,6 +73,10 @@ def check(words: Namespace) -> int:
     ]
     out.print(table("Sources", ("source", "rows", "quarantined", "not yet", "first", "last", "known"), rows))
     for each in report["sources"]:
+        if "early" in each:
+            out.print(f"{each['early']:,} rows of {each['name']} were known before they happened.")
+        for change in each.get("changes", ()):
+            out.print(f"[yellow]warning[/] source {each['name']}: {escape(change)}")
         if "unreachable" in each:
             out.print(f"[yellow]warning[/] source {each['name']} is {escape(each['unreachable'])}")
     if words.quarantine:

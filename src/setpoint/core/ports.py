@@ -221,6 +221,27 @@ class FetchParts(Protocol):
         ...
 
 
+class Blobs(Protocol):
+    """Whole files that rows carry with them, such as images, by the digest of their content.
+
+    Laws: `put` then `get` gives the same bytes, also after kill -9; a digest is kept once, and putting it again changes
+    nothing; `get` keeps the order asked for and gives None for what is not there; fetching one reads no other; safe to
+    share between threads and processes.
+    """
+
+    def put(self, blobs: Mapping[str, bytes]) -> int:
+        """Keep blobs by their digests; gives how many were not there."""
+        ...
+
+    def get(self, digests: Sequence[str]) -> list[bytes | None]:
+        """The blobs of these digests, in their order."""
+        ...
+
+    def close(self) -> None:
+        """Let go of every resource."""
+        ...
+
+
 class Segments(Protocol):
     """An append-only log of byte records: decisions online, and events in.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from setpoint.core.errors import BatchRefused, NaiveTime, did_you_mean
 from setpoint.core.times import iso
 from setpoint.data.arrays import NULL_TIME, UTC_MICROSECONDS, Mask, null_mask, to_array
+from setpoint.data.blobs import MALFORMED_BLOB, TOO_LARGE, Judged, judge_blobs
 from setpoint.data.casting import Cast, cast, infinite
 from setpoint.data.contract import ColumnContract, Contract
 from setpoint.data.duplicates import shared_rows
@@ -23,6 +24,7 @@ from setpoint.data.identity import codes_of, content_ids, find_repeats, identifi
 from setpoint.data.nested import malformed, to_json
 from setpoint.data.rows import ALWAYS, AT, ID
 from setpoint.data.rules import Around, Batch, row_faults, shared_faults
+from setpoint.data.skew import CLOCK_SKEW, explain_early, too_early
 from setpoint.data.versions import says_which, taken_back, versions_of, without
 from setpoint.declare.kinds import TIME, Scope
 from setpoint.declare.source import EVENTS, SourceInfo
@@ -42,7 +44,10 @@ RULES = (
     "null",
     "range",
     "not-allowed",
+    MALFORMED_BLOB,
+    TOO_LARGE,
     "no-time",
+    CLOCK_SKEW,
     "duplicate-key",
     "conflicting-id",
 )
@@ -93,7 +98,12 @@ def check(
     faults = _malformed(raw)
     columns: dict[str, pa.Array] = {}
     found: dict[str, list[Fault]] = {}
+    blobs = dict(info.blobs)
     for name, column in contract.columns.items():
+        if name in blobs:
+            judged = judge_blobs(raw[name], blobs[name])
+            columns[name], found[name] = judged.digests, _blob_faults(raw, name, judged)
+            continue
         done = cast(to_json(raw[name]) if column.json else raw[name], column.kind)
         _refuse_naive(contract, raw, name, done)
         columns[name] = done.values
@@ -111,6 +121,10 @@ def check(
         if role is not None:
             faults.append(Fault("no-time", rows & ~skipped, says(raw, f"{role} is empty, so the row has no time")))
             bad |= faults[-1].rows
+    early = too_early(info, at, known_at)
+    if early is not None:
+        faults.append(Fault(CLOCK_SKEW, early & ~(skipped | back), _says_early(info, raw, at, known_at)))
+        bad |= faults[-1].rows
     if info.retracted is not None:
         at = np.where(back, NULL_TIME, at)
         columns = {name: each if name in says_which(info) else without(each, back) for name, each in columns.items()}
@@ -142,6 +156,19 @@ def _among(
     mine = [columns[name] for name in names] + ([pa.array(at)] if times else [])
     theirs = [settled[name].combine_chunks() for name in names]
     return find(mine, theirs + ([settled[AT].combine_chunks()] if times else [])) >= 0
+
+
+def _blob_faults(raw: pa.Table, name: str, judged: Judged) -> list[Fault]:
+    found = []
+    for rule in dict.fromkeys(rule for rule, _ in judged.bad.values()):
+        rows = np.zeros(raw.num_rows, dtype=bool)
+        rows[[place for place, (broken, _) in judged.bad.items() if broken == rule]] = True
+        found.append(Fault(rule, rows, lambda row: f"row {number(raw, row)}: {name} {judged.bad[row][1]}"))
+    return found
+
+
+def _says_early(info: SourceInfo, raw: pa.Table, at: Ints, known_at: Ints) -> Callable[[int], str]:
+    return lambda row: f"row {number(raw, row)}: {explain_early(info, int(at[row]), int(known_at[row]))}"
 
 
 def _known(info: SourceInfo, columns: dict[str, pa.Array], at: Ints, received_at: int | None) -> Ints:

@@ -148,12 +148,12 @@ def infer_contract(info: SourceInfo, raw: pa.Table, *, json: Collection[str] = (
 
     `json` names the columns into which paths are followed: they are texts, whatever they are in the file. Another
     column whose type no expression can read (a list, bytes) is left out, and so is one that the source does not
-    declare when it declares its columns. Raises NameUnknown when a declared column is not there and DataError when
-    the times of rows are something else.
+    declare when it declares its columns; a column of blobs is the texts of their digests. Raises NameUnknown when a
+    declared column is not there and DataError when the times of rows are something else.
     """
-    names = [name for name in raw.column_names if name not in RAW_COLUMNS]
+    names, blobs = [name for name in raw.column_names if name not in RAW_COLUMNS], dict(info.blobs)
     roles = {role: getattr(info, role) for role in ("id", "at", "known_at", "version", "retracted")}
-    for name in (*info.keys, *roles.values(), *(info.columns or ())):
+    for name in (*info.keys, *roles.values(), *(info.columns or ()), *blobs):
         if name is not None and name not in names:
             raise NameUnknown("column", name, names, where=f"The file of source {info.name!r}")
     moments = {name: _role(info, role) for role, name in roles.items() if role in ("at", "known_at") and name}
@@ -162,6 +162,9 @@ def infer_contract(info: SourceInfo, raw: pa.Table, *, json: Collection[str] = (
         if info.columns is not None and name not in info.columns:
             continue
         column = raw[name]
+        if name in blobs:
+            columns[name] = ColumnContract(TEXT, nullable=column.null_count > 0)
+            continue
         kind = kind_of_type(column.type)
         if name in json and kind in (None, TEXT):
             columns[name] = ColumnContract(TEXT, nullable=column.null_count > 0, json=True)

@@ -11,12 +11,14 @@ import pyarrow.compute as pc
 
 from setpoint.core.errors import BatchRefused, SourceEmpty
 from setpoint.data.check import Checked, check
+from setpoint.data.blobs import without_content
 from setpoint.data.contract import Contract
 from setpoint.data.faults import Violations
 from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW, read_source
 from setpoint.data.identity import content_ids, identified_by, spelled_ids
-from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, kind_of_type
+from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, kind_of_type, times_of
 from setpoint.data.rules import Around
+from setpoint.data.skew import early_rows
 from setpoint.data.versions import is_versioned, unfold
 from setpoint.declare.source import SourceInfo
 
@@ -32,7 +34,8 @@ class Ingested:
 
     `delivered` are the good rows as they came, each once, with their times and identity: the rows themselves, but for a
     source with corrections, where a row says what a delivery changed. `skipped` counts rows that have not happened yet,
-    `repeated` rows that were there before, `superseded` those that a higher version had already replaced. `left_out`
+    `repeated` rows that were there before, `superseded` those that a higher version had already replaced, `early` those
+    that were known before they happened. `left_out`
     names columns that are no part of the rows, with the reason.
     """
 
@@ -42,6 +45,7 @@ class Ingested:
     skipped: int = 0
     repeated: int = 0
     superseded: int = 0
+    early: int = 0
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -81,11 +85,12 @@ def ingest(
         good = rows.drop_columns([POSITION])
     return Ingested(
         rows=rows,
-        quarantined=set_aside(raw, checked.violations),
+        quarantined=set_aside(without_content(info, raw), checked.violations),
         delivered=good,
         skipped=int(checked.skipped.sum()),
         repeated=int(checked.repeated.sum()),
         superseded=superseded,
+        early=int(early_rows(times_of(good, AT), times_of(good, KNOWN_AT)).sum()),
         left_out=left_out(contract, raw.schema),
     )
 

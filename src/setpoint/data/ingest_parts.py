@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.core.errors import BatchRefused, SetpointError, SourceEmpty
-from setpoint.core.ports import Tables
+from setpoint.core.ports import Blobs, Tables
+from setpoint.data.blobs import keep_blobs, without_content
 from setpoint.data.check import Checked, check
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.identity import content_hashes, identified_by, spelled_hashes, spelled_ids
@@ -81,13 +82,15 @@ def ingest_parts(
     shelf: str,
     contract: Contract | None = None,
     work: Path | None = None,
+    blobs: Blobs | None = None,
     progress: Progress | None = None,
 ) -> IngestedParts:
     """Take in a source from parts as `read_parts` gives them, into the set of tables `shelf`, in bounded memory.
 
-    Without a contract the one that the first part keeps is held. A row counts once, whatever part it comes in, and one
-    that contradicts an earlier one (the one that was known first) is set aside; to find them, an index of the rows
-    (about 60 bytes for each) is written under the folder `work`. What the set, and the source's quarantine, held before
+    Without a contract the one that the first part keeps is held; rules of a contract that look at several rows look at
+    those of a part. A row counts once, whatever part it comes in, and one that contradicts an earlier one (the one that
+    was known first) is set aside; to find them, an index of the rows (about 60 bytes for each) is written under the
+    folder `work`. Blobs are kept in `blobs`, each once. What the set, and the source's quarantine, held before
     is replaced. Raises like `ingest`, for all parts together, and then leaves nothing behind.
 
     >>> from setpoint.backends.parquet import ParquetTables
@@ -106,7 +109,7 @@ def ingest_parts(
         if name.startswith((_ASIDE, _CLASH)):
             tables.delete(aside, name)
     with tempfile.TemporaryDirectory(prefix="index-", dir=work) as folder:
-        taking = _Taking(info, tables, shelf, RowIndex(Path(folder)), contract)
+        taking = _Taking(info, tables, shelf, RowIndex(Path(folder)), contract, blobs)
         try:
             for raw in parts:
                 taking.take(raw)
@@ -135,10 +138,16 @@ class _Taking:
     """The parts that were taken in so far."""
 
     def __init__(
-        self, info: SourceInfo, tables: Tables, shelf: str, index: RowIndex, contract: Contract | None
+        self,
+        info: SourceInfo,
+        tables: Tables,
+        shelf: str,
+        index: RowIndex,
+        contract: Contract | None,
+        blobs: Blobs | None,
     ) -> None:
         self.info, self.tables, self.shelf, self.index, self.contract = info, tables, shelf, index, contract
-        self.read, self.file = 0, ""
+        self.read, self.file, self._blobs = 0, "", blobs
         self._files: dict[str, int] = {}
         self._rules: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
@@ -162,11 +171,13 @@ class _Taking:
         checked = _without_identity(check(self.contract, raw))
         self._skipped += int(checked.skipped.sum())
         self._rules.update(checked.violations.counts())
-        self._set_aside(set_aside(raw, checked.violations))
+        self._set_aside(set_aside(without_content(self.info, raw), checked.violations))
         good = delivered(self.info, checked)
         if good.num_rows:
             self.index.add(self._indexed(raw, checked, good))
             self._write(self._number, good)
+            if self._blobs is not None:
+                keep_blobs(self.info, raw, good, self._blobs)
         self._number += 1
 
     def settle(self) -> None:
