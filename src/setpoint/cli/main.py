@@ -88,6 +88,24 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--collect", action="store_true", help="show what is stored that nothing needs, and its bytes")
     status.add_argument("--sweep", action="store_true", help="with --collect, remove it")
 
+    label = add("label", "What people label by hand: the queue, votes, agreement, labels, and the page to label on.")
+    label.add_argument("--add", type=int, metavar="N", help="put the newest N decisions into the queue")
+    label.add_argument("--as", dest="annotator", metavar="NAME", help="who votes")
+    label.add_argument("--next", action="store_true", help="hand out the next item")
+    label.add_argument("--vote", nargs=2, metavar=("ITEM", "CLASS"), help="vote for the class of an item")
+    label.add_argument("--skip", metavar="ITEM", help="leave an item to others")
+    label.add_argument("--note", default="", help="what to remember of the vote")
+    label.add_argument("--undo", action="store_true", help="take back the last vote")
+    label.add_argument("--decide", nargs=2, metavar=("ITEM", "CLASS"), help="settle a disagreement")
+    label.add_argument("--import", dest="import_file", type=Path, metavar="FILE", help="take in items and votes")
+    label.add_argument("--export", type=Path, metavar="FILE", help="write items and votes")
+    label.add_argument("--format", choices=("label-studio", "csv"), default="label-studio", help="of the export")
+    label.add_argument("--agreement", action="store_true", help="how far annotators agree, also with themselves")
+    label.add_argument("--consensus", action="store_true", help="the labels that the votes make")
+    label.add_argument("--page", action="store_true", help="serve the page to label on, and nothing else")
+    label.add_argument("--host", help="address of the page (default 127.0.0.1)")
+    label.add_argument("--port", type=int, help="port of the page (default 8080; 0: any free one)")
+
     why = add(
         "why",
         "Explain one decision, alarm or refusal, or the events behind one value.",

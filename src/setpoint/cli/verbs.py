@@ -13,7 +13,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from setpoint.api.app import App
+from setpoint.api.label_page import label_routes
 from setpoint.api.server import serve_http
+from setpoint.cli.label import run_label
 from setpoint.cli.project import load_declaration
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
@@ -373,6 +375,11 @@ def _decider(model: str) -> str:
     return "the fallback rule" if model == RULE else f"model {model[:12]}"
 
 
+def label(words: Namespace) -> int:
+    """What people label by hand."""
+    return run_label(words)
+
+
 def serve(words: Namespace) -> int:
     """Decisions over HTTP until interrupted."""
     clock = SystemClock(starting_at=None if words.clock is None else times.time(words.clock))
@@ -384,7 +391,10 @@ def serve(words: Namespace) -> int:
             out.print(f"[bold]{name}[/] decides at {url}/v1/{name}/decide by {_decider(session.serving.model)}")
             request = shlex.quote(json.dumps(live.example_request(clock.now())))
             out.print(escape(f"try: curl {url}/v1/{name}/decide --json {request}"))
+            if live.declared.hand is not None:
+                out.print(f"label at [bold]{url}/v1/{name}/label[/]")
 
+        pages = {} if live.declared.hand is None else label_routes(name, live.label_queue())
         with session.refreshing(REFRESH_SECONDS):
-            serve_http(App({name: session}), host=settings.host, port=settings.port, announce=announce)
+            serve_http(App({name: session}, pages=pages), host=settings.host, port=settings.port, announce=announce)
     return 0
