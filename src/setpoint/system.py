@@ -66,6 +66,7 @@ from setpoint.data.told import read_batches, rows_of
 from setpoint.declare.base_rate import with_base_rate
 from setpoint.declare.contract import StatedContract, in_order_of_reference
 from setpoint.declare.declaration import System
+from setpoint.declare.formats import format_choices
 from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.scales import Scale, without_scale
@@ -548,7 +549,7 @@ class Live:
         return {
             "system": self.declared.name,
             "digest": self.plan.digest,
-            "choices": [choice.to_dict() for choice in plan.choices],
+            "choices": [choice.to_dict() for choice in (*plan.choices, *format_choices())],
             "features": [
                 {
                     "name": feature.name,
