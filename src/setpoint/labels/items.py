@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -106,6 +106,20 @@ def items_of_decisions(log: pa.Table) -> list[Item]:
             score = row["score"]
             found[key] = Item(key, fields, features, decision=row["decision_id"], at=row["at"], score=score)
     return list(found.values())
+
+
+def with_blobs(items: Iterable[Item], names: Collection[str], content: Callable[[str], bytes | None]) -> list[Item]:
+    """Items whose fields of these names hold digests, with the blobs of those digests in their place.
+
+    >>> with_blobs([Item("a", {"scan": "d1"})], ["scan"], {"d1": b"GIF89a"}.get)[0].fields
+    {'scan': b'GIF89a'}
+    """
+
+    def shown(name: str, value: Any) -> Any:
+        found = content(value) if name in names and isinstance(value, str) else None
+        return value if found is None else found
+
+    return [replace(item, fields={name: shown(name, value) for name, value in item.fields.items()}) for item in items]
 
 
 def newest_items(log: Iterable[pa.Table], count: int, *, known: Collection[str] = ()) -> list[Item]:

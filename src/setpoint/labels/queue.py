@@ -317,6 +317,7 @@ class Queue:
         head["changes"] += 1
         head["votes"] += len(work.standing(0, VOTE)) - had
         head["closed"] += work.closed - was
+        head["epoch"] += was and not work.closed
 
     def _remember(self, me: dict[str, Any], vote: Vote, *, first: bool) -> None:
         """What an annotator can undo, and what he is to look at again."""
