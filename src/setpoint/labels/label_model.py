@@ -37,6 +37,7 @@ COUNTED_ONCE = "votes counted, repeats once"
 INDEPENDENT = "Dawid-Skene"
 ONCE = "Dawid-Skene, repeats once"
 ANCHORED = "Dawid-Skene, repeats once, with gold"
+MEASURED = "rates measured on gold"
 MAJORITY = "majority vote"
 GOLD_ONLY = "gold rows only"
 
@@ -143,13 +144,17 @@ def fit_label_model(
     ways: dict[str, Scored] = {name: always(table.scores(voted)) for name, table in tables.items()}
     if anchored is not None:
         ways[ANCHORED] = anchored.scores
+    ways[MEASURED] = gold_only.scores
     beside = {MAJORITY: always(majority_scores(voted, len(classes))), GOLD_ONLY: gold_only.scores}
     choice = choose(ways, beside, gold, metric=chosen, seed=seed)
     everything = np.ones(gold.y.size, dtype=bool)
-    if choice.way == ANCHORED and anchored is not None:
-        base, points = np.log(anchored.balance), anchored.points(everything)
+    by_gold = {ANCHORED: anchored, MEASURED: gold_only}.get(choice.way)
+    if by_gold is not None:
+        base, points = np.log(by_gold.balance), by_gold.points(everything)
     else:
         base, points = tables[choice.way].base, tables[choice.way].points
+    if choice.way == MEASURED:
+        notes = (*notes, "what the votes have in common adds nothing to what the gold rows say of each program")
     lineage = {
         "programs": dict(zip(names, versions, strict=True)) if versions else {},
         "gold": gold.digest,

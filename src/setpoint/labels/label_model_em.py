@@ -17,7 +17,7 @@ from setpoint.labels.vote_patterns import Floats, Patterns
 ROUNDS = 200
 """The most rounds of EM."""
 
-SETTLED = 1e-3
+SETTLED = 1e-4
 """EM ends when no rate moves by more in a round."""
 
 SMOOTHING = 2.0

@@ -185,7 +185,7 @@ def _alone(program: LabelProgram, one: Sequence[Array], classes: Sequence[Class]
     """The vote of a program over arrays for one row; KeyError with the answer where that is no class."""
     vote = int(_called(program, one, classes)[0])
     if vote == NO_CLASS:
-        raise KeyError(np.asarray(program.function(*_shown(one))).reshape(-1)[0])
+        raise KeyError(np.asarray(program.function(*_shown(one))).tolist()[0])
     return vote
 
 

@@ -86,7 +86,7 @@ def fit_sharpness_many(scores: Array, y: npt.NDArray[np.intp], weight: Array) ->
             size = np.where(worse, size / 2, size)
         better = after <= value
         found, value = np.where(better[:, None], moved, found), np.where(better, after, value)
-        if np.abs(step).max() < 1e-8:
+        if np.abs(step).max() < 1e-6:  # the error is now about its square
             break
     sharpness = np.maximum(found[:, 0], DULLEST)
     return sharpness, found[:, 1:] @ center
