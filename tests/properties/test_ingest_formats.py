@@ -1,4 +1,4 @@
-"""The same rows written as Parquet, CSV and JSON lines, clean and with bad cells anywhere."""
+"""The same rows written as Parquet, Arrow, CSV and JSON lines, clean and with bad cells anywhere."""
 
 from __future__ import annotations
 
@@ -87,6 +87,9 @@ def taken(folder: Path, name: str, content: str | pa.Table) -> Ingested:
     """A file's rows under the contract of the sample, never refused whole."""
     if isinstance(content, str):
         (folder / name).write_text(content, encoding="utf-8", newline="")
+    elif name.endswith(".arrow"):
+        with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_file(file, content.schema) as writer:
+            writer.write_table(content, max_chunksize=3)
     else:
         pq.write_table(content, folder / name)
     source = sales(name, id="id")
@@ -97,17 +100,22 @@ def taken(folder: Path, name: str, content: str | pa.Table) -> Ingested:
 @settings(max_examples=60)
 @given(records)
 def test_the_format_of_a_file_does_not_show_in_its_rows(drawn: list[Record]) -> None:
-    """Parquet, CSV and JSON lines give the same snapshot, to the digest."""
+    """Parquet, Arrow, CSV and JSON lines give the same snapshot, to the digest."""
     rows = numbered(drawn)
     with tempfile.TemporaryDirectory() as folder:
         found = [
             taken(Path(folder), name, content)
-            for name, content in (("s.parquet", typed(rows)), ("s.csv", as_csv(rows)), ("s.jsonl", as_json(rows)))
+            for name, content in (
+                ("s.parquet", typed(rows)),
+                ("s.arrow", typed(rows)),
+                ("s.csv", as_csv(rows)),
+                ("s.jsonl", as_json(rows)),
+            )
         ]
-    assert [done.quarantined.to_pylist() for done in found] == [[], [], []]
+    assert [done.quarantined.to_pylist() for done in found] == [[]] * 4
     assert [done.rows.drop_columns(["price"]).to_pylist() for done in found[1:]] == [
         found[0].rows.drop_columns(["price"]).to_pylist()
-    ] * 2
+    ] * 3
     assert len({take_snapshot({"s": done.rows}, 10**18).digest for done in found}) == 1
 
 

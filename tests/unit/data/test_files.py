@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from setpoint.core.errors import DataError, SourceEmpty, SourceMissing
-from setpoint.data.files import read_source
+from setpoint.data.files import read_parts, read_source
 from tests.unit.data.make import days, sales, write
 
 HEAD = "id,ts,price\n"
@@ -34,6 +35,53 @@ def test_parquet_is_read_as_it_is(tmp_path: Path) -> None:
         {"id": 7, "__row": 1, "__file": "sales.parquet"},
         {"id": 8, "__row": 2, "__file": "sales.parquet"},
     ]
+
+
+@pytest.mark.parametrize("name", ["s.arrow", "s.feather", "s.ipc"])
+@pytest.mark.parametrize("kind", ["file", "stream", "packed"])
+def test_arrow_files_and_streams_are_read(tmp_path: Path, name: str, kind: str) -> None:
+    """Told apart by their first bytes; only declared columns, and also in parts."""
+    table = pa.table({"id": [1, 2, 3], "ts": days(3), "late": [5, 6, 7]})
+    if kind == "packed":
+        feather.write_feather(table, str(tmp_path / name), compression="zstd")
+    else:
+        with pa.OSFile(str(tmp_path / name), "wb") as file:
+            opened = pa.ipc.new_file if kind == "file" else pa.ipc.new_stream
+            with opened(file, table.schema) as writer:
+                writer.write_table(table, max_chunksize=2)
+    source = sales(name, id="id", columns=["id"])
+    raw = read_source(source, tmp_path)
+    assert (raw.column_names, raw["id"].to_pylist()) == (["id", "ts", "__row", "__file"], [1, 2, 3])
+    parts = pa.concat_tables(part.drop_columns(["__file"]) for part in read_parts(source, tmp_path))
+    assert parts.to_pylist() == raw.drop_columns(["__file"]).to_pylist()
+
+
+def test_an_arrow_file_that_is_none_is_told(tmp_path: Path) -> None:
+    """At once and in parts."""
+    write(tmp_path / "s.arrow", "id,ts\n1,2\n")
+    for read in (read_source, lambda *words: list(read_parts(*words))):
+        with pytest.raises(DataError, match=r"s\.arrow cannot be read as arrow"):
+            read(sales("s.arrow"), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["s.csv.gz", "s.jsonl.gz", "s.parquet", "s.csv", "s.jsonl"])
+def test_parts_of_a_file_are_its_rows(tmp_path: Path, name: str) -> None:
+    """With the numbers that they have in it, also where it is compressed."""
+    if name.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist(GOOD), tmp_path / name)
+    else:
+        write(tmp_path / name, HEAD + LINES if "csv" in name else GOOD)
+    parts = list(read_parts(sales(name), tmp_path, rows=2, size=70))
+    assert len(parts) > 1
+    assert [row for part in parts for row in part.to_pylist()] == read_source(sales(name), tmp_path).to_pylist()
+
+
+def test_a_torn_file_is_told_in_parts(tmp_path: Path) -> None:
+    """As it is at once."""
+    packed = write(tmp_path / "s.csv.gz", HEAD + LINES * 1000)
+    packed.write_bytes(packed.read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"s\.csv\.gz cannot be read as csv"):
+        list(read_parts(sales("s.csv.gz"), tmp_path))
 
 
 def test_only_declared_columns_of_a_parquet_file_are_read(tmp_path: Path) -> None:
