@@ -17,10 +17,14 @@ from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner
 from setpoint.core.rng import seed_for
 from setpoint.declare.imbalance import Imbalance
+from setpoint.measure.calibrators import CalibrationMap
+from setpoint.measure.logistic import sigmoid
 from setpoint.measure.rows import Array
 
 FOCAL = "focal_gamma"
 """The parameter by which a recipe asks for the focal loss."""
+FARTHEST, KNOTS = 16.0, 641
+"""The log odds up to which the focal loss is undone, and at how many places, with straight lines between."""
 POOL, BLOCK = 4096, 256
 """Rare rows among which neighbours are looked for, and how many at a time."""
 
@@ -54,6 +58,20 @@ class Balance:
         1.0
         """
         return math.log(self.factor) * (1.0 if self.rare else -1.0)
+
+    @property
+    def correction(self) -> CalibrationMap:
+        """The map from what a model says that was fitted so to a probability: what the method does to one, undone.
+
+        >>> Balance(Imbalance("undersample", ()), 1.0, 1.0).correction.apply_one(0.25).__round__(6)
+        0.25
+        """
+        gamma = self.imbalance.option("gamma")
+        if gamma == 0:
+            return CalibrationMap("platt", (1.0, -self.shift))
+        odds = np.linspace(-FARTHEST, FARTHEST, KNOTS)
+        truth = focal_truth(odds, gamma=gamma) - self.shift
+        return CalibrationMap("isotonic", tuple(sigmoid(truth).tolist()), tuple(sigmoid(odds).tolist()))
 
     @property
     def loss(self) -> dict[str, float]:
@@ -99,6 +117,20 @@ def effective_number(n: float, *, beta: float) -> float:
     6.513
     """
     return -math.expm1(n * math.log(beta)) / (1 - beta)
+
+
+def focal_truth(odds: Array, *, gamma: float) -> Array:
+    """The log odds of an outcome whose focal loss is least at these log odds: those are nearer to 0 than the truth.
+
+    Charoenphakdee, Vongkulbhisal, Chairatanakul and Sugiyama (2021), "On Focal Loss for Class-Posterior Probability
+    Estimation: A Theoretical Perspective", theorem 11, for two classes.
+
+    >>> focal_truth(np.array([0.0, 1.0]), gamma=0.0)
+    array([0., 1.])
+    """
+    right, wrong = sigmoid(odds), sigmoid(-odds)
+    pull = np.log(right - gamma * wrong * np.log(wrong)) - np.log(wrong - gamma * right * np.log(right))
+    return np.asarray(gamma * odds + pull)
 
 
 def rebalance(balance: Balance, rows: FitRows, *, categories: Sequence[int], seed: int) -> FitRows:

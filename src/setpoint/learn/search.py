@@ -15,7 +15,6 @@ from setpoint.core.ports import Learner, Model
 from setpoint.core.rng import seed_for
 from setpoint.declare.goal import Metric
 from setpoint.declare.imbalance import Imbalance
-from setpoint.learn.calibrate import recalibrate
 from setpoint.learn.encode import Encoder
 from setpoint.learn.imbalance import Balance, FitRows, able, rebalance, settle
 from setpoint.learn.sides import Examples, Matrices, Sides
@@ -87,11 +86,12 @@ class Fitted:
     trials: tuple[Trial, ...] = ()
     balance: Balance | None = None
 
-    def probabilities(self, validation: Examples) -> np.ndarray:
+    @property
+    def probabilities(self) -> np.ndarray:
         """Its scores of the validation rows, without what a method against a rare class did to them."""
         if self.balance is None:
             return self.validated
-        return recalibrate(validation, self.validated, shift=self.balance.shift).map.apply(self.validated)
+        return self.balance.correction.apply(self.validated)
 
 
 def search(
@@ -118,7 +118,7 @@ def search(
     tried, newer, least = [], sides.validation, np.zeros(0)
     for recipe in islice(_portfolio(able(learners, imbalance), rounds), trials):
         found = fit(learners, matrices, sides, recipe=recipe, seed=seed, imbalance=imbalance)
-        scores = found.probabilities(newer)
+        scores = found.probabilities
         value = spec.function(newer.y, scores, newer.weight)
         loss = METRICS["log_loss"].function(newer.y, scores, newer.weight)
         tried.append(Trial(recipe, spec.name, value, loss))

@@ -200,10 +200,10 @@ def search_or_fit(
 
 
 def calibrate_fitted(fitted: Fitted, sides: Sides) -> Calibration:
-    """The calibration that the validation rows ask for; always one where a method against a rare class moved scores."""
+    """The calibration that the validation rows ask for, once what was done about a rare class is undone."""
     if fitted.balance is None:
         return calibrate(sides.validation, fitted.validated)
-    return recalibrate(sides.validation, fitted.validated, shift=fitted.balance.shift)
+    return recalibrate(sides.validation, fitted.validated, fitted.balance.correction)
 
 
 def decide_plainly(
