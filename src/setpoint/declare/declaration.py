@@ -12,6 +12,7 @@ from typing import Any
 from setpoint.core import times
 from setpoint.core.digest import digest
 from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown, WrongType
+from setpoint.declare.augment import Augment
 from setpoint.declare.contract import StatedContract, check_contracts
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, FeatureRef, Field, Now, to_dict, walk
 from setpoint.declare.goal import Goal, cost_source
@@ -19,6 +20,7 @@ from setpoint.declare.hand import Hand
 from setpoint.declare.label import Label
 from setpoint.declare.leaks import Known, check_reads, check_request
 from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
+from setpoint.declare.programs import Programs
 from setpoint.declare.release import Release
 from setpoint.declare.source import EVENTS, Source, info
 
@@ -87,9 +89,11 @@ class System:
     `freshness` says of features how old the newest event behind them may be, such as {"n_1h": "2h"}; for the others a
     limit is derived from what is usual. `hand` says how people label decisions; like the owner it is no part of what is
     decided. `contracts` say what the rows of sources must be; a source that they refer to is one of the system's, too.
+    `programs` label decisions that no truth comes for, `augment` makes up rows: to train on, never to judge by.
     """
 
     __slots__ = (
+        "augment",
         "contracts",
         "decide",
         "digest",
@@ -100,6 +104,7 @@ class System:
         "label",
         "name",
         "owner",
+        "programs",
         "release",
         "sources",
     )
@@ -115,6 +120,8 @@ class System:
     freshness: Mapping[str, int]
     hand: Hand | None
     contracts: Mapping[str, StatedContract]
+    programs: Programs | None
+    augment: Augment | None
     digest: str
 
     def __init__(
@@ -130,12 +137,18 @@ class System:
         freshness: Mapping[str, str | timedelta] | None = None,
         hand: Hand | None = None,
         contracts: Sequence[StatedContract] = (),
+        programs: Programs | None = None,
+        augment: Augment | None = None,
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
             raise WrongType(f"owner= of the system {name!r} is {owner!r}.", expected="a text, such as a team's address")
         if hand is not None and not isinstance(hand, Hand):
             raise WrongType(f"hand= of the system {name!r} is {hand!r}.", expected="sp.hand(...)")
+        if programs is not None and not isinstance(programs, Programs):
+            raise WrongType(f"programs= of the system {name!r} is {programs!r}.", expected="sp.programs([...])")
+        if augment is not None and not isinstance(augment, Augment):
+            raise WrongType(f"augment= of the system {name!r} is {augment!r}.", expected="sp.augment(...)")
         resolved = name_features(name, features, owner=owner)
         stated = check_contracts(contracts)
         sources = _collect(name, decide, resolved, label, stated)
@@ -151,11 +164,15 @@ class System:
         put(self, "contracts", MappingProxyType({info(one.source).name: one for one in stated}))
         put(self, "freshness", _limits(name, resolved, freshness or {}))
         put(self, "hand", hand)
+        put(self, "programs", programs)
+        put(self, "augment", augment)
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
         check_request(known)
         for feature in resolved:
             check_reads(f"Feature {feature.name!r}", feature.expr, known)
+        _check_programs(self)
+        _check_augment(self)
         _check_goal(self)
         put(self, "digest", digest(self.to_dict()))
 
@@ -166,7 +183,8 @@ class System:
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
-        return (_again, (*parts, dict(self.freshness), tuple(self.contracts.values()), self.hand))
+        more = (tuple(self.contracts.values()), self.hand, self.programs, self.augment)
+        return (_again, (*parts, dict(self.freshness), *more))
 
     def __copy__(self) -> System:
         return self
@@ -187,7 +205,9 @@ class System:
             "freshness": dict(self.freshness),
         }
         stated = {name: one.to_dict() for name, one in sorted(self.contracts.items())}
-        return {**found, "contracts": stated} if stated else found
+        told = {"programs": self.programs, "augment": self.augment}
+        asked = {name: each.to_dict() for name, each in told.items() if each is not None}
+        return {**found, **({"contracts": stated} if stated else {}), **asked}
 
     def __repr__(self) -> str:
         return f"System({self.name!r}, {len(self.features)} features, digest {self.digest[:8]})"
@@ -204,6 +224,8 @@ def _again(
     freshness: Mapping[str, int],
     contracts: Sequence[StatedContract],
     hand: Hand | None,
+    programs: Programs | None,
+    augment: Augment | None,
 ) -> System:
     """The system of these parts, as unpickling makes it."""
     declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
@@ -219,7 +241,36 @@ def _again(
         freshness=limits,
         contracts=contracts,
         hand=hand,
+        programs=programs,
+        augment=augment,
     )
+
+
+def _check_programs(system: System) -> None:
+    """What label programs read is there: fields, features, and no column, which a decision does not have."""
+    known = {feature.name for feature in system.features}
+    for program in () if system.programs is None else system.programs.programs:
+        where = f"The label program {program.name!r}"
+        for node in (node for each in program.reads for node in walk(each)):
+            if isinstance(node, Field) and node.name not in system.decide.fields:
+                raise NameUnknown("request field", node.name, system.decide.fields, where=f"{where}: the request")
+            if isinstance(node, FeatureRef) and node.name not in known:
+                raise NameUnknown("feature", node.name, known, where=where)
+            if isinstance(node, Column):
+                raise DeclarationError(
+                    f"{where} reads {node}.",
+                    expected="request fields and features",
+                    hint="Name the column as a feature and read sp.feature(...).",
+                )
+
+
+def _check_augment(system: System) -> None:
+    """What is changed of a row is a feature."""
+    known = [feature.name for feature in system.features]
+    for change in () if system.augment is None else system.augment.changes:
+        for name in change.features:
+            if name not in known:
+                raise NameUnknown("feature", name, known, where="augment=")
 
 
 def _limits(system: str, features: Sequence[Feature], freshness: Mapping[str, Any]) -> Mapping[str, int]:
