@@ -36,6 +36,7 @@ from setpoint.features.parity import Mismatch, compare
 from setpoint.features.reader import FeatureReader
 from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet, build_training_set
+from setpoint.labels.completeness import stale_sources
 from setpoint.labels.join import resolve
 from setpoint.labels.told import with_told
 from setpoint.learn.backtest import backtest
@@ -210,7 +211,7 @@ def replay(
     """
     requests = requests_of(plan, rows, start=start, end=end)
     first = int(requests.at[0]) // plan.tick
-    last = -(-(int(requests.at[-1]) + plan.system.label.within) // plan.tick)
+    last = -(-(int(requests.at[-1]) + plan.system.label.matures_after) // plan.tick)
     log: list[pa.Table] = []
     contents = ContentDigests()
 
@@ -278,6 +279,7 @@ def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot, *, told: pa.Table
         actions=actions_of(plan, log),
         outcome_columns=outcome_columns(plan),
         segments=None if by is None else log[by].combine_chunks(),
+        complete_to=stale_sources(plan.system, snapshot.rows, snapshot.as_of),
     )
     if told is not None:
         labels = with_told(labels, log["key"].combine_chunks(), told, as_of=snapshot.as_of)

@@ -37,8 +37,9 @@ from setpoint.declare.label import EACH
 from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
+from setpoint.labels.completeness import stale_sources
 from setpoint.labels.join import KNOWN
-from setpoint.labels.settle import ends_by, settle
+from setpoint.labels.settle import settle
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
@@ -261,8 +262,8 @@ def open_loop(
         loop.matured.append(matured)
         count_quality(loop)
     if scored is not None:
-        ends = ends_by(plan.system.label, scored, lasts_by(plan))
-        loop.pending = scored.filter(pa.array(ends > state.tick * plan.tick))
+        settled = pa.array([], pa.string()) if matured is None else matured["decision_id"].combine_chunks()
+        loop.pending = scored.filter(pc.invert(pc.is_in(scored["decision_id"], value_set=settled)))
     return loop
 
 
@@ -361,6 +362,7 @@ def settle_labels(loop: Loop, scored: pa.Table | None, now: int) -> pa.Table | N
         on=met_by(loop.plan),
         by=lasts_by(loop.plan),
         earlier=concat(loop.matured) if label.attribute != EACH and loop.matured else None,
+        complete_to=stale_sources(loop.plan.system, loop.rows, now),
     )
     loop.pending = settled.pending
     if settled.matured.num_rows:

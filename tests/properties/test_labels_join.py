@@ -143,7 +143,8 @@ def answer(case: Case, place: int) -> Answer:
     """The label of one decision, by the words of the law."""
     label, as_of, decision = case.label, case.as_of, case.decisions[place]
     end = end_of(label, decision)
-    mature = end <= as_of
+    watched_to = end + (info(label.source).delay or 0)
+    mature = watched_to <= (as_of if case.complete_to is None else min(as_of, case.complete_to))
 
     def meets(event: Event, other: Decision = decision) -> bool:
         return (
@@ -181,8 +182,7 @@ def answer(case: Case, place: int) -> Answer:
         if amount is not None:
             return KNOWN, float(amount > 5), known_at, mature, amount
         complete = max(complete, known_at)
-    end_of_watch = end + (info(label.source).delay or 0)
-    if complete > as_of or (case.complete_to is not None and end_of_watch > case.complete_to):
+    if complete > as_of or (case.complete_to is not None and watched_to > case.complete_to):
         return UNKNOWN, None, NULL_TIME, mature, None
     if label.absent == "void":
         return VOID, None, complete, mature, None

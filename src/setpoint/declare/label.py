@@ -77,6 +77,16 @@ class Label:
         return tuple({info(source).name: source for source in found}.values())
 
     @property
+    def delay(self) -> int:
+        """How much later than an event happens its sources have said so."""
+        return max(info(source).delay or 0 for source in self.carriers)
+
+    @property
+    def matures_after(self) -> int:
+        """The age by which every label is settled: the longest time, and the sources' delay."""
+        return self.within + self.delay
+
+    @property
     def folds(self) -> bool:
         """Whether the truth is a condition on folds of rows, and not what one row says."""
         return any(isinstance(node, (Aggregate, Followed)) for node in walk(self.value, into_aggregates=False))

@@ -221,7 +221,7 @@ def _check_outcome(system: System, schemas: Schemas, scope: Scope) -> None:
 
 def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], dict[str, Any]]:
     label, release, goal = system.label, system.release, system.goal
-    embargo = label.within
+    embargo = label.matures_after
     numbers: dict[str, Any] = {
         "tick": times.DAY,
         "embargo": embargo,
@@ -244,8 +244,8 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
         ),
         Choice(
             "maturity",
-            times.spell(label.within),
-            f"a label is settled {times.spell(label.within)} after its decision; unknown until then, not negative",
+            times.spell(label.matures_after),
+            "when a label is settled, counted from its decision; unknown until then, not negative",
         ),
         Choice(
             "embargo",

@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from setpoint.data.arrays import Mask
 from setpoint.data.rows import AT, KNOWN_AT, known_rows, times_of
+from setpoint.declare.contract import Fresh
+from setpoint.declare.declaration import System
 from setpoint.declare.label import Label
 from setpoint.declare.source import Source, info
 from setpoint.labels.clock import LEVEL, DelayCurve, delay_curve
@@ -75,6 +77,19 @@ def complete_to(rows: pa.Table, as_of: int, *, limit: int | None) -> int:
     happened = happened[happened <= as_of]
     newest = int(happened.max()) if happened.size else as_of
     return as_of if as_of - newest <= limit else int(times_of(known, KNOWN_AT)[-1])
+
+
+def stale_sources(system: System, rows: Mapping[str, pa.Table], as_of: int) -> dict[str, int]:
+    """The sources of a system's label that break their contract of freshness, each with the time it is complete to."""
+    found: dict[str, int] = {}
+    for source in system.label.carriers:
+        name = info(source).name
+        rules = system.contracts[name].rules if name in system.contracts else ()
+        limits = [rule.limit for rule in rules if isinstance(rule, Fresh)]
+        if limits:
+            until = complete_to(rows[name], as_of, limit=min(limits))
+            found |= {name: until} if until < as_of else {}
+    return found
 
 
 def completeness(

@@ -40,9 +40,11 @@ def resolve(
     `within` after it. Of several, the last by (known_at, at) is the truth: a correction; where the last ones, of one
     time and known at one time, contradict each other, none is, and the label is unknown. When its value is NULL
     the event is taken back. Void is what any row that meets `void_when` makes it, at once; censored, what the action
-    taken does, and that goes first. Without an event, the label is what `absent` says, but only once the sources are
-    complete up to `within` after the decision: their declared delay later, and not later than `complete_to` says of a
-    source that is not fresh. A label that folds events is known once no more can come, or once no more could change it.
+    taken does, and that goes first. A label that folds events is known once none can come that could change it.
+
+    Without an event, the label is what `absent` says, but only once its sources are complete up to `within` after the
+    decision: their declared delay later, and not while one is not fresh, which is complete only up to what
+    `complete_to` says. From then on the decision is mature.
 
     `actions` are the actions taken; without them none censors. `segments` are the values of the field that the label's
     time goes by; `keys` those of the column that it names as `on`.
@@ -51,10 +53,8 @@ def resolve(
     ends = ends_of(label, at, segments)
     distinct, codes = codes_of(keys)
     tables = {info(source).name: known_rows(rows[info(source).name], as_of) for source in label.sources}
-    delay = max(info(source).delay or 0 for source in label.carriers)
-    complete_at = ends + delay
-    carriers = [info(carrier).name for carrier in label.carriers]
-    complete = complete_at <= min([as_of, *[until for name, until in (complete_to or {}).items() if name in carriers]])
+    complete_at = ends + label.delay
+    complete = complete_at <= complete_until(label, as_of, complete_to)
 
     source = label.source
     found = tables[info(source).name]
@@ -81,7 +81,13 @@ def resolve(
     outcome = {name: _outcome(found, name, carrier) for name in outcome_columns}
     for column in outcome.values():
         column[state != KNOWN] = np.nan
-    return Labels(state, value, settled_at, np.asarray(ends <= as_of), outcome, as_of)
+    return Labels(state, value, settled_at, np.asarray(complete), outcome, as_of)
+
+
+def complete_until(label: Label, as_of: int, complete_to: Mapping[str, int] | None) -> int:
+    """The time up to which all sources are complete that carry a label."""
+    carriers = [info(source).name for source in label.carriers]
+    return min([as_of, *[until for name, until in (complete_to or {}).items() if name in carriers]])
 
 
 def ends_of(label: Label, at: Ints, segments: pa.Array | None) -> Ints:

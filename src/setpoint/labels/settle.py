@@ -13,7 +13,7 @@ from setpoint.data.labels import Labels
 from setpoint.data.rows import AT, KNOWN_AT
 from setpoint.declare.label import EACH, Label
 from setpoint.declare.source import info
-from setpoint.labels.join import ends_of, resolve
+from setpoint.labels.join import complete_until, ends_of, resolve
 from setpoint.labels.told import with_told
 
 OUTCOME = "outcome."
@@ -40,15 +40,18 @@ def settle(
     on: str = "key",
     by: str | None = None,
     earlier: pa.Table | None = None,
+    complete_to: Mapping[str, int] | None = None,
 ) -> Settled:
     """Resolve the labels of the decisions (columns `key` and `at`) that have matured by a time; leave the others.
+
+    Decisions wait while a source is not fresh, which is complete only up to what `complete_to` says.
 
     Only the sources' rows that such a decision could meet are read, so a tick costs what the tick brought. `told` are
     outcomes that no source brings. `on` is the column by which events are met, `by` that of the field by which the
     label's time goes. Where an event is only one decision's, others vie for it: those that stay pending, and those
     that were settled `earlier`.
     """
-    ripe = ends_by(label, decisions, by) <= as_of
+    ripe = ends_by(label, decisions, by) + label.delay <= complete_until(label, as_of, complete_to)
     pending, mature = decisions.filter(pa.array(~ripe)), decisions.filter(pa.array(ripe))
     vying = [] if label.attribute == EACH else [pending]
     if label.attribute != EACH and earlier is not None and mature.num_rows:
@@ -66,6 +69,7 @@ def settle(
         actions=None if actions is None else _as_long(actions.filter(pa.array(ripe)), at.size),
         outcome_columns=outcome_columns,
         segments=None if by is None else asked[by].combine_chunks(),
+        complete_to=complete_to,
     )
     labels = _first(labels, mature.num_rows)
     if told is not None:

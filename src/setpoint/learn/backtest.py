@@ -41,7 +41,7 @@ def backtest(
     difference. Scores are the model's own, not calibrated.
     """
     rows, _ = mature_rows(examples)
-    train = np.flatnonzero(rows.at + plan.system.label.within <= train_until)
+    train = np.flatnonzero(rows.at + plan.system.label.matures_after <= train_until)
     test = np.flatnonzero(rows.at >= test_from)
     scores = _trained(plan, learners, settled, rows.take(train), rows.take(test), seed=seed)
     y, day = rows.y[test], rows.at[test] // DAY

@@ -12,7 +12,6 @@ from setpoint.core.ports import Learner
 from setpoint.data.labels import KNOWN, UNKNOWN, Labels
 from setpoint.declare.label import EXCLUDE
 from setpoint.declare.plan import Plan
-from setpoint.declare.source import info
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.clock import label_clock
 from setpoint.labels.delayed import training_rows
@@ -65,10 +64,9 @@ def with_young(plan: Plan, examples: TrainingSet, rows: Examples, scorer: Scorer
         return Young(rows, 0)
     segments = None if label.by is None else examples.fields[label.by].combine_chunks()
     ends = ends_of(label, examples.at, segments)
-    then = _as_of(labels, examples.at, ends, now)
+    then = _as_of(labels, examples.at, ends + label.delay, now)
     named = None if segments is None else segments.to_numpy(zero_copy_only=False).astype(object)
-    delay = max(info(source).delay or 0 for source in label.carriers)
-    clock = label_clock(then, examples.at, ends, as_of=now, delay=delay, segments=named)
+    clock = label_clock(then, examples.at, ends, as_of=now, delay=label.delay, segments=named)
     possible = np.flatnonzero((examples.at < now) & ~then.mature)
     if not clock.pooled.complete or possible.size == 0:
         return Young(rows, 0)
@@ -83,14 +81,14 @@ def with_young(plan: Plan, examples: TrainingSet, rows: Examples, scorer: Scorer
     return Young(_joined(rows, examples, index[order], y[order], weight[order]), int(index.size))
 
 
-def _as_of(labels: Labels, at: np.ndarray, ends: np.ndarray, now: int) -> Labels:
+def _as_of(labels: Labels, at: np.ndarray, complete_at: np.ndarray, now: int) -> Labels:
     """What was known of the labels at a time; one that changed since was unknown."""
     if labels.as_of == now:
         return labels
     known = (labels.settled_at <= now) & (at <= now) & (labels.state != UNKNOWN)
     state = np.where(known, labels.state, UNKNOWN).astype(np.int8)
     value = np.where(state == KNOWN, labels.value, np.nan)
-    return Labels(state, value, labels.settled_at, ends <= now, {}, as_of=now)
+    return Labels(state, value, labels.settled_at, complete_at <= now, {}, as_of=now)
 
 
 def _joined(rows: Examples, examples: TrainingSet, index: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Examples:

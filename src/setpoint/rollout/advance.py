@@ -152,7 +152,7 @@ def shadow_look(plan: Plan, state: ReleaseState, *, now: int) -> Look | None:
     number = state.looks + 1
     lasting = plan.system.release.stages[0].lasting
     end = state.challenger_since + number * lasting
-    if now < end + plan.system.label.within:
+    if now < end + plan.system.label.matures_after:
         return None
     level = _level(SHADOW_LOOKS, number, alpha=SHADOW_ALPHA, spending="pocock")
     last = number >= SHADOW_LOOKS
@@ -166,7 +166,7 @@ def rollback_look(plan: Plan, state: ReleaseState, *, now: int) -> Look | None:
     number, length = state.watched + 1, plan.system.release.rollback
     planned = max(1, length // times.WEEK)
     end = state.promoted_at + (length if number >= planned else number * times.WEEK)
-    if now < end + plan.system.label.within:
+    if now < end + plan.system.label.matures_after:
         return None
     level = _level(planned, number, alpha=ROLLBACK_ALPHA, spending="obrien_fleming")
     return Look(state.previous, state.champion, state.promoted_at, end, level, number, number >= planned)

@@ -14,6 +14,7 @@ from setpoint.data.arrays import NULL_TIME
 from setpoint.data.decisions import DECISIONS, lasts_by, met_by, part_name
 from setpoint.data.rows import ALWAYS, AT, ENDS, KNOWN_AT, NEVER
 from setpoint.declare.plan import Plan
+from setpoint.labels.completeness import stale_sources
 from setpoint.labels.hand_labels import with_hand
 from setpoint.labels.join import STATES, resolve
 from setpoint.labels.told import with_told
@@ -82,7 +83,8 @@ def labels_of(
     segments = None if by is None else decisions[by].combine_chunks()
     acted = decisions["acted"].combine_chunks()
     actions = None if label.censored_when is None else pc.if_else(acted, plan.system.goal.act.name, "")
-    labels = resolve(label, on, at, rows, as_of, actions=actions, segments=segments)
+    complete_to = stale_sources(plan.system, rows, as_of)
+    labels = resolve(label, on, at, rows, as_of, actions=actions, segments=segments, complete_to=complete_to)
     heard = None if told is None else told.rows(decisions.select(["decision_id", "key"]))
     if heard is not None or hand is not None:
         labels = with_told(labels, keys, with_hand(heard, hand), as_of=as_of)

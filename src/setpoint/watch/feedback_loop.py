@@ -11,7 +11,6 @@ from setpoint.core.times import DAY, HOUR, MINUTE, SECOND, spell
 from setpoint.data.decisions import lasts_by
 from setpoint.data.labels import Labels
 from setpoint.declare.plan import Plan
-from setpoint.declare.source import info
 from setpoint.labels.clock import label_clock
 from setpoint.labels.settle import ends_by
 
@@ -27,18 +26,17 @@ def feedback_loop(plan: Plan, matured: pa.Table) -> dict[str, Any]:
     """
     label, by = plan.system.label, lasts_by(plan)
     every = label.absent == "void"
-    delay = max(info(source).delay or 0 for source in label.carriers)
     at, state = matured["at"].to_numpy(), matured["state"].to_numpy()
     value = matured["value"].to_numpy(zero_copy_only=False)
     labels = Labels(state, value, matured["settled_at"].to_numpy(), np.ones(at.size, dtype=bool), {})
     ends = ends_by(label, matured, by)
-    as_of = int(ends.max()) + delay if at.size else 0
+    as_of = int(ends.max()) + label.delay if at.size else 0
     segments = None if by is None else matured[by].to_numpy(zero_copy_only=False).astype(object)
-    clock = label_clock(labels, at, ends, as_of=as_of, delay=delay, segments=segments, every=every)
+    clock = label_clock(labels, at, ends, as_of=as_of, delay=label.delay, segments=segments, every=every)
     usable = {"": label.within, **dict(label.segments)}
     return {
         "of": "labels" if every else "positives",
-        "usable_after": {name: length + delay for name, length in usable.items()},
+        "usable_after": {name: length + label.delay for name, length in usable.items()},
         **clock.to_dict(),
     }
 

@@ -38,7 +38,7 @@ def watch(
     findings = check_integrity(past, alpha=alpha["integrity"])
     findings += check_drift(past, alpha_column=alpha["columns"], alpha_score=alpha["score"])
     if quality is not None:
-        findings += check_quality(quality.until(now - plan.system.label.within), alpha=alpha["labels"])
+        findings += check_quality(quality.until(now - plan.system.label.matures_after), alpha=alpha["labels"])
     return with_causes(findings, plan.system) if findings else []
 
 

@@ -9,7 +9,8 @@ import pytest
 import setpoint as sp
 from setpoint.core.times import DAY, HOUR
 from setpoint.data.rows import AT, KNOWN_AT
-from setpoint.labels.completeness import complete_to, completeness
+from setpoint.declare.contract import contract, fresh
+from setpoint.labels.completeness import complete_to, completeness, stale_sources
 from setpoint.labels.join import UNKNOWN, resolve
 
 RETURNS = sp.events("returns", "returns.parquet", at="ts", delay="0s")
@@ -91,6 +92,24 @@ def test_absence_that_a_stale_source_would_tell_is_no_label() -> None:
     assert doubtful.sum() > 500
     assert (careful.state[doubtful] == UNKNOWN).all()
     assert (careful.value[~doubtful & (careless.value == 0.0)] == 0.0).all()
+
+
+def test_a_contract_of_freshness_says_which_sources_are_stale() -> None:
+    """Only sources of the label count, and only those that promise to be fresh."""
+    orders = sp.events("orders", "orders.parquet", key="order", at="ts")
+    system = sp.System(
+        "shop",
+        decide=sp.decide(orders, fields=["total"]),
+        features={"total": sp.field("total")},
+        label=EITHER,
+        goal=sp.goal(sp.auc(), business="eur", act=sp.act("offer"), cost=sp.cost(false_positive=1, false_negative=2)),
+        release=sp.release(sp.shadow("2d"), fallback=sp.rule(sp.field("total") > 5)),
+        contracts=[contract(RETURNS, fresh("6h")), contract(orders, fresh("1h"))],
+    )
+    _, _, rows = world(3)
+    assert stale_sources(system, rows, NOW) == {}
+    rows["returns"] = rows["returns"].filter(pa.array(rows["returns"][KNOWN_AT].to_numpy() <= 50 * DAY))
+    assert stale_sources(system, rows, NOW) == {"returns": rows["returns"][KNOWN_AT][-1].as_py()}
 
 
 def test_nothing_is_expected_before_decisions_were_watched_to_the_end() -> None:

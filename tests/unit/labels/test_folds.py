@@ -163,7 +163,8 @@ def test_settling_tick_by_tick_gives_the_labels_of_all_at_once(whose: str) -> No
     decisions = pa.table({"key": [f"d{n}" for n in range(60)], "at": at, "user": users, "channel": channels})
     everything = resolve(declared, pa.array(users), at, {"refunds": refunds}, 1000, segments=pa.array(channels))
 
-    pending, parts = decisions.slice(0, 0), []
+    parts: list[pa.Table] = []
+    pending = decisions.slice(0, 0)
     for now in range(20, 1001, 20):
         fresh = decisions.filter(pa.array((at > now - 20) & (at <= now)) if now > 20 else pa.array(at <= now))
         waiting = pa.concat_tables([pending, fresh])
@@ -175,6 +176,18 @@ def test_settling_tick_by_tick_gives_the_labels_of_all_at_once(whose: str) -> No
     assert pending.num_rows == 0
     told = dict(zip(*(pa.concat_tables(parts)[name].to_pylist() for name in ("key", "value")), strict=True))
     assert [told[f"d{n}"] for n in range(60)] == everything.value.tolist()
+
+
+def test_a_decision_settles_once_its_source_has_said_all() -> None:
+    """The delay of the slowest source after its time, and later while one is not fresh."""
+    declared = label((sp.count(REFUNDS) > 0) | (sp.count(DISPUTES) > 0))
+    decisions = pa.table({"key": ["a", "b"], "at": [1000, 1003]})
+    rows = {"refunds": table(("a", 1010, 1010, 1.0)), "disputes": table(("b", 1050, 1055, 1.0))}
+    for as_of, settled in ((1104, []), (1105, ["a"]), (1108, ["a", "b"])):
+        assert settle(declared, decisions, rows, as_of=as_of).matured["key"].to_pylist() == settled
+    waiting = settle(declared, decisions, rows, as_of=2000, complete_to={"disputes": 1107})
+    assert waiting.matured.select(["key", "value"]).to_pylist() == [{"key": "a", "value": 1.0}]
+    assert waiting.pending["key"].to_pylist() == ["b"]
 
 
 def test_absence_does_not_count_while_the_source_is_stale() -> None:

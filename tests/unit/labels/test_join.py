@@ -101,13 +101,13 @@ def test_absence_counts_once_the_time_has_passed(absent: str, found: tuple[str, 
 
 
 def test_absence_waits_for_the_sources_delay() -> None:
-    """A source that is known a second late is complete a second late; the decision is mature before."""
+    """A source that is known a second late is complete a second late, and so is the decision mature."""
     late = sp.events("returns", "returns.parquet", id="n", at="ts", delay="7us")
     declared = sp.label(late.amount > 5, on="k", within="100us")
     for as_of, state, mature in (
         (1099, UNKNOWN, False),
-        (1100, UNKNOWN, True),
-        (1106, UNKNOWN, True),
+        (1100, UNKNOWN, False),
+        (1106, UNKNOWN, False),
         (1107, KNOWN, True),
     ):
         labels = settle(declared, [("a", 1000)], as_of=as_of)
