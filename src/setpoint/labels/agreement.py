@@ -231,9 +231,11 @@ def _found(
         return Agreement(name, np.nan, np.nan, np.nan, 0)
     value = float(statistic(parts.sum(axis=0, keepdims=True))[0])
     rng = np.random.default_rng(seed_for(seed, "agreement", name))
-    block = max(1, _BLOCK // max(items, parts.shape[1]))
+    # Items that are alike are drawn together: how many of each kind there are is what a resampling says.
+    kinds, many = np.unique(parts, axis=0, return_counts=True)
+    block = max(1, _BLOCK // max(kinds.shape))
     drawn = [
-        statistic(rng.multinomial(items, np.full(items, 1.0 / items), size=min(block, draws - done)) @ parts)
+        statistic(rng.multinomial(items, many / items, size=min(block, draws - done)) @ kinds)
         for done in range(0, draws, block)
     ]
     sample = np.concatenate(drawn)
