@@ -66,7 +66,7 @@ from setpoint.declare.goal import (
 )
 from setpoint.declare.hand import hand
 from setpoint.declare.imbalance import imbalance
-from setpoint.declare.label import label
+from setpoint.declare.label import followed, label, unfollowed
 from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
@@ -126,6 +126,7 @@ __all__ = [
     "field",
     "first",
     "floor",
+    "followed",
     "fresh",
     "gap",
     "goal",
@@ -181,6 +182,7 @@ __all__ = [
     "sum",
     "table",
     "top",
+    "unfollowed",
     "unique",
     "var",
     "vocabulary",

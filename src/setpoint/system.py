@@ -496,7 +496,7 @@ class Live:
 
     def _labels(self, requests: Requests) -> Labels:
         label, table = self.plan.system.label, requests.table
-        end = int(requests.at[-1]) + label.within
+        end = int(requests.at[-1]) + label.matures_after
         segments = None if label.by is None else table[label.by].combine_chunks()
         return resolve(label, table[label.on].combine_chunks(), requests.at, self.rows, end, segments=segments)
 
