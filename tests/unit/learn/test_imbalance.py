@@ -13,7 +13,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import NameUnknown
-from setpoint.core.ports import Model
+from setpoint.core.ports import Learner, Model
 from setpoint.core.times import DAY
 from setpoint.declare.imbalance import METHODS, Imbalance, imbalance
 from setpoint.features.training_set import TrainingSet
@@ -35,6 +35,14 @@ def make_rare(n: int = 12_000, *, seed: int = 0, keep: float = 0.1) -> TrainingS
     examples = make_examples(n, days=120, seed=seed)
     rng = np.random.default_rng(seed + 1)
     return examples.take(np.flatnonzero((examples.labels.value != 1) | (rng.random(n) < keep)))
+
+
+def train_one(learners: Mapping[str, Learner], examples: TrainingSet, *, seed: int = 0, **goal: Any) -> Candidate:
+    """A training of the first recipe of the first learner, without search and audit."""
+    name = next(iter(learners))
+    recipe = Recipe(name, learners[name].recipes(rounds=30)[0])
+    plan = make_world_plan(**{"must": [], **goal})
+    return train(plan, examples, learners=learners, seed=seed, recipe=recipe)
 
 
 def make_fit_rows(n: int = 2000, *, rate: float = 0.04, seed: int = 0) -> FitRows:
@@ -276,17 +284,15 @@ def test_no_copy_crosses_the_split(method: str) -> None:
 @pytest.fixture(scope="module")
 def plain() -> Candidate:
     """A training in which nothing was done about the rare class."""
-    return train(make_world_plan(trials=1, must=[]), make_rare(), learners=learners(), seed=0)
+    return train_one(learners(), make_rare())
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_scores_are_probabilities_again_whatever_was_done_to_the_training_rows(method: str, plain: Candidate) -> None:
     """As near to the rates as without it; the record says what was done, and whether it helped is never hidden."""
     examples = make_rare()
-    plan = make_world_plan(
-        trials=1, metric=sp.average_precision(), imbalance=sp.imbalance(method), must=[sp.ece() <= 0.1]
-    )
-    found = train(plan, examples, learners=learners(), seed=0)
+    asked = sp.imbalance(method)
+    found = train_one(learners(), examples, metric=sp.average_precision(), imbalance=asked, must=[sp.ece() <= 0.1])
     report, body = found.report, found.to_dict()
     assert report.metrics["ece"].estimate < plain.report.metrics["ece"].estimate + 0.005
     assert found.scores.mean() == pytest.approx(plain.scores.mean(), abs=0.01)
@@ -296,7 +302,7 @@ def test_scores_are_probabilities_again_whatever_was_done_to_the_training_rows(m
     assert comparison is not None
     assert not comparison.blocks
     assert comparison.reason not in report.reasons
-    assert comparison.against == f"without {plan.system.goal.imbalance}"
+    assert comparison.against == f"without {asked}"
     assert any(words in comparison.reason for words in ("it helped", "it did harm", "it is not shown to help"))
     assert report.to_dict()["imbalance"]["reason"] == comparison.reason
     released = [each.scorer.score(examples.features).mean() for each in (found, plain)]
@@ -307,8 +313,7 @@ def test_without_calibration_the_scores_would_be_far_off() -> None:
     """After oversampling a model's own scores are an order of magnitude above the rate; its ranks are no better."""
     examples = make_rare()
     plain, over = (
-        train(make_world_plan(trials=1, must=[], **asked), examples, learners=logistic(), seed=0)
-        for asked in ({}, {"imbalance": sp.imbalance("oversample")})
+        train_one(logistic(), examples, **asked) for asked in ({}, {"imbalance": sp.imbalance("oversample")})
     )
     rows = divide(make_world_plan(), examples).held_out
     raw = over.procedure.model.predict(over.procedure.encoder.matrix(rows.features))
@@ -320,7 +325,7 @@ def test_without_calibration_the_scores_would_be_far_off() -> None:
 
 def test_where_nothing_is_asked_nothing_is_said() -> None:
     """No comparison, no entry in the record."""
-    found = train(make_world_plan(trials=1), make_examples(), learners=logistic(), seed=0)
+    found = train_one(logistic(), make_examples())
     assert found.balance is None
     assert found.report.imbalance is None
     assert "imbalance" not in found.to_dict()
@@ -343,9 +348,8 @@ def test_the_focal_loss_is_for_learners_that_have_it() -> None:
 
 def test_a_training_with_a_method_is_the_same_each_time() -> None:
     """What is drawn comes from the seed."""
-    plan = make_world_plan(trials=1, imbalance=sp.imbalance("undersample", share=0.3), must=[])
-    first, second = (train(plan, make_rare(4000), learners=logistic(), seed=1) for _ in range(2))
-    other = train(plan, make_rare(6000), learners=logistic(), seed=2)
+    examples, asked = make_rare(6000), sp.imbalance("undersample", share=0.3)
+    first, second, other = (train_one(logistic(), examples, seed=seed, imbalance=asked) for seed in (1, 1, 2))
     assert first.digest == second.digest
     assert first.digest != other.digest
 

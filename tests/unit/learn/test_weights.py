@@ -9,13 +9,16 @@ import pytest
 import setpoint as sp
 from setpoint.core.errors import DataError
 from setpoint.core.times import DAY
+from setpoint.declare.plan import Plan
+from setpoint.features.training_set import TrainingSet
 from setpoint.learn.baselines import fit_rates
 from setpoint.learn.calibrate import calibrate
 from setpoint.learn.gate import judge
 from setpoint.learn.scored import Bench, Scored, act_on
+from setpoint.learn.search import Recipe
 from setpoint.learn.sides import Examples, count_rows, divide, mature_rows
 from setpoint.learn.threshold import Costs, choose_threshold
-from setpoint.learn.train import train
+from setpoint.learn.train import Candidate, train
 from tests.unit.learn.world import START, logistic, make_examples, make_system, make_world_plan
 
 
@@ -35,6 +38,11 @@ def repeated(rows: Examples) -> Examples:
     """Each row as often as its weight says."""
     again = rows.take(np.repeat(np.arange(rows.y.size), rows.weight.astype(int)))
     return Examples(again.features, again.fields, again.y, again.at, again.outcome)
+
+
+def train_one(plan: Plan, examples: TrainingSet) -> Candidate:
+    """A training of the logistic recipe, without search and audit."""
+    return train(plan, examples, learners=logistic(), seed=0, recipe=Recipe("logistic", {"c": 0.1, "steps": 60}))
 
 
 def scored(rows: Examples, p: np.ndarray, *, name: str = "candidate") -> Scored:
@@ -117,7 +125,7 @@ def test_weights_of_one_change_neither_the_training_set_nor_the_model() -> None:
     ones = examples.weigh(np.ones(examples.at.size))
     assert ones.weight is None
     assert ones.digest == examples.digest
-    first, second = (train(plan, each, learners=logistic(), seed=0) for each in (examples, ones))
+    first, second = (train_one(plan, each) for each in (examples, ones))
     assert first.to_dict() == second.to_dict()
 
 
@@ -145,8 +153,8 @@ def test_a_decision_of_weight_zero_trains_and_judges_nothing() -> None:
     assert sides.rows.y.size == (examples.usable & kept).sum()
     assert count_rows(weighed, sides)["without weight"] == (examples.usable & ~kept).sum()
     assert "without weight" not in count_rows(examples, divide(plan, examples))
-    first = train(plan, weighed, learners=logistic(), seed=0)
-    second = train(plan, examples.take(np.flatnonzero(kept)), learners=logistic(), seed=0)
+    first = train_one(plan, weighed)
+    second = train_one(plan, examples.take(np.flatnonzero(kept)))
     assert first.procedure.digest == second.procedure.digest
     assert first.digest == second.digest
 
@@ -158,9 +166,9 @@ def test_a_sample_that_took_a_fifth_of_the_negatives_trains_the_population_when_
     chance = np.where(negative, 0.2, 1.0)
     taken = np.flatnonzero(np.random.default_rng(1).random(chance.size) < chance)
     sample = everything.take(taken)
-    whole = train(plan, everything, learners=logistic(), seed=0)
-    weighted = train(plan, sample.weigh(1 / chance[taken]), learners=logistic(), seed=0)
-    plain = train(plan, sample, learners=logistic(), seed=0)
+    whole = train_one(plan, everything)
+    weighted = train_one(plan, sample.weigh(1 / chance[taken]))
+    plain = train_one(plan, sample)
     scores = [each.scorer.score(everything.features) for each in (whole, weighted, plain)]
     assert np.abs(scores[1] - scores[0]).mean() < 0.03
     assert np.abs(scores[2] - scores[0]).mean() > 0.2
