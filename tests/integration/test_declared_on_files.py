@@ -46,10 +46,10 @@ def test_times_of_different_units_are_the_moments_they_say(tmp_path: Path, units
     [
         ([pa.array([1_772_366_400])], DataError, r"declares at='ts', which holds 1772366400 \(int64\)"),
         ([pa.array([1_772_366_400]), pa.array([1_772_366_400_000_000])], DataError, "times with a zone"),
-        ([_times("us"), pa.array([1_772_366_400])], DataError, "do not fit together: .* incompatible types"),
-        ([_times("us"), pa.array([1_772_366_400.5])], DataError, "do not fit together: .* incompatible types"),
+        ([_times("us"), pa.array([1_772_366_400])], DataError, "rule wrong-kind: row 1: ts is '1772366400'"),
+        ([_times("us"), pa.array([1_772_366_400.5])], DataError, "rule wrong-kind: row 1: ts is '1772366400.5'"),
         ([_times("us", zone=None)], NaiveTime, "which names no zone"),
-        ([_times("us"), _times("us", zone=None)], DataError, "timestamp without timezone"),
+        ([_times("us"), _times("us", zone=None)], NaiveTime, "which names no zone"),
     ],
 )
 def test_a_time_that_has_to_be_guessed_is_refused(
