@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from setpoint.core.errors import SetpointError
 from setpoint.core.ports import Clock, Segments
 from setpoint.data.decisions import DECISIONS
 from setpoint.data.eventlog import EventLog, Receipt
@@ -30,6 +31,9 @@ from setpoint.watch.consistency import versions_recorded
 
 RETRY_SECONDS = 60.0
 """How often sources that could not be reached are asked again."""
+
+MEND_SECONDS = 1.0
+"""How often it is looked whether rows of the quarantine are to be told again."""
 
 PAUSE = 0.02
 """Seconds between an event and the refresh that it causes: what is told meanwhile goes with it."""
@@ -94,6 +98,7 @@ class Session(Desk):
         book: LogBook,
         status: Callable[[], Mapping[str, Any]],
         reach: Callable[[], None] | None = None,
+        mend: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(
             _serving(loop),
@@ -107,7 +112,7 @@ class Session(Desk):
         self._loop, self._now, self._records, self._book = loop, clock.now, log, book
         self._online, self._stream = online, Stream(online, events)
         self._refreshing, self._wake = threading.Lock(), threading.Event()
-        self._stuck, self._reach = "", reach
+        self._stuck, self._reach, self._mend = "", reach, mend
 
     def event(self, source: str, events: Sequence[Any]) -> Receipt:
         """What became of events that were told to a source; those accepted reach the features at the next refresh."""
@@ -129,6 +134,11 @@ class Session(Desk):
         if self._reach is not None:
             self._reach()
 
+    def mend(self) -> None:
+        """Take in the rows of the quarantine that another process asked for since."""
+        if self._mend is not None and self._mend():
+            self._wake.set()
+
     @contextmanager
     def refreshing(self, every: float) -> Iterator[None]:
         """Refresh every so many seconds, and soon after an event, while the block runs.
@@ -141,6 +151,13 @@ class Session(Desk):
         def ask() -> None:
             while not stop.wait(RETRY_SECONDS):
                 self.reach()
+
+        def look() -> None:
+            while not stop.wait(MEND_SECONDS):
+                try:
+                    self.mend()
+                except SetpointError:
+                    _logger.exception("Rows of the quarantine cannot be taken in; it is tried again.")
 
         def run() -> None:
             while not stop.is_set():
@@ -158,8 +175,10 @@ class Session(Desk):
 
         thread = threading.Thread(target=run, name="setpoint-loop", daemon=True)
         asking = threading.Thread(target=ask, name="setpoint-sources", daemon=True)
+        mending = threading.Thread(target=look, name="setpoint-mending", daemon=True)
         thread.start()
         asking.start()
+        mending.start()
         try:
             yield
         finally:
@@ -167,6 +186,7 @@ class Session(Desk):
             self._wake.set()
             thread.join()
             asking.join()
+            mending.join()
 
     def _told(self, status: Callable[[], Mapping[str, Any]]) -> Callable[[], Mapping[str, Any]]:
         """The status, with why the last refresh failed."""

@@ -40,11 +40,12 @@ from setpoint.core.errors import Busy, NothingYet, SetpointError, SettingInvalid
 from setpoint.core.ports import Blobs, Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY, iso, time
-from setpoint.data.collect import collect, find_garbage
 from setpoint.data.blobs import keep_blobs
+from setpoint.data.collect import collect, find_garbage
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.contract_versions import put_in_force, versions_of
 from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_known
+from setpoint.data.entries import GONE, OPEN, Entry, choose, dismiss, read_dismissed, read_entries
 from setpoint.data.eventlog import EventLog, Origin, Receipt
 from setpoint.data.feed import RowsFeed
 from setpoint.data.file_schemas import changes_of
@@ -52,8 +53,10 @@ from setpoint.data.hold import end_hold, hold_snapshot
 from setpoint.data.ingest import Ingested, ingest, read_source, without
 from setpoint.data.kept import Kept, Unreachable, is_elsewhere, keep, kept, let_go
 from setpoint.data.manifest import Manifest, Provenance, load_snapshot, store_snapshot
+from setpoint.data.mend_files import Edited, read_edited
 from setpoint.data.provenance import trace_source, with_batches
 from setpoint.data.quarantine import file_name, write_quarantine
+from setpoint.data.readmit import do_asked, newest, plan_fixes, plan_readmission, write_asks
 from setpoint.data.rows import AT, KNOWN_AT, kinds
 from setpoint.data.rules import Around, check_rules
 from setpoint.data.scales import scales_of, still_exact
@@ -62,7 +65,7 @@ from setpoint.data.snapshot_diff import EXAMPLES
 from setpoint.data.source_rules import source_breaches
 from setpoint.data.suggest import suggest_contract
 from setpoint.data.taken import parts_taken, take_in, take_new, taken_before, taken_last
-from setpoint.data.told import read_batches, rows_of
+from setpoint.data.told import ADMITTED, Ask, decode_batch, read_batches, rows_of
 from setpoint.declare.base_rate import with_base_rate
 from setpoint.declare.contract import StatedContract, in_order_of_reference
 from setpoint.declare.declaration import System
@@ -103,6 +106,7 @@ from setpoint.watch.shifts import compare_snapshots
 from setpoint.watch.status import loop_status
 from setpoint.watch.told import told_act, told_gate
 from setpoint.watch.why import Records, explain
+from setpoint.watch.young_labels import young_labels
 
 REPLAY, LIVE = "replay", "live system"
 """What a workspace is held for."""
@@ -413,19 +417,15 @@ class Live:
                 }
             )
         findings += self._breaches()
-        quarantine = [
-            {"source": name, "row": row["__row"], "rule": row["__rule"], "reason": row["__reason"], "told": False}
-            for name, found in self.fitting.items()
-            for row in found.quarantined.select(["__row", "__rule", "__reason"]).to_pylist()
-        ]
-        quarantine += self._told_in_vain()
+        waiting = [entry for entry in self.quarantine() if entry.state == OPEN]
+        waiting.sort(key=lambda entry: entry.told)
         return {
             "system": self.declared.name,
             "passed": not findings,
             "sources": [self._source_facts(name) for name in self.declared.sources],
             "labels": states,
             "findings": findings,
-            "quarantine": quarantine,
+            "quarantine": [entry.to_dict() for entry in waiting],
             "python_features": python_verdicts(plan, self.rows, requests.table, requests.at),
             "bias": self._bias(requests),
         }
@@ -471,16 +471,81 @@ class Live:
             for name, source in sources.items()
         ]
 
-    def _told_in_vain(self) -> list[dict[str, Any]]:
-        """The events that were told to the live system and set aside."""
+    def quarantine(self) -> list[Entry]:
+        """Every row that was ever set aside, of files and told, with what became of it since."""
+        fitting, tables, dismissed = self.fitting, self.folders.open_tables(), read_dismissed(self.metadata)
         with ExitStack() as opened:
             logs = self._event_logs(opened, writes=False)
             return [
-                {"source": name, **aside.to_dict(), "told": True}
-                for name, log in logs.items()
-                for batch in read_batches(log)
-                for aside in batch.aside
+                entry
+                for name in fitting
+                for entry in read_entries(
+                    name,
+                    tables,
+                    [(place, decode_batch(data)) for place, data in logs[name].read()] if name in logs else [],
+                    dismissed,
+                )
             ]
+
+    def fix(self, rows: Path | Sequence[Edited], *, by: str, why: str = "") -> dict[str, Any]:
+        """What became of rows of the quarantine that `by` edited, told again now, under the contract.
+
+        `rows` are a file that was exported and edited, or its rows. What still breaks the contract is set aside again
+        with its new reason. Doing it again changes nothing. While another process is the live system it is asked to
+        take them in: they are `waiting`. Raises DataError for rows that are not in the quarantine.
+        """
+        edited = read_edited(rows) if isinstance(rows, Path) else rows
+        return self._tell_again(plan_fixes(self.quarantine(), edited, self.contracts, by=by, why=why))
+
+    def readmit(self, which: Sequence[str], *, by: str, why: str = "") -> dict[str, Any]:
+        """What became of open rows of the quarantine, named by rules or ids, told again as they are.
+
+        It is of use once the contract is another. Of what a file delivered the live system takes in itself what keeps
+        the new contract: those are `gone`. Raises NameUnknown for a word that is neither rule nor id.
+        """
+        known = self.quarantine()
+        gone = choose(known, which, states=[GONE])
+        done = self._tell_again(plan_readmission(choose(known, which), self.contracts, by=by, why=why))
+        return {**done, "gone": [entry.id for entry in gone]}
+
+    def dismiss(self, which: Sequence[str], *, by: str, why: str) -> dict[str, Any]:
+        """Say of open rows of the quarantine, named by rules or ids, that they are not to be taken in; they stay.
+
+        Raises NameUnknown for a word that is neither, and WrongType without a reason.
+        """
+        if not why.strip():
+            raise WrongType("Nothing says why the rows are dismissed.", expected="a reason")
+        chosen = choose(self.quarantine(), which)
+        dismiss(self.metadata, chosen, by=by, why=why, at=self.clock.now())
+        return {"system": self.declared.name, "dismissed": [entry.id for entry in chosen]}
+
+    def _tell_again(self, asks: Mapping[str, Sequence[Ask]]) -> dict[str, Any]:
+        """Write down what is asked of the quarantine, and do it, unless another process is the live system."""
+        self._adopt()
+        self.live_folders.home.mkdir(parents=True, exist_ok=True)
+        metadata, waits = self.live_folders.open_metadata(self.settings), False
+        try:
+            write_asks(metadata, asks, at=self.clock.now())
+            if self._events is not None:
+                do_asked(metadata, self._events)
+            else:
+                with (
+                    self._open(self.live_folders, self.clock, what=LIVE) as (work, _),
+                    self._event_log(work.metadata, work.tables) as events,
+                ):
+                    do_asked(metadata, events)
+        except Busy:
+            waits = True
+        finally:
+            metadata.close()
+        known = {entry.id: entry for entry in self.quarantine()}
+        found = [known[ask.of] for theirs in asks.values() for ask in theirs]
+        return {
+            "system": self.declared.name,
+            "admitted": [entry.id for entry in found if entry.state == ADMITTED],
+            "set_aside": [newest(known, e).to_dict() for e in found if e.state != ADMITTED and not waits],
+            "waiting": [entry.id for entry in found if entry.state != ADMITTED and waits],
+        }
 
     def _label_states(self, requests: Requests) -> dict[str, int]:
         labels = self._labels(requests)
@@ -670,8 +735,16 @@ class Live:
         """The whole loop on one screen: of the live system, or of the newest replay where nothing is live."""
         plan = self.plan
         with self._recorded() as (metadata, tables, where):
-            fresh = freshness_of(plan, self._rows_of(metadata, tables), self._moment_of(metadata, where))
-            return loop_status(plan, metadata, tables, where=where, fresh=fresh, unreachable=self.unreachable)
+            rows, now = self._rows_of(metadata, tables), self._moment_of(metadata, where)
+            return loop_status(
+                plan,
+                metadata,
+                tables,
+                where=where,
+                fresh=freshness_of(plan, rows, now),
+                unreachable=self.unreachable,
+                young=young_labels(plan, tables, rows, now),
+            )
 
     def why(self, subject: str, *, feature: str | None = None) -> dict[str, Any]:
         """One decision, model or incident explained from what was recorded; raises NothingYet when there is none.
@@ -1066,6 +1139,7 @@ class Live:
                     unreachable=self.unreachable,
                 ),
                 reach=partial(self._reach, events, work.metadata, work.tables),
+                mend=partial(do_asked, work.metadata, events),
             )
             try:
                 session.refresh()

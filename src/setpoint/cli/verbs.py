@@ -17,6 +17,7 @@ from setpoint.api.label_page import label_routes
 from setpoint.api.server import serve_http
 from setpoint.cli.label import run_label
 from setpoint.cli.project import load_declaration
+from setpoint.cli.quarantine import asks_of_quarantine, show_quarantine
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
 from setpoint.console.report import write_report
@@ -65,6 +66,8 @@ def check(words: Namespace) -> int:
     """Sources against contracts, the declaration against leaks."""
     if words.contract:
         return _contracts(words)
+    if asks_of_quarantine(words):
+        return show_quarantine(words, _open(words))
     report = _open(words).check()
     if words.json:
         print_json(report)
@@ -81,11 +84,7 @@ def check(words: Namespace) -> int:
             out.print(f"[yellow]warning[/] source {each['name']}: {escape(change)}")
         if "unreachable" in each:
             out.print(f"[yellow]warning[/] source {each['name']} is {escape(each['unreachable'])}")
-    if words.quarantine:
-        for each in report["quarantine"]:
-            where = f"{'event told' if each['told'] else 'row'} {each['row']}" if each["row"] else "a row"
-            out.print(f"  {each['source']} {where}: [bold]{each['rule']}[/] {escape(each['reason'])}")
-    elif report["quarantine"]:
+    if report["quarantine"]:
         out.print(f"{len(report['quarantine'])} rows are in quarantine; `setpoint check --quarantine` shows them.")
     for each in report["python_features"]:
         how = "on whole arrays" if each["whole"] else "row by row"

@@ -26,7 +26,7 @@ from setpoint.data.objects import read_objects, written
 from setpoint.data.quarantine import SCHEMA
 from setpoint.data.rules import Around, Having
 from setpoint.data.sourcelog import Added, SourceLog
-from setpoint.data.told import Aside, Batch, decode_batch, encode_batch, rows_of
+from setpoint.data.told import ADMITTED, Aside, Ask, Batch, Mended, decode_batch, encode_batch, mended, rows_of
 from setpoint.declare.contract import References
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.source import SourceInfo
@@ -104,6 +104,7 @@ class EventLog:
         self._lock = threading.RLock()
         self._indexes: dict[tuple[str, tuple[str, ...]], KeyIndex] = {}
         self._aside: dict[str, list[Aside]] = {}
+        self._mended: dict[str, dict[str, Mended]] = {}
         self._position = {name: len(origin.told) - 1 for name, origin in self._origins.items()}
         self._sources = {name: self._open(name, origin) for name, origin in self._origins.items()}
         self.tables: Mapping[str, pa.Table] = _Tables(self)
@@ -136,6 +137,25 @@ class EventLog:
         that there is not, RequestInvalid for one that takes no events, and LogUnavailable, having taken in nothing,
         when they cannot be written.
         """
+        return self._take(source, events, ())
+
+    def mend(self, source: str, asks: Sequence[Ask]) -> list[Mended]:
+        """Take in rows of the quarantine again, now, under the contract; what became of each, in their order.
+
+        One record of the log has the rows and where they came from, so both are there or neither. What was asked and
+        done before is not done again, and what breaks the same rule with the same values leaves nothing new behind.
+        Raises like `append`.
+        """
+        with self._lock:
+            self._of(source)
+            done = self._mended[source]
+            fresh = [ask for ask in asks if not _is_done(done.get(ask.of), ask)]
+            told = {ask.of: ask for ask in fresh}
+            if told:
+                self._take(source, [ask.row for ask in told.values()], list(told.values()))
+            return [done.get(ask.of) or mended(ask, 0, admitted=False) for ask in asks]
+
+    def _take(self, source: str, events: Sequence[Any], asks: Sequence[Ask]) -> Receipt:
         with self._lock:
             log, contract = self._of(source), self._origins[source].contract
             info = contract.info
@@ -153,10 +173,17 @@ class EventLog:
             clash = "conflicting-id" if info.id else "duplicate-key"
             reasons |= _reasons(clash, np.delete(usable, list(wrong)), admitted.clashes)
             aside = [Aside(row + 1, *reasons[row], written(events[row])) for row in sorted(reasons)]
+            marks = [mended(ask, row + 1, admitted=row not in reasons) for row, ask in enumerate(asks)]
+            if asks:
+                same = {each.row for each in aside if asks[each.row - 1].is_as_before(each)}
+                aside = [each for each in aside if each.row not in same]
+                marks = [mark for mark in marks if mark.row not in same and not checked.skipped[mark.row - 1]]
             added = Added(0, -1, 0)
-            if admitted.rows.num_rows or aside:
-                self._position[source] = self._logs[source].append(encode_batch(admitted.rows, moment, aside))
+            if admitted.rows.num_rows or aside or marks:
+                record = encode_batch(admitted.rows, moment, aside, marks)
+                self._position[source] = self._logs[source].append(record)
                 self._aside[source] += aside
+                self._mended[source].update({mark.of: mark for mark in marks})
                 added = log.extend(admitted)
             changed = added.last >= added.first
             return Receipt(
@@ -198,6 +225,7 @@ class EventLog:
                     rows, _ = self._fitting(name, rows_of([batch], origin.contract))
                     log.extend(log.admit(rows))
                     self._aside[name] += batch.aside
+                    self._mended[name].update({mark.of: mark for mark in batch.mended})
                     self._position[name] = position
         return True
 
@@ -235,6 +263,7 @@ class EventLog:
 
     def _open(self, name: str, origin: Origin) -> SourceLog:
         self._aside[name] = [aside for batch in origin.told for aside in batch.aside]
+        self._mended[name] = {mark.of: mark for batch in origin.told for mark in batch.mended}
         last = max((batch.known_at for batch in origin.told), default=0)
         told = [rows_of(origin.told, origin.contract)] if any(batch.ids for batch in origin.told) else []
         deliveries, _ = self._fitting(name, pa.concat_tables([origin.deliveries, *told], promote_options="permissive"))
@@ -301,6 +330,11 @@ def aside_table(asides: Sequence[Aside]) -> pa.Table:
         *[pa.array([getattr(aside, name) for aside in asides], pa.string()) for name in ("rule", "reason", "held")],
     ]
     return pa.table(columns, schema=SCHEMA)
+
+
+def _is_done(before: Mended | None, ask: Ask) -> bool:
+    """Whether a row of the quarantine was admitted before, or exactly this was asked of it."""
+    return before is not None and (before.became == ADMITTED or before.ask == ask.ask)
 
 
 def _refuse(info: SourceInfo, events: Sequence[Any], *, takes: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ SCHEMA = pa.schema(
 )
 """The columns of quarantined rows on disk: one shape for all sources, `held` is the row as JSON."""
 
+_GONE = "gone-"
+
 
 @dataclass(frozen=True)
 class Count:
@@ -47,17 +50,37 @@ class Count:
 def write_quarantine(tables: Tables, source: str, quarantined: pa.Table, *, part: str) -> str | None:
     """Keep the rows of one batch that were set aside; gives the digest, None when there are none.
 
-    A batch that is taken in again replaces what it left before.
+    A batch that is taken in again replaces what it left before; those of its rows that are no longer set aside, since
+    the batch was mended or its contract changed, are kept with those that `read_gone` gives.
     """
-    if quarantined.num_rows == 0:
-        tables.delete(_set_of(source), part)
-        return None
     held = held_rows(quarantined)
     files = (
         quarantined[FILE].cast(pa.string()) if FILE in quarantined.column_names else pa.nulls(len(held), pa.string())
     )
     columns = [files, quarantined[ROW], quarantined[RULE], quarantined[REASON], pa.array(held, pa.string())]
-    return tables.write(_set_of(source), part, pa.table(columns, schema=SCHEMA))
+    rows = pa.table(columns, schema=SCHEMA)
+    _keep_gone(tables, _set_of(source), part, rows)
+    if rows.num_rows == 0:
+        tables.delete(_set_of(source), part)
+        return None
+    return tables.write(_set_of(source), part, rows)
+
+
+def _keep_gone(tables: Tables, name: str, part: str, rows: pa.Table) -> None:
+    """Keep what a part holds and will no longer; under a name of its content, so that once is as good as twice."""
+    if part not in tables.parts(name):
+        return
+    before = tables.read(name, parts=[part])
+    left = Counter(before["held"].to_pylist())
+    left.subtract(rows["held"].to_pylist())
+    places = []
+    for place, held in enumerate(before["held"].to_pylist()):
+        if left[held] > 0:
+            left[held] -= 1
+            places.append(place)
+    if places:
+        gone = before.take(pa.array(places))
+        tables.write(name, f"{_GONE}{digest(gone['held'].to_pylist())[:16]}", gone)
 
 
 def held_rows(quarantined: pa.Table) -> list[str]:
@@ -73,8 +96,18 @@ def held_rows(quarantined: pa.Table) -> list[str]:
 
 def read_quarantine(tables: Tables, source: str) -> pa.Table:
     """All rows of a source that are set aside, in the order of their parts."""
+    return _read(tables, source, gone=False)
+
+
+def read_gone(tables: Tables, source: str) -> pa.Table:
+    """The rows of a source that were set aside and no longer are: nothing of a quarantine is ever deleted."""
+    return _read(tables, source, gone=True)
+
+
+def _read(tables: Tables, source: str, *, gone: bool) -> pa.Table:
     name = _set_of(source)
-    return tables.read(name) if tables.parts(name) else SCHEMA.empty_table()
+    parts = [part for part in tables.parts(name) if part.startswith(_GONE) == gone]
+    return tables.read(name, parts=parts) if parts else SCHEMA.empty_table()
 
 
 def count_rules(quarantined: pa.Table) -> list[Count]:

@@ -30,14 +30,66 @@ class Aside(msgspec.Struct, frozen=True, array_like=True):
         return {"row": self.row, "rule": self.rule, "reason": self.reason}
 
 
+class Mended(msgspec.Struct, frozen=True, array_like=True):
+    """What became of a row that was set aside and was told again: the lineage of the row that stands for it now.
+
+    `ask` is who asked for what, as one text; `of` the quarantined row, `row` its number in this call; `became` is
+    "admitted", or "set aside" with the rule and the reason in the call's `aside`; `changed` has, by column, what the
+    row held before and what it holds now.
+    """
+
+    ask: str
+    of: str
+    act: str
+    by: str
+    why: str
+    row: int
+    became: str
+    changed: dict[str, tuple[Any, Any]]
+
+
 class Batch(msgspec.Struct, frozen=True, array_like=True):
-    """One call: when it was received, the columns of its good rows, when they happened, their ids, and the others."""
+    """One call: when it was received, the columns of its good rows, when they happened, their ids, and the others.
+
+    `mended` says of which rows of the quarantine its rows are, where they came from there.
+    """
 
     known_at: int
     columns: dict[str, list[Any]]
     at: list[int]
     ids: list[str]
     aside: list[Aside]
+    mended: list[Mended] = []
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """A row of the quarantine to take in again, as it is now; `rule` is the one that it broke.
+
+    `changed` has, by column, what the quarantined row held and what this one holds.
+    """
+
+    ask: str
+    of: str
+    act: str
+    by: str
+    why: str
+    row: dict[str, Any]
+    changed: dict[str, tuple[Any, Any]]
+    rule: str
+
+    def is_as_before(self, aside: Aside) -> bool:
+        """Whether a row that was set aside again breaks the same rule with the same values as it did before."""
+        return not self.changed and aside.rule == self.rule
+
+
+ADMITTED, AGAIN = "admitted", "set aside"
+"""What may become of a row of the quarantine that is told again."""
+
+
+def mended(ask: Ask, row: int, *, admitted: bool) -> Mended:
+    """What became of a row that was asked for, the one of this number in its call."""
+    became = ADMITTED if admitted else AGAIN
+    return Mended(ask.ask, ask.of, ask.act, ask.by, ask.why, row, became, dict(ask.changed))
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -45,10 +97,11 @@ _decoder = msgspec.msgpack.Decoder(Batch)
 _TYPES = {TEXT: pa.string(), BOOL: pa.bool_()}
 
 
-def encode_batch(rows: pa.Table, known_at: int, aside: Sequence[Aside]) -> bytes:
+def encode_batch(rows: pa.Table, known_at: int, aside: Sequence[Aside], mended: Sequence[Mended] = ()) -> bytes:
     """A record with these rows (their own columns, `__at` and `__id`), and those set aside; times in microseconds."""
     columns = {name: _numbers(rows[name]).to_pylist() for name in rows.column_names if not name.startswith("__")}
-    return _encoder.encode(Batch(known_at, columns, rows[AT].to_pylist(), rows[ID].to_pylist(), list(aside)))
+    at, ids = rows[AT].to_pylist(), rows[ID].to_pylist()
+    return _encoder.encode(Batch(known_at, columns, at, ids, list(aside), list(mended)))
 
 
 def decode_batch(data: bytes) -> Batch:

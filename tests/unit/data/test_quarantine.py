@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from setpoint.backends.parquet import ParquetTables
 from setpoint.data.ingest import Ingested
-from setpoint.data.quarantine import SCHEMA, Count, count_rules, read_quarantine, write_quarantine
+from setpoint.data.quarantine import SCHEMA, Count, count_rules, read_gone, read_quarantine, write_quarantine
 from tests.unit.data.make import days, moments, sales, taken, taken_from, write
 
 
@@ -64,13 +64,16 @@ def test_batches_of_any_columns_are_kept_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_batch_taken_in_again_replaces_what_it_left(tmp_path: Path) -> None:
-    """A mended batch leaves nothing behind."""
+    """What a mended batch no longer has set aside is kept apart: of a quarantine nothing is deleted."""
     tables = ParquetTables(tmp_path / "tables")
     assert write_quarantine(tables, "sales", dirty(tmp_path, "10,soon,1", "11,soon,1").quarantined, part="1")
     assert write_quarantine(tables, "sales", dirty(tmp_path, "10,soon,1").quarantined, part="1")
     assert read_quarantine(tables, "sales").num_rows == 1
+    assert [json.loads(row["held"])["id"] for row in read_gone(tables, "sales").to_pylist()] == ["11"]
     assert write_quarantine(tables, "sales", dirty(tmp_path).quarantined, part="1") is None
     assert read_quarantine(tables, "sales").to_pylist() == []
+    assert sorted(json.loads(row["held"])["id"] for row in read_gone(tables, "sales").to_pylist()) == ["10", "11"]
+    assert read_gone(tables, "never").schema == SCHEMA
     assert read_quarantine(tables, "never").schema == SCHEMA
 
 
