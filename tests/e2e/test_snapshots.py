@@ -33,11 +33,11 @@ system = declare()
 
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose first seven weeks were run as if live, and trained three times."""
+    """A project whose first five weeks were run as if live, and trained more than once."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "shop.py").write_text(PROJECT)
     (folder / "data").symlink_to(flights.ROOT / "data")
-    opened(folder).replay(end=times.time("2013-02-20"), sample=0.0)
+    opened(folder).replay(end=times.time("2013-02-06"), sample=0.0)
     return folder
 
 
@@ -78,7 +78,7 @@ def asked(folder: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict
 def test_every_model_has_the_rows_that_it_learned_from(replayed: Path) -> None:
     """By its digest, as they were known when it was trained; also by a beginning of the model's own."""
     live, found = opened(replayed), trained(replayed)
-    assert len(found) >= 3
+    assert len(found) >= 2
     for model in found:
         snapshot = live.snapshot(model["model"][:10])
         assert snapshot.digest == model["snapshot"] == live.snapshot(model["snapshot"]).digest

@@ -25,14 +25,14 @@ def show_snapshots(words: Namespace, live: Live) -> int:
         return _held(words, live.hold(words.hold, which=words.of, reason=words.because), "held")
     if words.let_go:
         return _held(words, live.let_go(words.let_go), "let go")
-    found = live.collect(sweep=words.sweep)
+    found = live.collect(sweep=words.collect and words.sweep)
     if words.json:
         print_json(found)
         return 0
     if words.snapshots:
         out.print(_listed(found))
     gone = f"{len(found['snapshots']):,} snapshots and {found['parts']:,} blocks, {size(found['bytes'])}"
-    if words.sweep:
+    if found["removed"]:
         out.print(f"removed {gone}")
     elif found["parts"] or found["snapshots"]:
         out.print(f"nothing needs {gone}; `setpoint status --collect --sweep` removes them")

@@ -14,7 +14,7 @@ from typing import Any
 from setpoint.core.ports import Metadata, Tables
 from setpoint.core.times import DAY, iso
 from setpoint.data.hold import holds
-from setpoint.data.manifest import GONE, SNAPSHOTS, STORED, Manifest, manifests, mark_gone
+from setpoint.data.manifest import GONE, SNAPSHOTS, STORED, Manifest, manifests, mark_gone, turn
 
 YOUNG = DAY
 """A snapshot that was used so recently is left: a model that is being trained on it is not registered yet."""
@@ -88,15 +88,22 @@ def mark(metadata: Metadata, *, needs: Needs, now: int) -> tuple[Manifest, ...]:
 def sweep(tables: Tables, metadata: Metadata) -> dict[str, int]:
     """Remove the parts that no manifest names but those that were ended; gives their bytes."""
     removed: dict[str, int] = {}
-    everything = tables.parts(SNAPSHOTS)
-    for start in range(0, len(everything), SWEPT):
+    seen, needed = turn(metadata), needed_parts(metadata)
+    parts = [part for part in tables.parts(SNAPSHOTS) if part not in needed]
+    for start in range(0, len(parts), SWEPT):
         with metadata.transaction():
-            needed = set().union(*[each.parts for each in manifests(metadata) if each.state != GONE])
-            for part in everything[start : start + SWEPT]:
+            if turn(metadata) != seen:
+                seen, needed = turn(metadata), needed_parts(metadata)
+            for part in parts[start : start + SWEPT]:
                 if part not in needed:
                     removed[part] = tables.size(SNAPSHOTS, part)
                     tables.delete(SNAPSHOTS, part)
     return removed
+
+
+def needed_parts(metadata: Metadata) -> set[str]:
+    """The parts that a manifest names which was not ended."""
+    return set().union(*[each.parts for each in manifests(metadata) if each.state != GONE])
 
 
 def _kept(metadata: Metadata, needs: Needs, now: int) -> list[Needed]:

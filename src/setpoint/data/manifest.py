@@ -28,6 +28,9 @@ SNAPSHOTS = "snapshots"
 NOUN = "manifest"
 """Under which noun a manifest is written down, by the digest of its snapshot."""
 
+TURN = "manifest_turn"
+"""Under which noun it is counted how often a snapshot was stored, or asked to be."""
+
 DRAFT, STORED, GONE = "draft", "stored", "gone"
 """A manifest whose blocks are being written, one whose blocks are all there, and one that was collected."""
 
@@ -143,10 +146,11 @@ def store_snapshot(
     """
     sources = _described(snapshot, provenance) if _state(metadata, snapshot.digest) != STORED else ()
     with metadata.transaction():  # a collector sees the blocks as needed before this looks for them
-        found = _found(metadata, snapshot.digest)
+        found = find_manifest(metadata, snapshot.digest)
         if found is None or found.state != STORED:
             found = Manifest(snapshot.digest, snapshot.as_of, sources or _described(snapshot, provenance), DRAFT, now)
         found = _put(metadata, replace(found, used_at=max(now, found.used_at)))
+        metadata.put(TURN, TURN, {"turn": turn(metadata) + 1})
     there = set(tables.parts(SNAPSHOTS))
     for source in found.sources:
         missing = [place for place, block in enumerate(source.blocks) if block.part not in there]
@@ -179,7 +183,7 @@ def load_snapshot(tables: Tables, metadata: Metadata, *, snapshot: str) -> Snaps
 
 def manifest_of(metadata: Metadata, snapshot: str) -> Manifest:
     """The manifest of a stored snapshot, by its digest; raises NameUnknown or NothingYet where it cannot be read."""
-    found = _found(metadata, snapshot)
+    found = find_manifest(metadata, snapshot)
     if found is None:
         known = [each.snapshot for each in stored_snapshots(metadata)]
         raise NameUnknown("snapshot", snapshot, known, where="What is stored")
@@ -203,18 +207,24 @@ def stored_snapshots(metadata: Metadata) -> list[Manifest]:
     return [manifest for manifest in manifests(metadata) if manifest.state == STORED]
 
 
+def turn(metadata: Metadata) -> int:
+    """How often a snapshot was stored, or asked to be: while this stays, no snapshot needs more blocks than before."""
+    return int((metadata.get(TURN, TURN) or {"turn": 0})["turn"])
+
+
 def mark_gone(metadata: Metadata, manifest: Manifest) -> None:
     """Write down that a snapshot may be collected: from here on it cannot be read."""
     _put(metadata, replace(manifest, state=GONE))
 
 
-def _found(metadata: Metadata, snapshot: str) -> Manifest | None:
+def find_manifest(metadata: Metadata, snapshot: str) -> Manifest | None:
+    """The manifest of this digest, whatever its state; None where the snapshot never was stored."""
     body = metadata.get(NOUN, snapshot)
     return None if body is None else Manifest.from_dict(body)
 
 
 def _state(metadata: Metadata, snapshot: str) -> str:
-    found = _found(metadata, snapshot)
+    found = find_manifest(metadata, snapshot)
     return GONE if found is None else found.state
 
 

@@ -14,7 +14,7 @@ from setpoint.core.ports import Metadata
 from setpoint.core.records import RULE
 from setpoint.core.times import iso
 from setpoint.data.hold import held_under
-from setpoint.data.manifest import STORED, Manifest, StoredSource, manifests, stored_snapshots
+from setpoint.data.manifest import STORED, Manifest, StoredSource, find_manifest, manifests, stored_snapshots
 from setpoint.registry import models
 
 SNAPSHOT, TRAINING_SET = "snapshot", "training_set"
@@ -75,7 +75,7 @@ def trace_model(metadata: Metadata, model: str, *, stored: Metadata | None = Non
         detail = f"{used['rows']} decisions as of {iso(used['as_of'])}, plan {used['plan'][:8]}"
         links.append(Link("training set", body["training_set"], detail))
     taken = metadata.get(SNAPSHOT, body["snapshot"])
-    manifest = None if stored is None else _manifest(stored, body["snapshot"])
+    manifest = None if stored is None else find_manifest(stored, body["snapshot"])
     if taken is None:
         return (*links, Link("snapshot", body["snapshot"], "no record of its sources"))
     links.append(
@@ -157,10 +157,6 @@ def _model(body: Mapping[str, Any]) -> Link:
     trained = body.get("trained") or [None, None]
     span = f"trained on decisions from {iso(trained[0])} to {iso(trained[1])}" if trained[0] is not None else "trained"
     return Link("model", body["model"], f"{body['recipe']['learner']}, {span}, seed {body['seed']}")
-
-
-def _manifest(stored: Metadata, snapshot: str) -> Manifest | None:
-    return next((each for each in manifests(stored) if each.snapshot == snapshot), None)
 
 
 def _kept(stored: Metadata | None, manifest: Manifest | None) -> str:

@@ -19,7 +19,7 @@ from setpoint.conformance.child import child
 from setpoint.core.errors import NameUnknown, NothingYet
 from setpoint.core.times import DAY
 from setpoint.data.collect import Garbage, collect, find_garbage, mark, sweep
-from setpoint.data.hold import held_under, hold_snapshot, holds, end_hold
+from setpoint.data.hold import end_hold, held_under, hold_snapshot, holds
 from setpoint.data.manifest import NOUN, SNAPSHOTS, load_snapshot, manifests, store_snapshot
 from setpoint.data.rows import KNOWN_AT
 from setpoint.data.snapshot import Snapshot, take_snapshot
@@ -134,6 +134,30 @@ def test_a_snapshot_stored_between_mark_and_sweep_keeps_its_blocks(store: Store)
     assert store.put(1, now=LATER) == again
     assert sweep(store.tables, store.metadata) == {}
     assert [store.get(digest).digest for digest in (again, other)] == [again, other]
+
+
+class Interrupted(ParquetTables):
+    """Tables in which somebody does something just after the blocks were listed."""
+
+    def __init__(self, root: Path, act: Callable[[], object]) -> None:
+        super().__init__(root)
+        self._act = act
+
+    def parts(self, name: str) -> list[str]:
+        found = super().parts(name)
+        self._act()
+        return found
+
+
+def test_a_snapshot_stored_while_blocks_are_swept_keeps_its_blocks(store: Store, tmp_path: Path) -> None:
+    """Its blocks were found to be garbage, and are looked at once more before they go."""
+    again, gone = store.put(1), store.put(2)
+    mark(store.metadata, needs=dict, now=LATER)
+    tables = Interrupted(tmp_path / "tables", lambda: store.put(1, now=LATER))
+    assert len(sweep(tables, store.metadata)) == 1
+    assert store.get(again).digest == again
+    with pytest.raises(NothingYet, match="was collected"):
+        store.get(gone)
 
 
 def test_a_draft_protects_what_it_is_about_to_write(store: Store) -> None:
