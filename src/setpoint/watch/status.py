@@ -14,6 +14,7 @@ from setpoint.features.freshness import Freshness
 from setpoint.registry import audit, models
 from setpoint.watch.consistency import CONSISTENCY
 from setpoint.watch.feedback_loop import COLUMNS, feedback_loop, told_loop
+from setpoint.watch.young_labels import told_young
 
 RECENT = 30
 """Ticks that the rate of mismatches is told of."""
@@ -30,10 +31,12 @@ def loop_status(
     where: str,
     fresh: Sequence[Freshness] = (),
     unreachable: Mapping[str, Unreachable] | None = None,
+    young: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The state of a system's loop as sections of facts; `where` says which workspace this is.
 
-    `unreachable` are the sources that cannot be read now, in a section of their own where there are any.
+    `unreachable` are the sources that cannot be read now, in a section of their own where there are any; `young` is
+    what is known of decisions whose label's time is not over.
     """
     state = metadata.get("loop", plan.system.name)
     acts = audit.trail(metadata)
@@ -51,7 +54,7 @@ def loop_status(
             "decision parts": len(tables.parts(DECISIONS)),
             "matured parts": len(tables.parts(OUTCOMES)),
         },
-        "labels": _labels(plan, tables),
+        "labels": {**_labels(plan, tables), **({} if young is None else told_young(young))},
         **({"sources": {name: str(told) for name, told in unreachable.items()}} if unreachable else {}),
         "freshness": _freshness(fresh) or {"sources": "no feature reads one"},
         "consistency": _consistency(metadata.find(CONSISTENCY)[-RECENT:]),
