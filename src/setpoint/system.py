@@ -107,7 +107,6 @@ from setpoint.watch.status import loop_status
 from setpoint.watch.told import told_act, told_gate
 from setpoint.watch.why import Records, explain
 from setpoint.watch.young_labels import young_labels
-from setpoint.watch.young_labels import young_labels
 
 REPLAY, LIVE = "replay", "live system"
 """What a workspace is held for."""
