@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pad
 
 from setpoint.backends.parquet import checked_name, digest_rows
 from setpoint.core.digest import digest
@@ -200,9 +199,11 @@ def _sizes(table: DeltaTable) -> dict[str, int]:
 
 def _files(table: DeltaTable) -> dict[str, list[Any]]:
     """The files of each part."""
+    from pyarrow.dataset import get_partition_keys
+
     found: dict[str, list[Any]] = {}
     for fragment in table.to_pyarrow_dataset().get_fragments():
-        found.setdefault(pad.get_partition_keys(fragment.partition_expression)[PART], []).append(fragment)
+        found.setdefault(get_partition_keys(fragment.partition_expression)[PART], []).append(fragment)
     return found
 
 
