@@ -1,0 +1,60 @@
+"""Ours, in a process of its own.
+
+python ours.py arrow|parquet FOLDER RESULT
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from common.costs import peak_mb, spent, tell
+
+from contract_bench.data import FEW, RULES
+from contract_bench.rules import orders, stated
+from setpoint.data.check import check
+from setpoint.data.check_parts import check_parts
+from setpoint.data.contract import infer_contract
+from setpoint.data.ingest import REASON, RULE, set_aside
+from setpoint.data.rows import AT
+from setpoint.data.rules import Around
+from setpoint.declare.source import info
+
+PART = 1 << 17
+"""Rows that are read from Parquet and checked together."""
+
+
+def bad(folder: Path, *, arrow: bool) -> tuple[float, pa.Table]:
+    """CPU seconds of the check of every column and rule, and the rows set aside with the rule and their values."""
+    known = pq.read_table(folder / "merchants.parquet")
+    around = Around.of({"merchants": known.append_column(AT, pa.array(np.zeros(known.num_rows, dtype=np.int64)))})
+    file = pq.ParquetFile(folder / "orders.parquet")
+    contract = infer_contract(info(orders), file.read_row_group(0).slice(0, FEW)).with_rules(stated())
+
+    def read(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        for batch in file.iter_batches(PART, columns=columns and list(columns), use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+    raw = file.read().combine_chunks() if arrow else None
+    before = spent()
+    if raw is None:
+        found = check_parts(contract, read, around=around).quarantined
+    else:
+        found = set_aside(raw, check(contract, raw, around=around).violations)
+    return spent() - before, found
+
+
+if __name__ == "__main__":
+    what, folder, result = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    bad(folder / "few", arrow=what == "arrow")
+    cpu, found = bad(folder, arrow=what == "arrow")
+    peak = peak_mb()
+    assert all(found[REASON].to_pylist()), "every row has its reason"
+    rule = np.array([RULES.index(name) for name in found[RULE].to_pylist()])
+    order = np.argsort(found["order"].to_numpy())
+    np.savez(result, order=found["order"].to_numpy()[order], rule=rule[order])
+    tell(cpu=cpu, peak=peak)
