@@ -19,8 +19,11 @@ from setpoint.core.errors import DataError, NameUnknown, NothingYet
 from setpoint.core.ports import Metadata, Tables
 from setpoint.data.arrays import EXACT, UTC_MICROSECONDS
 from setpoint.data.rows import ENDS, NEVER, POSITION, SIGN, kind_of_type, times_of
-from setpoint.data.snapshot import BLOCK, ContentDigests, Snapshot, kinds_of, take_snapshot
+from setpoint.data.snapshot import BLOCK, ContentDigests, Snapshot, digest_values, kinds_of, take_snapshot
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
+
+PIECE = 1 << 12
+"""Rows of a block that is not full which are stored together: the next snapshot finds most of them there."""
 
 SNAPSHOTS = "snapshots"
 """The set of tables that holds the blocks of all sources, each under its digest."""
@@ -153,11 +156,12 @@ def store_snapshot(
         metadata.put(TURN, TURN, {"turn": turn(metadata) + 1})
     there = set(tables.parts(SNAPSHOTS))
     for source in found.sources:
-        missing = [place for place, block in enumerate(source.blocks) if block.part not in there]
-        takes = _takes(snapshot.rows[source.name]) if missing else None
-        for place in missing:
-            stored = _as_stored(snapshot.rows[source.name], place * BLOCK, takes)
-            tables.write(SNAPSHOTS, source.blocks[place].part, stored)
+        rows = snapshot.rows[source.name]
+        spans = zip(_layout(rows.num_rows), source.blocks, strict=True)
+        missing = [(start, size, block.part) for (start, size), block in spans if block.part not in there]
+        takes = _takes(rows) if missing else None
+        for start, size, part in missing:
+            tables.write(SNAPSHOTS, part, _as_stored(rows, start, size, takes))
     if found.state == STORED:
         return found
     measured = [
@@ -252,8 +256,19 @@ def _described_source(snapshot: Snapshot, name: str, provenance: Provenance) -> 
                 f"The column {column!r} of {name!r} holds {spelled}.", expected=f"one of {', '.join(_TYPES)}"
             )
     parts = _part_names(rows, snapshot.blocks(name), _takes(rows))
-    blocks = [Block(part, min(BLOCK, rows.num_rows - place * BLOCK)) for place, part in enumerate(parts)]
+    blocks = [Block(part, size) for part, (_, size) in zip(parts, _layout(rows.num_rows), strict=True)]
     return StoredSource(name, snapshot.digests[name], rows.num_rows, columns, tuple(blocks), provenance)
+
+
+def _layout(count: int) -> list[tuple[int, int]]:
+    """Where each block of so many rows begins, and how many it has: full ones, then pieces of the one that is not.
+
+    >>> _layout(BLOCK + PIECE + 5) == [(0, BLOCK), (BLOCK, PIECE), (BLOCK + PIECE, 5)]
+    True
+    """
+    full = count // BLOCK * BLOCK
+    pieces = [(start, min(PIECE, count - start)) for start in range(full, count, PIECE)]
+    return [*[(start, BLOCK) for start in range(0, full, BLOCK)], *pieces]
 
 
 def _part_names(rows: pa.Table, blocks: list[str], takes: np.ndarray | None) -> list[str]:
@@ -262,10 +277,12 @@ def _part_names(rows: pa.Table, blocks: list[str], takes: np.ndarray | None) -> 
         name: kind or str(rows.schema.field(name).type) for name, kind in kinds_of(rows.schema).items() if name != ENDS
     }
     found = []
-    for place, block in enumerate(blocks):
-        inside = b"" if takes is None else takes[place * BLOCK : (place + 1) * BLOCK].tobytes()
-        told = {"columns": kinds, "rows": min(BLOCK, rows.num_rows - place * BLOCK), "content": block}
-        found.append(digest(told if takes is None else {**told, "takes": digest_bytes(inside)}))
+    for start, size in _layout(rows.num_rows):
+        content = blocks[start // BLOCK] if size == BLOCK else digest_values(rows.slice(start, size))
+        told = {"columns": kinds, "rows": size, "content": content}
+        if takes is not None:
+            told["takes"] = digest_bytes(takes[start : start + size].tobytes())
+        found.append(digest(told))
     return found
 
 
@@ -280,9 +297,9 @@ def _takes(rows: pa.Table) -> np.ndarray | None:
     return found
 
 
-def _as_stored(rows: pa.Table, start: int, takes: np.ndarray | None) -> pa.Table:
+def _as_stored(rows: pa.Table, start: int, size: int, takes: np.ndarray | None) -> pa.Table:
     """A block in the one form that its content has on disk, so that equal content is equal bytes."""
-    block = rows.slice(start, BLOCK)
+    block = rows.slice(start, size)
     columns = {name: _canonical(block[name].combine_chunks()) for name in sorted(block.column_names) if name != ENDS}
     if POSITION in columns and np.array_equal(times_of(block, POSITION), np.arange(start, start + block.num_rows)):
         del columns[POSITION]

@@ -96,15 +96,17 @@ def test_rows_are_stored_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
     """A later snapshot adds the blocks that are new or have grown; an equal one nothing at all."""
     for place in ("snapshot", "manifest"):
         monkeypatch.setattr(f"setpoint.data.{place}.BLOCK", 100)
+    monkeypatch.setattr("setpoint.data.manifest.PIECE", 30)
     rows = pa.table({"n": np.arange(1000), KNOWN_AT: np.arange(1000)})
-    for as_of, blocks in ((249, 3), (249, 3), (399, 5), (999, 11), (199, 11)):
+    # 2 blocks and 2 pieces of 30 and 20 rows; another of 30 and of 10; 2 blocks; 6 blocks; nothing
+    for as_of, blocks in ((249, 4), (249, 4), (269, 6), (399, 8), (999, 14), (199, 14)):
         store.put(take_snapshot({"s": rows}, as_of), now=as_of)
         assert len(store.files()) == blocks
     written = {name: (store.folder / "tables" / SNAPSHOTS / name).stat().st_mtime_ns for name in store.files()}
     again = store.put(take_snapshot({"s": rows}, 999), now=5000)
     assert written == {name: (store.folder / "tables" / SNAPSHOTS / name).stat().st_mtime_ns for name in store.files()}
     assert again.used_at == 5000
-    assert [each.rows for each in stored_snapshots(store.metadata)] == [250, 400, 1000, 200]
+    assert [each.rows for each in stored_snapshots(store.metadata)] == [250, 270, 400, 1000, 200]
     for each in stored_snapshots(store.metadata):
         assert store.get(each.snapshot).rows["s"].equals(rows.slice(0, each.rows))
 
