@@ -89,17 +89,21 @@ def meet(rows: Keyed, codes: Ints, start: Ints, end: Ints) -> Pairs:
     >>> met.decision.tolist(), met.row.tolist()
     ([0, 0], [0, 2])
     """
+    keys = np.bincount(rows.key, minlength=int(codes.max(initial=-1)) + 1)
+    asking = np.flatnonzero((codes >= 0) & (keys[codes] > 0)) if rows.key.size else np.zeros(0, dtype=np.int64)
     moments = np.unique(rows.at)
     step = moments.size + 1
     order = rows.key * step + np.searchsorted(moments, rows.at)
-    low = np.searchsorted(order, codes * step + np.searchsorted(moments, start, side="left"))
-    high = np.searchsorted(order, codes * step + np.searchsorted(moments, end, side="right"))
-    many = np.where(codes >= 0, np.maximum(high - low, 0), 0)
-    decision = np.repeat(np.arange(codes.size), many)
+    low = np.searchsorted(order, codes[asking] * step + np.searchsorted(moments, start[asking], side="left"))
+    high = np.searchsorted(order, codes[asking] * step + np.searchsorted(moments, end[asking], side="right"))
+    many = np.maximum(high - low, 0)
+    decision = np.repeat(asking, many)
     within = np.arange(decision.size) - np.repeat(np.cumsum(many) - many, many)
     row = rows.place[np.repeat(low, many) + within]
-    sorted_by_row = np.lexsort((row, decision))
-    return Pairs(decision[sorted_by_row], row[sorted_by_row])
+    if bool(((np.diff(decision) > 0) | (np.diff(row) > 0)).all()):
+        return Pairs(decision, row)
+    by_row = np.lexsort((row, decision))
+    return Pairs(decision[by_row], row[by_row])
 
 
 def attribute(pairs: Pairs, at: Ints, whose: str) -> Pairs:
