@@ -32,7 +32,7 @@ def with_base_rate(plan: Plan, rate: float | None) -> Plan:
         "nothing is resampled or weighted",
         f"{_told(rate)}: log loss and average precision tell models apart, scores are calibrated, and costs set the "
         "threshold; where we measured, weights by class, resampling, SMOTE and the focal loss did not raise average "
-        'precision and put scores .06 to .18 off the rates (sp.imbalance("...") in the goal tries one)',
+        'precision and put raw scores .06 to .3 off the rates (sp.imbalance("...") in the goal tries one)',
     )
     metric = plan.system.goal.metric.name
     warnings = (
