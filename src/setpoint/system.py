@@ -84,7 +84,7 @@ from setpoint.features.stream import log_of
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
 from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes, told_rows
-from setpoint.labels.items import newest_items
+from setpoint.labels.items import newest_items, with_blobs
 from setpoint.labels.join import KNOWN, STATES, Labels, resolve
 from setpoint.labels.queue import Queue
 from setpoint.learn.audit import check_labeller, check_outcomes
@@ -976,7 +976,9 @@ class Live:
         queue, folders = self.label_queue(), self._newest()[0]
         with self._recorded() as (metadata, tables, _), ExitStack() as opened:
             moment = take_moment(self.plan, metadata, tables, _reading(opened, folders.log))
-            return queue.add(newest_items(moment.newest_first(tables), count, known=queue.keys()))
+            items = newest_items(moment.newest_first(tables), count, known=queue.keys())
+            blobs = [name for name, _ in info(self.declared.decide.spine).blobs]
+            return queue.add(with_blobs(items, blobs, self.blob))
 
     def hand_labels(self) -> list[HandLabel]:
         """The labels that votes have made by now, each in its last version."""

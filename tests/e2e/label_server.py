@@ -17,8 +17,8 @@ from setpoint.labels.queue import Queue
 EVIL = "<script>document.title = 'taken over'</script><img src=x onerror=\"document.title = 'taken over'\">"
 
 PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360f8cf500f00030101806f4b5d380000000049454e44ae426082"
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000"
+    "000c49444154789c63304e9b0900020201335687e2540000000049454e44ae426082"
 )
 
 GUIDELINES = f"# What is fraud\n\n- a **stolen** card\n- {EVIL}\n\nSee [the law](https://example.org/law)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 import pytest
 
 import setpoint as sp
+from setpoint.api.app import App
+from setpoint.api.label_page import label_routes
 from setpoint.core.clock import SimulatedClock
+from setpoint.core.digest import digest_bytes
 from setpoint.core.errors import NothingYet
 from setpoint.session import Session
-from tests.integration.live_shop import START, declare, micros, payments, write
+from tests.e2e.label_server import PNG
+from tests.integration.live_shop import START, declare, micros, orders, payments, write
+from tests.unit.api.client import call
 
 NOON = START + timedelta(hours=12)
 
@@ -104,6 +110,39 @@ def test_an_outcome_that_was_told_stands_before_what_people_say(tmp_path: Path) 
         later(clock, session, 0.1)
         session.outcome({"decision": decision.id, "value": 0.0})
         assert states(live) == {"x1": ("known", 0.0)}
+
+
+def test_a_vote_on_the_page_of_the_live_server_becomes_the_decisions_label(tmp_path: Path) -> None:
+    """One process decides and takes votes; what two people say there, the next query and the next tick know."""
+    live, clock = opened(tmp_path)
+    with live, live.session() as session:
+        app = App({"shop": session}, pages=label_routes("shop", live.label_queue()))
+        call(app, "POST", "/v1/shop/decide", {"order_id": "x1", "card": "c1"})
+        live.queue_decisions(1)
+        for who in ("ann", "bob"):
+            shown = call(app, "POST", "/v1/shop/label/next", {"annotator": who}).json
+            assert shown["next"]["item"]["key"] == "x1"
+            call(app, "POST", "/v1/shop/label/vote", {"annotator": who, "item": "x1", "value": "fraud"})
+        later(clock, session, 25)
+        assert states(live) == {"x1": ("known", 1.0)}
+        assert session._book.examples(clock.now()).labels.value.tolist() == [1.0]
+
+
+def test_an_image_of_a_decision_is_shown(tmp_path: Path) -> None:
+    """A request names a blob by its digest; who labels sees the blob."""
+    bare = labelled_shop(tmp_path)
+    rows = [{**row, "scan": PNG} for row in orders(5)]
+    write(tmp_path / "orders.parquet", rows)
+    scanned = sp.events("orders", "orders.parquet", key="order_id", at="ts", expect={"scan": sp.blob("image/png")})
+    parts = {name: getattr(bare, name) for name in ("label", "goal", "release", "hand")}
+    features = {feature.name: feature.expr for feature in bare.features}
+    declared = sp.System("shop", decide=sp.decide(scanned, fields=["card", "scan"]), features=features, **parts)
+    live = sp.open_system(declared, root=tmp_path, clock=SimulatedClock(micros(NOON)))
+    with live, live.session() as session:
+        session.decide({"order_id": "x1", "card": "c1", "scan": digest_bytes(PNG)})
+        live.queue_decisions(1)
+        shown = live.label_queue().item("x1").fields
+    assert shown["scan"] == {"media": "image/png", "size": len(PNG), "base64": base64.b64encode(PNG).decode()}
 
 
 def test_a_system_that_nobody_labels_says_so(tmp_path: Path) -> None:
