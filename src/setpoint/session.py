@@ -140,16 +140,16 @@ class Session(Desk):
             self._wake.set()
 
     @contextmanager
-    def refreshing(self, every: float) -> Iterator[None]:
+    def refreshing(self, every: float, *, retry: float = RETRY_SECONDS) -> Iterator[None]:
         """Refresh every so many seconds, and soon after an event, while the block runs.
 
         A failure is logged, told by `status` and tried again. Sources that could not be reached are asked again in a
-        thread of their own: a server that does not answer holds nothing up.
+        thread of their own every `retry` seconds: a server that does not answer holds nothing up.
         """
         stop = threading.Event()
 
         def ask() -> None:
-            while not stop.wait(RETRY_SECONDS):
+            while not stop.wait(retry):
                 self.reach()
 
         def look() -> None:

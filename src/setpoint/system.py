@@ -318,7 +318,7 @@ class Live:
         if name in self._unreachable:
             return self._unreachable[name][1].ingested(source)
         found = ingest(source, raw, self.contracts[name], around=around, settled=self._settled(name))
-        self._keep_blobs(source, raw, found)
+        self._keep_blobs(source, raw, found.delivered)
         if is_elsewhere(source) and not self.live_folders.home.exists():
             now = self.clock.now()
             keep(source, found, tables=self.folders.open_tables(), metadata=self.metadata, now=now)
@@ -592,12 +592,12 @@ class Live:
         finally:
             blobs.close()
 
-    def _keep_blobs(self, source: SourceInfo, raw: pa.Table, found: Ingested) -> None:
-        """Keep the blobs that a source's rows name, each content once."""
+    def _keep_blobs(self, source: SourceInfo, raw: pa.Table, rows: pa.Table) -> None:
+        """Keep the blobs of a source that good rows of it name, each content once."""
         if source.blobs:
             blobs = self.folders.open_blobs()
             try:
-                keep_blobs(source, raw, found.delivered, blobs)
+                keep_blobs(source, raw, rows, blobs)
             finally:
                 blobs.close()
 
@@ -1064,7 +1064,9 @@ class Live:
                 if is_elsewhere(source):
                     let_go(source, tables=self.folders.open_tables())
                 origins[name] = Origin(source, self.contracts[name], taken, told)
-            self._events = EventLog(origins, logs, clock=self.clock, unfit=partial(unfit, self.plan))
+            self._events = EventLog(
+                origins, logs, clock=self.clock, unfit=partial(unfit, self.plan), keep=self._keep_blobs
+            )
             try:
                 yield self._events
             finally:
@@ -1075,7 +1077,9 @@ class Live:
         for name, (told, before) in list(self._unreachable.items()):
             source = info(self.declared.sources[name])
             try:
-                found = ingest(source, read_source(source, self.root, fetchers=FETCHERS), self.contracts[name])
+                raw, around = read_source(source, self.root, fetchers=FETCHERS), self._around(name, self.ingested)
+                found = ingest(source, raw, self.contracts[name], around=around, settled=self._settled(name))
+                self._keep_blobs(source, raw, found.delivered)
                 count = events.take(name, partial(_new_in, source, found, tables, metadata))
             except SetpointError as error:
                 if str(error) != told.problem:

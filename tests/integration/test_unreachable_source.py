@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -81,6 +82,26 @@ def test_status_why_and_service_go_on_while_postgres_is_down(
     again, clock = open_shop(tmp_path, address, now=LATER + timedelta(hours=2))
     verdict = again.verify()
     assert (verdict["decisions"], verdict["mismatches"]) == (3, 0)
+
+
+def test_a_running_service_asks_again_by_itself(tmp_path: Path, server: PostgresServer) -> None:
+    """Nobody has to start anything."""
+    address = server.url(source="table=payments")
+    live, _ = open_shop(tmp_path, address)
+    assert live.check()["sources"]
+    server.stop()
+    down, _ = open_shop(tmp_path, address)
+    with down.session() as session, session.refreshing(0.05, retry=0.05):
+        assert "payments" in down.unreachable
+        server.start()
+        insert(server, payments(ALL)[FIRST:])
+        deadline = 2_000
+        while down.unreachable and deadline:
+            deadline -= 1
+            threading.Event().wait(0.01)
+        assert down.unreachable == {}
+        assert session.refresh() is None
+    down.close()
 
 
 def test_what_a_check_read_is_used_by_all_that_comes_after(tmp_path: Path, server: PostgresServer) -> None:

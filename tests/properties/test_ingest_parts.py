@@ -176,3 +176,32 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     (few, before), (many, after) = (int(found[0]), int(found[1])), (int(found[2]), int(found[3]))
     assert (few, many) == (12_000, 250_000)
     assert after - before < size / 2
+
+
+PARQUET = """
+import resource, sys
+from pathlib import Path
+import setpoint as sp
+from setpoint.data.files import read_parts
+from setpoint.declare.source import info
+for name in ("few.parquet", "many.parquet"):
+    source = info(sp.events("sales", name, id="id", at="ts", delay="0s"))
+    rows = sum(part.num_rows for part in read_parts(source, Path(sys.argv[1]), rows=10_000))
+    print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_a_parquet_file_is_read_page_by_page(tmp_path: Path) -> None:
+    """Also one that is a single group of rows: what was read does not stay in memory."""
+    rng = np.random.default_rng(7)
+    table = pa.table({"id": np.arange(1_000_000), **{f"x{number}": rng.random(1_000_000) for number in range(8)}})
+    table = table.append_column("ts", table["id"].cast(pa.timestamp("us", tz="UTC")))
+    for name, rows in (("few", 20_000), ("many", 1_000_000)):
+        part = table.slice(0, rows)
+        pq.write_table(
+            part, tmp_path / f"{name}.parquet", row_group_size=rows, compression="none", use_dictionary=False
+        )
+    words = [sys.executable, "-c", PARQUET, str(tmp_path)]
+    found = [int(one) for one in subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()]
+    assert (found[0], found[2]) == (20_000, 1_000_000)
+    assert found[3] - found[1] < (tmp_path / "many.parquet").stat().st_size / 1024 / 2

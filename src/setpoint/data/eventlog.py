@@ -38,6 +38,10 @@ Unfit = Callable[[str, pa.Table], Mapping[int, str]]
 """Says which rows of a source cannot be taken in, by their places, and why."""
 
 
+Keep = Callable[[SourceInfo, pa.Table, pa.Table], None]
+"""Keeps the blobs of rows as they came that are named by good ones."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a source's log begins: what is declared, its contract, what it delivered, and what was told by now."""
@@ -98,9 +102,10 @@ class EventLog:
         *,
         clock: Clock,
         unfit: Unfit | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self._origins, self._logs, self._clock = dict(origins), dict(logs), clock
-        self._unfit = unfit
+        self._unfit, self._keep = unfit, keep
         self._lock = threading.RLock()
         self._indexes: dict[tuple[str, tuple[str, ...]], KeyIndex] = {}
         self._aside: dict[str, list[Aside]] = {}
@@ -168,6 +173,8 @@ class EventLog:
             reasons = {row: (checked.violations.rule(row), checked.violations.reason(row)) for row in bad}
             usable = np.flatnonzero(~(checked.violations.bad | checked.skipped | checked.repeated))
             good, wrong = self._fitting(source, delivered(info, checked))
+            if self._keep is not None:
+                self._keep(info, raw, good)
             reasons |= _reasons("does-not-fit", usable, wrong)
             admitted = log.admit(good)
             clash = "conflicting-id" if info.id else "duplicate-key"
@@ -210,7 +217,7 @@ class EventLog:
             fresh, _ = self._fitting(source, bring(moment))
             if fresh.num_rows:
                 log.take(fresh, moment)
-            return fresh.num_rows
+            return int(fresh.num_rows)
 
     def follow(self) -> bool:
         """Take in what another process was told since; False where it came too late to be put in its place."""

@@ -61,6 +61,8 @@ _PACKED = (("gzip", b"\x1f\x8b", 0), ("bz2", b"1AY&SY", 4), ("zstd", b"\x28\xb5\
 _ARROW_FILE = b"ARROW1"
 _FILE_DATABASES = ("sqlite",)
 
+_BUFFER = 1 << 20
+
 PART_ROWS = 1 << 17
 """How many rows of a Parquet or Arrow file are read at a time."""
 
@@ -305,7 +307,8 @@ def _read_parquet(file: Path | pa.BufferReader, columns: Sequence[str] | None) -
 
 
 def _parquet_parts(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as opened:
+    # Page by page: what is read ahead would stay in memory until the file is closed.
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as opened:
         wanted = _wanted(opened.schema_arrow.names, columns)
         for batch in opened.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
             yield pa.Table.from_batches([batch])

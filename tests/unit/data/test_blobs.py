@@ -17,6 +17,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.backends.sqlite_blobs import SqliteBlobs
+from setpoint.core.digest import digest_bytes
 from setpoint.data.blobs import judge_blobs, keep_blobs
 from setpoint.data.files import read_source
 from setpoint.data.quarantine import held_rows
@@ -155,3 +156,8 @@ def test_a_system_keeps_the_images_of_its_source(tmp_path: Path) -> None:
         digest: Any = live.rows["payments"]["scan"][0].as_py()
         assert live.blob(digest) == PNG
         assert live.blob("none") is None
+        told = {**rows[0], "payment_id": "q", "scan": base64.b64encode(JPEG + PNG).decode()}
+        receipt = live.event("payments", [told, {**told, "payment_id": "r", "scan": base64.b64encode(png(7)).decode()}])
+        assert (receipt.accepted, [aside.rule for aside in receipt.quarantined]) == (1, ["malformed-blob"])
+        live.close()
+        assert live.blob(digest_bytes(png(7))) == png(7)
