@@ -91,7 +91,7 @@ def meet(rows: Keyed, codes: Ints, start: Ints, end: Ints) -> Pairs:
     """
     keys = np.bincount(rows.key, minlength=int(codes.max(initial=-1)) + 1)
     asking = np.flatnonzero((codes >= 0) & (keys[codes] > 0)) if rows.key.size else np.zeros(0, dtype=np.int64)
-    moments = np.unique(rows.at)
+    moments = np.sort(rows.at)
     step = moments.size + 1
     order = rows.key * step + np.searchsorted(moments, rows.at)
     low = np.searchsorted(order, codes[asking] * step + np.searchsorted(moments, start[asking], side="left"))
