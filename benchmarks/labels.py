@@ -38,6 +38,8 @@ PEERS = {
     "crowd-kit": ("crowdkit", "peers/labels_crowdkit.py", ()),
 }
 COSTED = ("Snorkel", "crowd-kit")
+SLOW = {"crowd-kit": 1_000_000}
+"""Peers that are asked only about so many votes: more would take minutes each, for no more news."""
 METRICS = {"log loss": ("log_loss", "nats"), "1 - F1": ("f1", "")}
 Job = dict[str, Any]
 
@@ -61,7 +63,7 @@ def measure(*, quick: bool) -> list[Row]:
             for programs in ((10,) if quick else (10, 30))
             for kind in KINDS
         ]
-        rows = compared(folder, groups + mail(folder, draws=2 if quick else 10), quick=quick)
+        rows = compared(folder, groups + mail(folder, draws=1 if quick else 10), quick=quick)
         for kind in ("copied",) if quick else ("independent", "copied"):
             for programs in (10,) if quick else (10, 30):
                 for size in (20_000,) if quick else (100_000, 1_000_000):
@@ -99,7 +101,7 @@ def _job(folder: Path, name: str, votes: np.ndarray, truth: np.ndarray, balance:
     rng = np.random.default_rng([77, seed])
     gold = rng.choice(truth.size, GOLD, replace=False)
     pairs = [[int(row), int(truth[row])] for row in gold]
-    return write_job(folder, name, votes, balance=balance, seed=seed, gold=pairs)
+    return write_job(folder, name, votes, size=votes.size, balance=balance, seed=seed, gold=pairs)
 
 
 def compared(folder: Path, groups: list[Group], *, quick: bool) -> list[Row]:
@@ -109,16 +111,23 @@ def compared(folder: Path, groups: list[Group], *, quick: bool) -> list[Row]:
     there = []
     for peer, (environment, script, words) in PEERS.items():
         python = peer_python(environment)
-        if python is not None:
-            _run(folder, python, script, every, *words, into=peer)
+        asked = [job for job in every if _timely(peer, job["size"], quick=quick)]
+        if python is not None and asked:
+            _run(folder, python, script, asked, *words, into=peer)
             there.append(peer)
     return [row for group in groups for row in _rows(folder, group, there, quick=quick)]
+
+
+def _timely(peer: str, votes: int, *, quick: bool) -> bool:
+    """Whether a peer is asked about so many votes; the slow ones never in the quick form."""
+    return peer not in SLOW or (not quick and votes <= SLOW[peer])
 
 
 def _rows(folder: Path, group: Group, there: Sequence[str], *, quick: bool) -> list[Row]:
     """A row for each metric, the mean over jobs; with what the peers lack against ours, as an interval over jobs."""
     values = {"ours": _scored(folder / "ours", group, calibrated=True)}
-    values |= {peer: _scored(folder / peer, group, calibrated=False) for peer in there}
+    asked = [peer for peer in there if _timely(peer, group.jobs[0]["size"], quick=quick)]
+    values |= {peer: _scored(folder / peer, group, calibrated=False) for peer in asked}
     values["majority vote"] = _majority(group)
     rows = []
     for shown, (metric, unit) in METRICS.items():
@@ -178,10 +187,10 @@ def costs(folder: Path, kind: str, size: int, programs: int, *, quick: bool) -> 
     for peer in COSTED:
         environment, script, words = PEERS[peer]
         python = peer_python(environment)
-        heavy = peer == "crowd-kit" and size * programs > 2_000_000  # a minute or more, for no more news
-        peers[peer] = (
-            None if python is None or heavy else _run(folder, python, script, jobs, *words, into=peer, runs=runs)
-        )
+        if python is None or not _timely(peer, size * programs, quick=quick):
+            peers[peer] = None
+        else:
+            peers[peer] = _run(folder, python, script, jobs, *words, into=peer, runs=runs)
     one = _run(folder, sys.executable, "label_bench/ours.py", jobs, "fit", into="ours", runs=runs)
     chosen = _run(folder, sys.executable, "label_bench/ours.py", jobs, "choose", into="ours", runs=runs)
     shown = f"{kind}, {size:,} rows x {programs} programs"
