@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -136,7 +137,9 @@ def _file_parts(info: SourceInfo, path: Path, name: str, *, rows: int, size: int
                 yield _numbered(_named(info, part, name, added=()), start)
                 start += part.num_rows
             return
-        with path.open("rb") as file, pa.input_stream(file, compression=_packed(file)) as opened:
+        with path.open("rb") as file:
+            packed = _packed(file)
+            opened = _Settled(file) if packed is None else pa.input_stream(file, compression=packed)
             stream = Utf8Stream(opened, name, encoding=info.encoding)
             if kind == "json":
                 texts = json_parts(stream, size=size)
@@ -233,12 +236,24 @@ def _read_file(info: SourceInfo, path: Path, name: str) -> pa.Table:
 
 
 def _settled(path: Path) -> bytes:
-    """The bytes of a file of lines; of one that grows while it is read, its whole lines so far."""
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        data = file.read(size)
-        grown = os.fstat(file.fileno()).st_size > size
-    return data[: data.rfind(b"\n") + 1] if grown and not _packed(io.BytesIO(data)) else data
+        return file.read() if _packed(file) else _Settled(file).read()
+
+
+class _Settled:
+    """A file of lines as it was when it was opened; of one that grew since then, its whole lines."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = self._left = os.fstat(file.fileno()).st_size
+
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, or all that are left."""
+        data = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        if self._left or os.fstat(self._file.fileno()).st_size <= self._size:
+            return data
+        return data[: data.rfind(b"\n") + 1]
 
 
 def _read_fetched(info: SourceInfo, fetched: Fetched) -> pa.Table:
@@ -350,7 +365,7 @@ def _unpacked(data: bytes) -> bytes:
         return bytes(stream.read())
 
 
-def _packed(file: io.BufferedIOBase | io.BytesIO) -> str | None:
+def _packed(file: BinaryIO) -> str | None:
     """How a file is compressed, by its first bytes; it is left at its beginning."""
     head = file.read(16)
     file.seek(0)
