@@ -146,7 +146,7 @@ def _import(path: Path, live: Live) -> Answer:
     if not path.is_file():
         raise SourceMissing(f"There is no file {str(path)!r}.", expected="an export of Label Studio (.json), or a .csv")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path.name} is no text in UTF-8 ({error}).", expected="JSON or CSV") from error
     items, votes = read_csv(text) if path.suffix == ".csv" else read_label_studio(text)
@@ -158,7 +158,7 @@ def _export(path: Path, form: str, live: Live) -> Answer:
     queue = live.label_queue()
     items, votes = queue.items(), current_votes(queue.history())
     text = write_csv(items, votes) if form == "csv" else write_label_studio(items, votes)
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode())
     document = {"file": str(path), "format": form, "items": len(items), "votes": len(votes)}
     return _said(document, "{file}: {items} items and {votes} votes")
 

@@ -7,6 +7,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -69,6 +70,7 @@ def read_label_studio(text: str) -> tuple[list[Item], list[Vote]]:
     """
     try:
         tasks = json.loads(text)
+        json.dumps(tasks, ensure_ascii=False).encode()  # half a character, as "\\ud800" is, is no text
     except (ValueError, RecursionError) as error:
         raise DataError(f"The file is no JSON ({error}).", expected="an export of Label Studio as JSON") from error
     if not isinstance(tasks, list):
@@ -84,12 +86,12 @@ def read_label_studio(text: str) -> tuple[list[Item], list[Vote]]:
         if not isinstance(said, list) or not all(isinstance(one, Mapping) for one in said):
             raise DataError(f"The annotations of task {number} are {said!r:.80}.", expected="a list of objects")
         looks: dict[str, int] = defaultdict(int)
-        for one in sorted(said, key=lambda one: (str(one.get("created_at", "")), _number(one.get("id")))):
-            vote = _vote(key, one, number)
+        given = [(_vote(key, one, number), one) for one in said]
+        for vote, one in sorted(given, key=lambda pair: (pair[0].at, _number(pair[1].get("id")))):
             decides = bool(one.get("ground_truth")) and vote.kind == VOTE
             look = DECIDING if decides else looks[vote.annotator]
             looks[vote.annotator] += not decides
-            votes.append(Vote(**{**vote.to_dict(), "look": look}))
+            votes.append(replace(vote, look=look))
     return items, votes
 
 
@@ -130,8 +132,8 @@ def write_csv(items: Iterable[Item], votes: Iterable[Vote]) -> str:
     for vote in votes:
         given[vote.item].append(vote)
     fields = list(dict.fromkeys(name for item in shown for name in item.fields))
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
+    text = io.StringIO(newline="")
+    lines = csv.writer(text)
     lines.writerow([*COLUMNS, *[FIELD + name for name in fields]])
     for item in shown:
         body = item.to_dict()["fields"]
@@ -153,7 +155,7 @@ def read_csv(text: str) -> tuple[list[Item], list[Vote]]:
     >>> [item.fields for item in read_csv("item,words\na,hi\n")[0]]
     [{'words': 'hi'}]
     """
-    rows = csv.DictReader(io.StringIO(text), restkey="")
+    rows = csv.DictReader(io.StringIO(text, newline=""), restkey="")
     if "item" not in (rows.fieldnames or []):
         raise DataError("The CSV has no column 'item'.", expected="a column that names each row's item")
     items: dict[str, Item] = {}

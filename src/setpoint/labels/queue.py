@@ -13,7 +13,7 @@ from setpoint.core.ports import Clock, Metadata
 from setpoint.core.rng import seed_for
 from setpoint.declare.hand import Hand
 from setpoint.labels.items import Item
-from setpoint.labels.votes import DECIDING, MOST_NOTE, SKIP, UNDONE, VOTE, Vote, annotator_name
+from setpoint.labels.votes import DECIDING, SKIP, UNDONE, VOTE, Vote, annotator_name, check_note
 
 REPEAT_AFTER = 10
 """How many other items an annotator votes on before he is handed one again."""
@@ -143,8 +143,7 @@ class Queue:
         """
         who = annotator_name(annotator)
         self._check(value)
-        if len(note) > MOST_NOTE:
-            raise RequestInvalid(f"The note has {len(note)} characters.", field="note", expected=f"at most {MOST_NOTE}")
+        check_note(note)
         with self._change() as head:
             me, work = self._annotator(who), self._known(item)
             if look is None:

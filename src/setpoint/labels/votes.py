@@ -91,3 +91,16 @@ def annotator_name(name: object) -> str:
             f"The annotator is {name!r:.120}.", field="annotator", expected=f"a name of 1 to {MOST_NAME} characters"
         )
     return shown
+
+
+def check_note(note: str) -> None:
+    """Raise RequestInvalid for a note that is too long, or no text.
+
+    >>> check_note("fine")
+    """
+    if len(note) > MOST_NOTE or any("\ud800" <= letter <= "\udfff" for letter in note):
+        raise RequestInvalid(
+            f"The note has {len(note)} characters, or half ones among them.",
+            field="note",
+            expected=f"a text of at most {MOST_NOTE} characters",
+        )
