@@ -74,7 +74,7 @@ def test_train_says_whether_what_was_asked_for_helped(tmp_path: Path, method: st
     with shop(tmp_path, imbalance=sp.imbalance(method)) as live:
         assert rare_class(live.show_plan())["value"].startswith(method)
         report = live.train(as_of=START + (DAYS + 2) * DAY)
-    assert f"against the same recipe without {method}" in report["rare_class"]
-    assert report["rare_class"] not in report["reasons"]
-    assert report["rare_class"] in report["card"]
+    assert f"against the same recipe without {method}" in report["training_rows"]
+    assert report["training_rows"] not in report["reasons"]
+    assert report["training_rows"] in report["card"]
     assert f"method {method}" in report["card"]

@@ -200,7 +200,7 @@ def _print_gate(report: dict[str, Any]) -> None:
             "Baselines", ("baseline", report["metric"]), [(each["name"], each["value"]) for each in report["baselines"]]
         )
     )
-    for reason in (*report["reasons"], *([report["rare_class"]] if "rare_class" in report else [])):
+    for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):
         out.print(f"  {escape(reason)}")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")
 

@@ -247,8 +247,13 @@ def _again(
 
 
 def _check_programs(system: System) -> None:
-    """What label programs read is there: fields, features, and no column, which a decision does not have."""
+    """What label programs read is there: fields, features, and no column; they vote for the label's truth values."""
     known = {feature.name for feature in system.features}
+    if system.programs is not None and set(map(repr, system.programs.classes)) != {"False", "True"}:
+        raise DeclarationError(
+            f"The label programs of the system {system.name!r} vote for {list(system.programs.classes)!r}.",
+            expected="False and True, which a label is",
+        )
     for program in () if system.programs is None else system.programs.programs:
         where = f"The label program {program.name!r}"
         for node in (node for each in program.reads for node in walk(each)):

@@ -104,7 +104,7 @@ class GateReport:
     """The judgement of a training procedure on held-out time; `reasons` say what holds the model back.
 
     `effective_rows` is how many rows of equal weight would say as much (Kish 1965); None where weights are equal.
-    `imbalance` says whether what was done about a rare class helped; it holds nothing back.
+    `plain` says whether what was done to the rows that fitted the model helped; it holds nothing back.
     """
 
     guardrails: tuple[Verdict, ...]
@@ -119,7 +119,7 @@ class GateReport:
     positives: int = 0
     span: tuple[int, int] = (0, 0)
     effective_rows: float | None = None
-    imbalance: Comparison | None = None
+    plain: Comparison | None = None
 
     @property
     def value(self) -> Interval:
@@ -157,7 +157,7 @@ class GateReport:
             "positives": self.positives,
             "span": list(self.span),
             **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
-            **({} if self.imbalance is None else {"imbalance": self.imbalance.to_dict()}),
+            **({} if self.plain is None else {"plain": self.plain.to_dict()}),
         }
 
 
@@ -179,7 +179,7 @@ def judge(
 
     `champion_saw` is the time up to which the champion was trained when that reaches into the held-out rows: it is
     flattered there, so the comparison is stated but does not block. `plain` is what the same recipe would have decided
-    with nothing done about a rare class. `measured` gives the measured guardrails' values
+    if it were fitted on real rows as they are. `measured` gives the measured guardrails' values
     by metric, such as {"latency(99)": 9000.0} in microseconds, {"size": 1.2} in MB; with `judge_measured=False` those
     that a clock gave are reported only.
     """
@@ -204,7 +204,7 @@ def judge(
         positives=int(bench.rows.y.sum()),
         span=bench.rows.span,
         effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
-        imbalance=None if plain is None else _against_plain(goal, bench, ours, plain),
+        plain=None if plain is None else _against_plain(goal, bench, ours, plain),
     )
 
 
@@ -284,7 +284,7 @@ def _against_champion(
 
 
 def _against_plain(goal: Goal, bench: Bench, ours: Scored, theirs: Scored) -> Comparison:
-    """Whether a method against a rare class helped: stated, for whoever asked for it to keep it or to drop it."""
+    """Whether what was done to the rows that fitted it helped: stated, for whoever asked for it to keep or drop it."""
     difference = bench.difference(goal.metric, theirs, ours)
     compared = against_margin(difference, greater_is_better=goal.metric.greater_is_better)
     told = {"superior": "it helped", "inferior": "it did harm"}.get(compared, "it is not shown to help")

@@ -46,7 +46,7 @@ def fit_with_young(
     so that the gate judges the very procedure whose result is released.
     """
     begins = sides.split.validation_start
-    young = with_young(plan, examples, sides.train, scorer, as_of=begins)
+    young = with_young(plan, examples, sides.given, scorer, as_of=begins)
     if young.count == 0:
         return fitted
     model = refit(learners, matrices.encoder, young.rows, settled=fitted.settled, seed=seed, balance=fitted.balance)

@@ -142,9 +142,9 @@ def fit(
     What `imbalance` does is done to the training rows alone. The validation rows stay as they are; only the loss that
     stops a training counts their classes as the training does.
     """
-    older, newer = sides.train, sides.validation
+    older, newer = sides.given, sides.validation
     balance = None if imbalance is None else settle(imbalance, older.y, older.weight)
-    asked, rows = _balanced(balance, recipe, FitRows(matrices.train, older.y, older.weight), matrices.encoder, seed)
+    asked, rows = _balanced(balance, recipe, FitRows(matrices.given, older.y, older.weight), matrices.encoder, seed)
     model, settled = _learner(learners, recipe).fit(
         asked,
         rows.rows,

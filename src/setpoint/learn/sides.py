@@ -74,11 +74,17 @@ class Sides:
     rows: Examples
     index: np.ndarray
     split: Split
+    fitting: Examples | None = None
 
     @cached_property
     def train(self) -> Examples:
-        """The rows that fit a model."""
+        """The rows that fit a model; beside others where `fitting` has more."""
         return self.rows.take(self.split.train)
+
+    @cached_property
+    def given(self) -> Examples:
+        """The rows that a learner is given: those of the training side, and what was added to them."""
+        return self.train if self.fitting is None else self.fitting
 
     @cached_property
     def validation(self) -> Examples:
@@ -93,19 +99,22 @@ class Sides:
 
 @dataclass(frozen=True)
 class Matrices:
-    """The sides as matrices of an encoder."""
+    """The sides as matrices of an encoder, and the rows that a learner is given."""
 
     encoder: Encoder
     train: np.ndarray
     validation: np.ndarray
     held_out: np.ndarray
+    given: np.ndarray
 
 
 def encode(plan: Plan, sides: Sides) -> Matrices:
     """The matrices of all sides, by an encoding fitted on the training side alone."""
     encoder = encoder_of(plan, sides.train.features)
     parts = (sides.train, sides.validation, sides.held_out)
-    return Matrices(encoder, *(encoder.matrix(part.features) for part in parts))
+    train, validation, held_out = (encoder.matrix(part.features) for part in parts)
+    given = train if sides.fitting is None else encoder.matrix(sides.fitting.features)
+    return Matrices(encoder, train, validation, held_out, given)
 
 
 def mature_rows(examples: TrainingSet) -> tuple[Examples, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from setpoint.core.ports import Learner
 from setpoint.declare.label import WEIGHTED
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
+from setpoint.learn.added import Added, with_added
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
 from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
-from setpoint.learn.encode import encoder_of
+from setpoint.learn.encode import Encoder, encoder_of
 from setpoint.learn.explain import importances
 from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
@@ -42,7 +43,8 @@ class Candidate:
 
     `scorer` is what would be released: the recipe refitted on all mature rows. `procedure` is what was judged: the
     same recipe fitted on the training side only. `scores` are the procedure's for the held-out rows, whose places in
-    the training set are `held_out`. `balance` is what the rows that fitted it underwent for a rare class.
+    the training set are `held_out`. `balance` is what the rows that fitted it underwent for a rare class, `added` what
+    label programs and made-up rows added to those of the procedure.
     """
 
     recipe: Recipe
@@ -61,6 +63,7 @@ class Candidate:
     held_out: np.ndarray = field(repr=False)
     scores: np.ndarray = field(repr=False)
     balance: Balance | None = None
+    added: Added | None = field(default=None, repr=False)
 
     @property
     def digest(self) -> str:
@@ -97,6 +100,7 @@ class Candidate:
             "snapshot": self.snapshot,
             "seed": self.seed,
             **({} if self.balance is None else {"imbalance": self.balance.to_dict()}),
+            **({} if self.added is None or self.added.nothing else {"added": self.added.to_dict()}),
         }
 
 
@@ -123,6 +127,8 @@ def train(
     """
     goal = plan.system.goal
     sides = divide(plan, examples, held_out_from=held_out_from)
+    older = with_added(plan.system, examples, sides.train, sides.index[sides.split.train], seed=seed)
+    sides = replace(sides, fitting=older.rows if older.any else None)
     matrices = encode(plan, sides)
     probe = probe_of(plan, learners, recipe, seed=seed) if recipe is None else None
     findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
@@ -134,8 +140,10 @@ def train(
         fitted = fit_with_young(plan, examples, sides, matrices, fitted, scorer=procedure, learners=learners, seed=seed)
         calibration = calibrate_fitted(fitted, sides)
         procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
-    young = with_young(plan, examples, sides.rows, procedure)
-    released = release(plan, fitted, young.rows, calibration, threshold, learners=learners, seed=seed)
+    whole = with_added(plan.system, examples, sides.rows, sides.index, seed=seed)
+    young = with_young(plan, examples, whole.rows, procedure)
+    encoder = encoder_of(plan, sides.rows.features)
+    released = release(fitted, young.rows, encoder, calibration, threshold, learners=learners, seed=seed)
     scored = decide(plan, procedure, sides.held_out, name="candidate")
     trivial = baselines(plan, matrices, sides)
     report = judge(
@@ -145,7 +153,7 @@ def train(
         baselines=[decide_alike(plan, each, threshold, sides.held_out) for each in trivial],
         champion=None if champion is None else decide(plan, champion, sides.held_out, name="champion"),
         champion_saw=seen_by(champion, sides.held_out),
-        plain=decide_plainly(plan, fitted, sides, matrices, learners=learners, seed=seed),
+        plain=decide_plainly(plan, fitted, sides, older, learners=learners, seed=seed),
         margin=plan.system.release.margin,
         findings=(*findings, *check_skill(sides.validation.y, fitted.validated)),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
@@ -168,6 +176,7 @@ def train(
         held_out=sides.index[sides.split.held_out],
         scores=scored.p,
         balance=fitted.balance,
+        added=older,
     )
 
 
@@ -207,15 +216,18 @@ def calibrate_fitted(fitted: Fitted, sides: Sides) -> Calibration:
 
 
 def decide_plainly(
-    plan: Plan, fitted: Fitted, sides: Sides, matrices: Matrices, *, learners: Mapping[str, Learner], seed: int
+    plan: Plan, fitted: Fitted, sides: Sides, added: Added, *, learners: Mapping[str, Learner], seed: int
 ) -> Scored | None:
-    """What the same recipe makes of the held-out rows where nothing is done about a rare class; None if so already."""
-    if fitted.balance is None:
+    """What the same recipe makes of the held-out rows if it is given real rows as they are; None if so already."""
+    done = [str(each) for each in (fitted.balance and fitted.balance.imbalance, added) if each and str(each)]
+    if not done:
         return None
-    plainly = fit(learners, matrices, sides, recipe=fitted.recipe, seed=seed)
-    threshold = choose_threshold(plan.system.goal, sides.train)
-    scorer = procedure_of(plainly, matrices, sides, calibrate_fitted(plainly, sides), threshold)
-    return decide(plan, scorer, sides.held_out, name=f"without {fitted.balance.imbalance}")
+    bare = replace(sides, fitting=None)
+    matrices = encode(plan, bare)
+    plainly = fit(learners, matrices, bare, recipe=fitted.recipe, seed=seed)
+    threshold = choose_threshold(plan.system.goal, bare.train)
+    scorer = procedure_of(plainly, matrices, bare, calibrate_fitted(plainly, bare), threshold)
+    return decide(plan, scorer, bare.held_out, name=f"without {' and '.join(done)}")
 
 
 def probe_of(plan: Plan, learners: Mapping[str, Learner], recipe: Recipe | None, *, seed: int) -> Procedure:
@@ -241,9 +253,9 @@ def procedure_of(
 
 
 def release(
-    plan: Plan,
     fitted: Fitted,
     rows: Examples,
+    encoder: Encoder,
     calibration: Calibration,
     threshold: Threshold,
     *,
@@ -251,7 +263,6 @@ def release(
     seed: int,
 ) -> Scorer:
     """What would be released: the settled recipe on all these rows, the newest included, with the same calibration."""
-    encoder = encoder_of(plan, rows.features)
     model = refit(learners, encoder, rows, settled=fitted.settled, seed=seed, balance=fitted.balance)
     return Scorer(encoder, model, calibration.map, threshold, fitted.recipe.learner, rows.span)
 

@@ -53,6 +53,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "training set": model["training_set"],
             "snapshot": model["snapshot"],
             **({"rare class": _pairs(model["imbalance"])} if "imbalance" in model else {}),
+            **({"added rows": _added(model["added"])} if "added" in model else {}),
             "sources": ", ".join(f"{name} ({info(source).path})" for name, source in sorted(system.sources.items())),
             "features": ", ".join(f"{name} ({kind})" for name, kind in plan.features.items()),
         },
@@ -70,7 +71,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "against champion": "unknown: there was no champion"
             if report["champion"] is None
             else report["champion"]["reason"],
-            **({"rare class": report["imbalance"]["reason"]} if "imbalance" in report else {}),
+            **({"training rows": report["plain"]["reason"]} if "plain" in report else {}),
             "leak audit": _findings(report["findings"]),
         },
         "slices": _slices(report["slices"]),
@@ -110,6 +111,20 @@ def _known(run: Mapping[str, Any] | None, name: str, reason: str, show: Any = st
 def _pairs(values: Mapping[str, Any]) -> str:
     shown = [f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()]
     return ", ".join(shown) or "unknown: the record lists none"
+
+
+def _added(added: Mapping[str, Any]) -> str:
+    """How many rows without a truth of their own the judged procedure learned from, and who labelled them."""
+    told = added.get("programs")
+    parts = []
+    if told is not None and told.get("refused"):
+        parts.append(f"none by label programs: {told['refused']}")
+    elif told is not None:
+        worth = _interval(told["worth"])
+        parts.append(f"{added['labelled']} decisions by label programs ({told['metric']} on gold rows {worth})")
+    if added["made_up"]:
+        parts.append(f"{added['made_up']} made-up rows")
+    return "; ".join(parts)
 
 
 def _span(span: Sequence[int]) -> str:

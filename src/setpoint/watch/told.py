@@ -93,7 +93,7 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
         ],
         "baselines": [{"name": each["against"], "value": each["theirs"]} for each in report["baselines"]],
         "findings": list(report["findings"]),
-        **({"rare_class": report["imbalance"]["reason"]} if "imbalance" in report else {}),
+        **({"training_rows": report["plain"]["reason"]} if "plain" in report else {}),
         "business": {
             "unit": unit,
             "per_1000": value.get("estimate"),

@@ -298,13 +298,13 @@ def test_scores_are_probabilities_again_whatever_was_done_to_the_training_rows(m
     assert found.scores.mean() == pytest.approx(plain.scores.mean(), abs=0.01)
     assert body["imbalance"]["method"] == method
     assert found.calibration.map.kind == ("isotonic" if method == "focal" else "platt")
-    comparison = report.imbalance
+    comparison = report.plain
     assert comparison is not None
     assert not comparison.blocks
     assert comparison.reason not in report.reasons
     assert comparison.against == f"without {asked}"
     assert any(words in comparison.reason for words in ("it helped", "it did harm", "it is not shown to help"))
-    assert report.to_dict()["imbalance"]["reason"] == comparison.reason
+    assert report.to_dict()["plain"]["reason"] == comparison.reason
     released = [each.scorer.score(examples.features).mean() for each in (found, plain)]
     assert released[0] == pytest.approx(released[1], abs=0.015)
 
@@ -327,7 +327,7 @@ def test_where_nothing_is_asked_nothing_is_said() -> None:
     """No comparison, no entry in the record."""
     found = train_one(logistic(), make_examples())
     assert found.balance is None
-    assert found.report.imbalance is None
+    assert found.report.plain is None
     assert "imbalance" not in found.to_dict()
     assert "imbalance" not in found.to_dict()["report"]
 

@@ -1,0 +1,125 @@
+"""Rows without a truth of their own, from the declaration to the gate and the card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import setpoint as sp
+from setpoint.core.times import DAY, time
+
+START = time("2026-01-01")
+ROWS, DAYS = 8000, 100
+WORDS = ["offer", "winner", "meeting", ""]
+
+
+@sp.label_program(sp.field("subject"))
+def offers(subject: str) -> bool | None:
+    """Offers are spam."""
+    return True if "offer" in subject else None
+
+
+@sp.label_program(sp.field("subject"))
+def winners(subject: str) -> bool | None:
+    """So are winners; this one raises on what it does not know."""
+    return True if subject.index("winner") >= 0 else None
+
+
+@sp.label_program(sp.field("subject"))
+def meetings(subject: str) -> bool | None:
+    """Meetings are not."""
+    return False if "meeting" in subject else None
+
+
+@sp.label_program(sp.field("links"))
+def plain(links: float) -> bool | None:
+    """Nor are mails without links."""
+    return False if links == 0 else None
+
+
+def inbox(folder: Path, *, told: float = 0.2, **more: Any) -> sp.Live:
+    """Mails of which somebody looks at a share; spam and others differ in their words and links, each by itself."""
+    rng = np.random.default_rng(0)
+    at = np.sort(rng.integers(START, START + DAYS * DAY, ROWS))
+    spam = rng.random(ROWS) < 0.4
+    has = [rng.random(ROWS) < np.where(spam, *rates) for rates in ((0.5, 0.1), (0.4, 0.05), (0.1, 0.5), (0.2, 0.6))]
+    words = [np.where(each, word, "") for each, word in zip(has, WORDS, strict=True)]
+    links = np.where(has[3], 0, 1 + rng.poisson(1.5, ROWS))
+    ids = np.array([f"m{number}" for number in range(ROWS)])
+    mails = pa.table(
+        {
+            "mail": ids,
+            "ts": pa.array(at, pa.timestamp("us", tz="UTC")),
+            "subject": [" ".join(filter(None, each)) for each in zip(*words[:3], strict=True)],
+            "links": links,
+        }
+    )
+    seen = np.flatnonzero(rng.random(ROWS) < told)
+    pq.write_table(mails, folder / "mails.parquet")
+    said = pa.array(at[seen] + 3600 * 10**6, pa.timestamp("us", tz="UTC"))
+    pq.write_table(pa.table({"mail": ids[seen], "ts": said, "spam": spam[seen]}), folder / "verdicts.parquet")
+    mail = sp.events("mails", "mails.parquet", key="mail", at="ts")
+    verdicts = sp.events("verdicts", "verdicts.parquet", id="mail", at="ts", delay="0s")
+    system = sp.System(
+        "inbox",
+        decide=sp.decide(mail, fields=["subject", "links"]),
+        features={"subject": sp.field("subject"), "links": sp.field("links")},
+        label=sp.label(verdicts.spam, on="mail", within="1d", absent="void"),
+        goal=sp.goal(
+            sp.log_loss(), business="minutes", act=sp.act("junk"), cost=sp.cost(false_positive=20, false_negative=1)
+        ),
+        release=sp.release(sp.shadow("1d"), fallback=sp.rule(sp.field("links") > 5)),
+        **more,
+    )
+    return sp.open_system(system, root=folder)
+
+
+def trained(live: sp.Live) -> dict[str, Any]:
+    """What a training says of its candidate."""
+    with live:
+        return live.train(as_of=START + (DAYS + 2) * DAY)
+
+
+def test_programs_label_what_nobody_looked_at(tmp_path: Path) -> None:
+    """The gate compares with the looked-up mails alone; the card tells how many labels were given, and their worth."""
+    voting = sp.programs([offers, winners, meetings, plain])
+    report = trained(inbox(tmp_path, programs=voting))
+    assert report["rows"] < 2000
+    assert "without label programs:" in report["training_rows"]
+    assert "decisions by label programs (log_loss on gold rows" in report["card"]
+    labelled = int(report["card"].split(" decisions by label programs")[0].split()[-1])
+    assert labelled > 2000
+
+
+def test_with_too_few_gold_rows_programs_add_nothing(tmp_path: Path) -> None:
+    """The training goes on without them, and the card says why."""
+    voting = sp.programs([offers, winners, meetings, plain], gold=5000)
+    report = trained(inbox(tmp_path, programs=voting))
+    assert "training_rows" not in report
+    assert "none by label programs:" in report["card"]
+    assert "of the 5000 gold rows" in report["card"]
+
+
+def test_made_up_rows_are_trained_on_and_judged(tmp_path: Path) -> None:
+    """What the gate says of them is against the same recipe without them."""
+    changes = sp.augment(sp.noise("links", by=0.2), sp.substitute("subject", {"offer": ["winner"]}, rate=0.3))
+    report = trained(inbox(tmp_path, augment=changes))
+    assert "without made-up rows:" in report["training_rows"]
+    assert report["training_rows"] not in report["reasons"]
+    assert "made-up rows" in report["card"]
+
+
+def test_what_is_added_changes_no_row_that_judges(tmp_path: Path) -> None:
+    """The rows, their number and the baselines are those of a training without."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    voting = sp.programs([offers, winners, meetings, plain])
+    bare = trained(inbox(tmp_path / "one"))
+    more = trained(inbox(tmp_path / "two", programs=voting, augment=sp.augment(sp.noise("links", by=0.2))))
+    assert bare["rows"] == more["rows"]
+    assert bare["baselines"][:2] == more["baselines"][:2]
+    assert "without label programs and made-up rows:" in more["training_rows"]
