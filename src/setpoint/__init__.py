@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from setpoint.declare.augment import augment, crop_image, mixup, noise, shift_image, substitute
 from setpoint.declare.blob_column import blob
 from setpoint.declare.contract import contract, fresh, holds, not_null, references, unique, volume
 from setpoint.declare.declaration import System, decide
@@ -99,6 +100,7 @@ __all__ = [
     "action",
     "always",
     "auc",
+    "augment",
     "average_precision",
     "blob",
     "brier",
@@ -116,6 +118,7 @@ __all__ = [
     "cost",
     "count",
     "cpu_per_1000",
+    "crop_image",
     "cross",
     "decide",
     "distinct",
@@ -149,8 +152,10 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "mixup",
     "neighbours",
     "newest",
+    "noise",
     "not_null",
     "now",
     "open_system",
@@ -170,6 +175,7 @@ __all__ = [
     "rule",
     "scaled",
     "shadow",
+    "shift_image",
     "sign",
     "simple",
     "sin",
@@ -179,6 +185,7 @@ __all__ = [
     "standardised",
     "std",
     "stratified",
+    "substitute",
     "sum",
     "table",
     "top",
