@@ -128,6 +128,21 @@ def test_a_vote_on_the_page_of_the_live_server_becomes_the_decisions_label(tmp_p
         assert session._book.examples(clock.now()).labels.value.tolist() == [1.0]
 
 
+def test_why_names_the_votes_that_a_label_rests_on(tmp_path: Path) -> None:
+    """Of a decision it is told who said what of it, when, and which version of the label that made."""
+    live, _ = opened(tmp_path)
+    with live, live.session() as session:
+        session.decide({"order_id": "x1", "card": "c1"})
+        live.queue_decisions(1)
+        assert "Label of hand" not in live.why("x1")["tables"]
+        for who in ("ann", "bob"):
+            live.label_queue().vote(who, "x1", value="fraud")
+        live.hand_labels()
+        told = live.why("x1")["tables"]["Label of hand"]
+        assert [(vote["annotator"], vote["said"]) for vote in told] == [("ann", "fraud"), ("bob", "fraud")]
+        assert told[0]["label"] == "fraud (majority, version 1)"
+
+
 def test_an_image_of_a_decision_is_shown(tmp_path: Path) -> None:
     """A request names a blob by its digest; who labels sees the blob."""
     bare = labelled_shop(tmp_path)

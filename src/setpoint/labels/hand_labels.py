@@ -119,6 +119,15 @@ def hand_labels(name: str, metadata: Metadata, *, every_version: bool = False) -
     return found if every_version else list({label.item: label for label in found}.values())
 
 
+def hand_label(name: str, metadata: Metadata, item: str) -> HandLabel | None:
+    """The label of one item of a queue, as recorded last; None where there is none.
+
+    `hand_labels` gives those of all items.
+    """
+    found = metadata.find(f"label of hand/{name}", item=item)
+    return _label(found[-1]) if found else None
+
+
 def told_rows(labels: Sequence[HandLabel], keys: pa.Array, *, positive: str) -> pa.Table:
     """Labels of hand as told outcomes of the decisions with these keys: 1 for the class `positive`, 0 for any other.
 

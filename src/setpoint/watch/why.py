@@ -20,6 +20,7 @@ from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Part, shown_value
 from setpoint.features.evidence_near import Circle, Neighbour, circles_of
 from setpoint.features.verify import is_logged, of_version, same, seen_by, seen_nearby
+from setpoint.labels.hand_labels import hand_label
 from setpoint.labels.join import STATES
 from setpoint.registry import audit, lineage, models
 from setpoint.serve.asked import Moment
@@ -185,8 +186,22 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
             "Request": [{"field": name, "value": str(row.get(FIELD + name))} for name in plan.fields],
             "What it saw": sorted(saw, key=lambda each: -(each["importance"] or 0.0)),
             "Made from": [link.to_dict() for link in lineage.trace_decision(metadata, row, stored=records.stored)],
+            **_said_by_hand(records, str(row["key"])),
         },
     }
+
+
+def _said_by_hand(records: Records, key: str) -> dict[str, list[dict[str, Any]]]:
+    """The votes that a decision's label of hand rests on, where it has one."""
+    label = None if records.stored is None else hand_label(records.plan.system.name, records.stored, key)
+    if label is None:
+        return {}
+    became = f"{label.value or 'none'} ({label.method}, version {label.version})"
+    votes = [
+        {"annotator": vote["annotator"], "said": vote["value"], "at": iso(vote["at"]), "label": became}
+        for vote in label.votes
+    ]
+    return {"Label of hand": votes}
 
 
 def _told_feature(records: Records, log: pa.Table, feature: str) -> dict[str, Any]:
