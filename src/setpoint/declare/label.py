@@ -167,6 +167,13 @@ def label(
             raise DeclarationError("censored_when does not read the action.", expected='sp.action == "block"')
     source, *others = _carriers(value, on, min([longest, *[length for _, length in segments]]))
     void_source = None if void_when is None else _only_source("void_when", void_when)
+    for read in (source, *others, *([] if void_source is None else [void_source])):
+        kept = info(read).retention
+        if kept is not None and kept < longest:
+            raise DeclarationError(
+                f"The label waits {times.spell(longest)}, but {info(read).name!r} keeps its rows for {times.spell(kept)}.",
+                expected="a time within retention=",
+            )
     return Label(
         value,
         source,

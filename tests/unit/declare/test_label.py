@@ -44,6 +44,14 @@ def test_a_label_that_can_mean_nothing_is_refused(value: Any, options: dict[str,
     assert refused.value.expected
 
 
+def test_a_label_waits_no_longer_than_its_sources_keep_their_rows() -> None:
+    """Each of them: those that carry the truth and the one that makes it void."""
+    assert label(sp.count(DISPUTES) > 0, within="40d").within
+    for value, void in ((sp.count(DISPUTES) > 0, None), (REFUNDS.amount > 1, DISPUTES.amount < 0)):
+        with pytest.raises(DeclarationError, match="'disputes' keeps its rows for 40d"):
+            label(value, within="41d", void_when=void)
+
+
 def test_every_source_that_a_label_folds_must_say_when_it_is_known() -> None:
     """Or absence could never count."""
     with pytest.raises(LeakRefused, match="'secret'"):

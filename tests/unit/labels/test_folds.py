@@ -12,7 +12,7 @@ import pytest
 import setpoint as sp
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import NULL_TIME
-from setpoint.data.rows import AT, ID, KNOWN_AT
+from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, NEVER, POSITION, SIGN
 from setpoint.declare.expr import Expr
 from setpoint.declare.label import Label
 from setpoint.labels.join import STATES, Labels, resolve
@@ -107,6 +107,19 @@ def test_a_sequence_of_events() -> None:
     unfollowed = label(sp.unfollowed(REFUNDS, DISPUTES, within="20us"))
     assert one(found(unfollowed, as_of=1200, **events)) == ("known", 1.0, 1105)
     assert one(found(unfollowed, as_of=1200, refunds=[("a", 1081, 1082, 5.0)])) == ("known", 0.0, 1105)
+
+
+def test_an_event_that_is_taken_back_counts_until_then() -> None:
+    """From when that is known the label is what is left: unknown again, or another."""
+    declared = label(sp.count(REFUNDS) >= 2)
+    refunds = table(("a", 1010, 1020, 5.0), ("a", 1030, 1040, 5.0), ("a", 1030, 1070, 5.0))
+    for name, values in ((POSITION, [0, 1, 2]), (SIGN, [1, 1, -1]), (ENDS, [NEVER, 2, NEVER])):
+        refunds = refunds.append_column(name, pa.array(values))
+    told = []
+    for as_of in (1040, 1069, 1070, 1100):
+        labels = resolve(declared, pa.array(["a"]), np.array([1000]), {"refunds": refunds}, as_of)
+        told.append(one(labels)[:2])
+    assert told == [("known", 1.0), ("known", 1.0), ("unknown", None), ("known", 0.0)]
 
 
 def test_no_decision_younger_than_its_time_is_a_negative_by_absence() -> None:
