@@ -171,7 +171,8 @@ def label(
         kept = info(read).retention
         if kept is not None and kept < longest:
             raise DeclarationError(
-                f"The label waits {times.spell(longest)}, but {info(read).name!r} keeps its rows for {times.spell(kept)}.",
+                f"The label waits {times.spell(longest)}, "
+                f"but {info(read).name!r} keeps its rows for {times.spell(kept)}.",
                 expected="a time within retention=",
             )
     return Label(
