@@ -11,7 +11,9 @@ import msgspec
 from setpoint.api.app import Answer, Handler, Route
 from setpoint.console.label_page import label_page, label_policy
 from setpoint.core.errors import RequestInvalid
+from setpoint.core.times import iso
 from setpoint.labels.queue import Queue
+from setpoint.labels.votes import told_vote
 
 MOST_SECONDS = 86_400.0
 """Longer than a day nobody looks at one item."""
@@ -44,7 +46,7 @@ def label_routes(system: str, queue: Queue) -> dict[str, Route]:
             item = handed.item.to_dict()
             # What a model thinks of an item would sway whoever labels it.
             shown = {name: item[name] for name in ("key", "fields", "features")}
-            following = {"item": shown, "look": handed.look, "until": handed.until}
+            following = {"item": shown, "look": handed.look, "until": iso(handed.until)}
         return {"next": following, "progress": queue.progress(annotator)}
 
     def following(told: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -61,23 +63,24 @@ def label_routes(system: str, queue: Queue) -> dict[str, Route]:
             seconds=_number(told, "seconds", most=MOST_SECONDS),
             look=int(_number(told, "look", most=1.0) or 0),
         )
-        return {"vote": said.to_dict(), **after(annotator)}
+        return {"vote": told_vote(said), **after(annotator)}
 
     def undo(told: Mapping[str, Any]) -> Mapping[str, Any]:
         annotator = _text(told, "annotator")
         taken = queue.undo(annotator)
-        return {"undone": None if taken is None else taken.to_dict(), **after(annotator)}
+        return {"undone": None if taken is None else told_vote(taken), **after(annotator)}
 
     def decide(told: Mapping[str, Any]) -> Mapping[str, Any]:
         annotator, item, value = (_text(told, name) for name in ("annotator", "item", "value"))
         said = queue.decide(annotator, item, value=value, note=_text(told, "note", default=""))
-        return {"vote": said.to_dict()}
+        return {"vote": told_vote(said)}
 
     async def page(_: None) -> Answer:
         return Answer(200, document, headers)
 
     async def disagreements(_: None) -> Answer:
-        return _answer({"items": await asyncio.to_thread(queue.disagreements)})
+        found = await asyncio.to_thread(queue.disagreements)
+        return _answer({"items": [{**each, "votes": [told_vote(one) for one in each["votes"]]} for each in found]})
 
     async def progress(_: None) -> Answer:
         return _answer(await asyncio.to_thread(queue.progress))

@@ -19,7 +19,7 @@ from setpoint.core.times import iso
 from setpoint.labels.exchange import read_csv, read_label_studio, write_csv, write_label_studio
 from setpoint.labels.hand_labels import HandLabel
 from setpoint.labels.report import agreement_report
-from setpoint.labels.votes import Vote, current_votes
+from setpoint.labels.votes import Vote, current_votes, told_vote
 from setpoint.system import Live, open_system
 
 Answer = tuple[dict[str, Any], Callable[[], None], int]
@@ -130,16 +130,16 @@ def _vote(words: Namespace, live: Live, annotator: str) -> Answer:
         taken = queue.undo(annotator)
         if taken is None:
             return _said({"vote": None}, "there is nothing to undo", code=1)
-        return _said({"vote": taken.to_dict()}, "{vote[item]}: taken back")
+        return _said({"vote": told_vote(taken)}, "{vote[item]}: taken back")
     if words.skip:
         said = queue.vote(annotator, words.skip, value=None, note=words.note)
-        return _said({"vote": said.to_dict()}, "{vote[item]}: skipped")
+        return _said({"vote": told_vote(said)}, "{vote[item]}: skipped")
     item, value = words.decide or words.vote
     if words.decide:
         said = queue.decide(annotator, item, value=value, note=words.note)
     else:
         said = queue.vote(annotator, item, value=value, note=words.note)
-    return _said({"vote": said.to_dict()}, "{vote[item]}: {vote[value]} (version {vote[version]})")
+    return _said({"vote": told_vote(said)}, "{vote[item]}: {vote[value]} (version {vote[version]})")
 
 
 def _import(path: Path, live: Live) -> Answer:
@@ -187,7 +187,7 @@ def _agreement(live: Live) -> Answer:
 
 def _consensus(live: Live) -> Answer:
     labels = live.hand_labels()
-    document = {"method": live.label_queue().hand.consensus, "labels": [each.to_dict() for each in labels]}
+    document = {"method": live.label_queue().hand.consensus, "labels": [_label(each) for each in labels]}
 
     def show() -> None:
         columns = ("item", "label", "confidence", "method", "version", "votes")
@@ -196,6 +196,11 @@ def _consensus(live: Live) -> Answer:
             out.print(f"and {len(labels) - SHOWN:,} more; --json prints all")
 
     return document, show, 0
+
+
+def _label(each: HandLabel) -> dict[str, Any]:
+    votes = [told_vote(vote) for vote in each.votes]
+    return {**each.to_dict(), "at": iso(each.at), "known_at": iso(each.known_at), "votes": votes}
 
 
 def _row(each: HandLabel) -> tuple[object, ...]:
