@@ -48,7 +48,7 @@ def settle(
 
     Only the sources' rows that such a decision could meet are read, so a tick costs what the tick brought. `told` are
     outcomes that no source brings. `on` is the column by which events are met, `by` that of the field by which the
-    label's time goes. Where an event is only one decision's, others vie for it: those that stay pending, and those
+    label's time goes. Where an event is only one decision's, others compete for it: those that stay pending, and those
     that were settled `earlier`.
     """
     ripe = ends_by(label, decisions, by) + label.delay <= complete_until(label, as_of, complete_to)

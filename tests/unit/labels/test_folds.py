@@ -165,7 +165,7 @@ def test_an_event_is_each_decisions_or_one_decisions(whose: str, values: list[fl
 
 @pytest.mark.parametrize("whose", ["each", "last", "first"])
 def test_settling_tick_by_tick_gives_the_labels_of_all_at_once(whose: str) -> None:
-    """Decisions that vie for an event may settle at other ticks than it does."""
+    """Decisions that compete for an event may settle at other ticks than it does."""
     rng = np.random.default_rng(3)
     at = np.sort(rng.integers(0, 300, 60))
     users, channels = rng.choice(["u", "v", "w"], 60), rng.choice(["web", "shop"], 60)
