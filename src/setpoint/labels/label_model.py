@@ -44,6 +44,9 @@ GOLD_ONLY = "gold rows only"
 ANCHOR = 25.0
 """For how many gold rows of each class the rates found without gold count."""
 
+SURE = 0.975
+"""The level of each interval that can refuse labels: there are two, which together err in 5 of 100."""
+
 VIEWS = 3
 """How many programs that err independently tell how good each is (Kruskal 1977; Allman, Matias and Rhodes 2009)."""
 
@@ -53,8 +56,9 @@ class LabelFit:
     """A label model with what gold rows say of it.
 
     `worth` is the metric of the choice on gold rows that had no part in it, `beside` that of majority vote and of what
-    the gold rows alone teach, `gained` the choice's metric less theirs, each with its 95 % interval. `ways` has the
-    metric of every model that could be chosen. `refused` says why its labels are not to be used; None where they are.
+    the gold rows alone teach, each with its 95 % interval; `gained` is the choice's metric less theirs, with 97.5 %
+    intervals. `ways` has the metric of every model that could be chosen. `refused` says why its labels are not to be
+    used; None where they are.
     """
 
     model: LabelModel
@@ -311,9 +315,11 @@ def _judged(
     beside, gained, harm = {}, {}, []
     for name, p in choice.beside_p.items():
         beside[name] = class_interval(metric, gold.y, p, weight=gold.weight, seed=seed)
-        gained[name] = gain = class_difference(metric, gold.y, p, choice.chosen_p, weight=gold.weight, seed=seed)
+        gained[name] = gain = class_difference(
+            metric, gold.y, p, choice.chosen_p, weight=gold.weight, level=SURE, seed=seed
+        )
         worse = gain.high < 0 if metric.greater_is_better else gain.low > 0
-        if worse:
+        if worse and (name, model.method) != (GOLD_ONLY, MEASURED):  # which would be worse than itself
             harm.append(f"{name} ({gain.estimate:+.4f}, {gain.low:+.4f} to {gain.high:+.4f})")
     refused = None
     if harm:

@@ -142,9 +142,10 @@ def class_difference(
     *,
     weight: npt.ArrayLike | None = None,
     clusters: npt.ArrayLike | None = None,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> Interval:
-    """The metric of `p_b` less that of `p_a` on the same rows, with its 95 % paired bootstrap interval.
+    """The metric of `p_b` less that of `p_a` on the same rows, with its paired bootstrap interval.
 
     >>> y = [0, 1] * 50
     >>> found = class_difference("log_loss", y, [[0.6, 0.4], [0.4, 0.6]] * 50, [[0.9, 0.1], [0.1, 0.9]] * 50)
@@ -157,7 +158,7 @@ def class_difference(
     drawn = _drawn(codes.size, clusters, seed)
     a, draws_a = _values(chosen, codes, first, weights, drawn)
     b, draws_b = _values(chosen, codes, second, weights, drawn)
-    return _bounded(b - a, draws_b - draws_a, rows=codes.size, clusters=drawn.clusters)
+    return _bounded(b - a, draws_b - draws_a, rows=codes.size, clusters=drawn.clusters, level=level)
 
 
 def _drawn(rows: int, clusters: npt.ArrayLike | None, seed: int) -> Resample:
@@ -174,12 +175,12 @@ def _values(
     return float(metric.value(sums.sum(axis=0))), metric.value(np.einsum("du,uc->dc", drawn.counts, sums))
 
 
-def _bounded(estimate: float, draws: Array, *, rows: int, clusters: int) -> Interval:
+def _bounded(estimate: float, draws: Array, *, rows: int, clusters: int, level: float = LEVEL) -> Interval:
     defined = draws[np.isfinite(draws)]
     low = high = float("nan")
     if 2 * defined.size >= draws.size and clusters > 1 and np.isfinite(estimate):
-        low, high = (float(bound) for bound in np.quantile(defined, ((1 - LEVEL) / 2, (1 + LEVEL) / 2)))
-    return Interval(estimate, low, high, LEVEL, rows, clusters, int(defined.size), "bootstrap")
+        low, high = (float(bound) for bound in np.quantile(defined, ((1 - level) / 2, (1 + level) / 2)))
+    return Interval(estimate, low, high, level, rows, clusters, int(defined.size), "bootstrap")
 
 
 def _checked(

@@ -263,3 +263,39 @@ def test_votes_of_other_programs_are_refused() -> None:
     fit = fit_label_model(planted.votes, gold_of(planted))
     with pytest.raises(DataError, match="votes of 5 programs"):
         fit.probabilities(planted.votes[:, :5])
+
+
+def misled(seed: int) -> Planted:
+    """Programs of which five say the same wrong thing on a third of the rows: what votes have in common misleads."""
+    rng = np.random.default_rng(seed)
+    planted = plant(6000, (0.8, 0.75, 0.7, 0.75, 0.7), coverage=0.8, seed=seed)
+    wrong, said = rng.random(6000) < 0.35, rng.integers(0, 2, 6000)
+    votes = planted.votes.copy()
+    votes[wrong, :4] = said[wrong, None]
+    return Planted(votes, planted.truth)
+
+
+def test_where_common_causes_mislead_gold_measures_the_programs() -> None:
+    """Then the notes say that the votes add nothing, and what is gold's own is not refused as worse than gold."""
+    fits = [fit_label_model(misled(seed).votes, gold_of(misled(seed), size=600)) for seed in range(4)]
+    measured = [fit for fit in fits if fit.model.method == MEASURED]
+    assert measured
+    for fit in measured:
+        assert "adds nothing" in fit.notes[-1]
+        assert GOLD_ONLY not in (fit.refused or "")
+
+
+def test_gold_drawn_by_class_judges_by_its_weights() -> None:
+    """A rare class may be looked up more often: with one over its chance as weight, the worth is that of all rows."""
+    planted = plant(20_000, (0.85, 0.8, 0.75, 0.7), balance=(0.95, 0.05), seed=20)
+    rng = np.random.default_rng(0)
+    rows = [np.flatnonzero(planted.truth == c) for c in (0, 1)]
+    drawn = np.concatenate([rng.choice(each, 300, replace=False) for each in rows])
+    weight = np.repeat([rows[0].size / 300, rows[1].size / 300], 300)
+    gold = Gold.of(drawn, planted.truth[drawn], weight / weight.mean())
+    unweighted = Gold.of(drawn, planted.truth[drawn])
+    fit, naive = (fit_label_model(planted.votes, each) for each in (gold, unweighted))
+    value = log_loss(planted, fit.model.probabilities(planted.votes))
+    assert fit.worth.low < value < fit.worth.high
+    assert abs(naive.worth.estimate - value) > 3 * abs(fit.worth.estimate - value)
+    assert log_loss(planted, naive.model.probabilities(planted.votes)) > value
