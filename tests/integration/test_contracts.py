@@ -226,7 +226,7 @@ def test_a_changed_contract_decides_about_what_arrives_later(tmp_path: Path) -> 
         assert looser.ingested["payments"].quarantined["number"].to_pylist() == [98, 99]
 
 
-def test_a_contract_is_printed_as_python_that_states_it(tmp_path: Path) -> None:
+def test_a_contract_is_printed_as_python_that_states_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was seen is stated beside the rules that are there, and pasted it gives the same contract again."""
     live = opened(tmp_path, shop(p.paid <= p.amount), payments(20))
     shown = {each["source"]: each["python"] for each in live.show_contracts()}
@@ -254,6 +254,10 @@ def test_a_contract_is_printed_as_python_that_states_it(tmp_path: Path) -> None:
         (tmp_path / "shop.py").write_text("from tests.integration.test_contracts import shop\n\nsystem = shop()\n")
         assert main(["check", str(tmp_path / "shop.py"), "--contract", "--json"]) == 0
     assert json.loads(words.getvalue())["contracts"][0]["versions"][0]["version"] == 1
+    assert main(["check", str(tmp_path / "shop.py"), "--contract"]) == 0
+    shown = capsys.readouterr().out
+    assert "# orders: version 1, in force since " in shown
+    assert '\n    payments.card.isin(["c0", "c1", "c2"]),\n' in shown
 
 
 def test_a_tick_opens_an_incident_for_a_source_that_is_late(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def check(
     for fault in row_faults(contract.rules, batch, scope, near, among=~(bad | skipped | back)):
         faults.append(fault)
         bad |= fault.rows
-    clash, repeated = _repeats(info, raw, columns, at, known_at, np.flatnonzero(~(bad | skipped)))
+    clash, repeated = _repeats(info, raw, columns, at, known_at, ~(bad | skipped))
     for fault in clash:
         faults.append(fault)
         bad |= fault.rows
@@ -267,7 +267,7 @@ def _truth(values: pa.Array) -> Mask:
 
 
 def _repeats(
-    info: SourceInfo, raw: pa.Table, columns: Mapping[str, pa.Array], at: Ints, known_at: Ints, rows: Ints
+    info: SourceInfo, raw: pa.Table, columns: Mapping[str, pa.Array], at: Ints, known_at: Ints, among: Mask
 ) -> tuple[list[Fault], Mask]:
     """The faults of rows that contradict an earlier one of the same identity, and which rows repeat one."""
     repeated = np.zeros(at.size, dtype=bool)
@@ -277,8 +277,8 @@ def _repeats(
     timed = info.kind != EVENTS and info.at is not None
     version = versions_of(info, columns, at.size)
     parts = [columns[name] for name in names] + ([at] if timed else []) + ([] if version is None else [version])
-    shared = shared_rows(parts)
-    rows = shared[np.isin(shared, rows, assume_unique=True)] if rows.size < at.size else shared
+    rows = shared_rows(parts)
+    rows = rows[among[rows]]
     if rows.size == 0:
         return [], repeated
     chosen = [columns[name].take(pa.array(rows)) for name in names]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from setpoint.data.arrays import UTC_MICROSECONDS, to_array, to_arrow
 from setpoint.data.evaluate import Inputs, evaluate
 from setpoint.data.texts import matched
-from setpoint.declare.expr import Binary, Call, Column, Expr, Literal, PythonCall, walk
+from setpoint.declare.expr import Binary, Call, Column, Expr, Literal, walk
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME, Scope, kind_of
 from setpoint.declare.source import info
 
@@ -113,10 +113,7 @@ class _Block:
             if isinstance(node, Column):
                 kind = self.kind(node)
                 columns[info(node.source).name, node.name] = to_array(self._columns[node.name], kind)
-        found = evaluate(expr, Inputs(self.size, columns=columns))
-        if isinstance(expr, PythonCall):
-            found = np.broadcast_to(found, (self.size,))
-        return to_arrow(found, self.kind(expr))
+        return to_arrow(evaluate(expr, Inputs(self.size, columns=columns)), self.kind(expr))
 
 
 def _constant(expr: Literal) -> pa.Scalar:
