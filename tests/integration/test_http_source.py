@@ -15,7 +15,7 @@ import pytest
 
 from setpoint.backends.http_source import HttpSource
 from setpoint.core.errors import DataError, SourceMissing, SourceUnavailable
-from setpoint.data.files import read_source
+from setpoint.data.files import read_parts, read_source
 from tests.http_server import HttpServer, http_server
 from tests.servers import free_port
 from tests.unit.data.make import sales
@@ -68,6 +68,20 @@ def test_a_file_of_each_format_is_read(server: HttpServer) -> None:
         assert [float(price) for price in rows["price"].to_pylist()] == [1.5, 2.0], path
         assert rows["__row"].to_pylist() == [1, 2], path
         assert rows["__file"].to_pylist() == [url] * 2
+
+
+def test_a_file_comes_in_parts_from_the_disk(server: HttpServer, tmp_path: Path) -> None:
+    """Of each format, and nothing is left there."""
+    fetchers = {"http": HttpSource()}
+    for path, body in (("/s.jsonl", LINES), ("/s.parquet", parquet()), ("/s.csv", b"id,price\na,1.5\nb,2\n")):
+        source = sales(server.put(path, body))
+        parts = list(read_parts(source, tmp_path, fetchers=fetchers, rows=1, size=16, work=tmp_path))
+        assert [row["id"] for part in parts for row in part.to_pylist()] == ["a", "b"]
+        assert len(parts) == 2
+        assert {name for part in parts for name in part["__file"].to_pylist()} == {server.url + path}
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SourceMissing):
+        list(read_parts(sales(server.url + "/none.csv"), tmp_path, fetchers=fetchers))
 
 
 def test_a_coding_and_redirects_are_followed(server: HttpServer) -> None:

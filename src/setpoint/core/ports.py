@@ -221,6 +221,22 @@ class FetchParts(Protocol):
         ...
 
 
+@runtime_checkable
+class FetchFile(Protocol):
+    """A Fetch of files that can also write one to the disk, so that it need not fit into memory.
+
+    Laws: `save` writes the bytes that a call gives, and raises what a call raises.
+    """
+
+    def __call__(self, url: str, columns: Sequence[str] | None) -> Fetched:
+        """The file at a URL, in memory."""
+        ...
+
+    def save(self, url: str, path: Path) -> Fetched:
+        """Write the file at a URL to a path; gives its name and type, and the path as its content."""
+        ...
+
+
 class Blobs(Protocol):
     """Whole files that rows carry with them, such as images, by the digest of their content.
 

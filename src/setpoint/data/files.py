@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from setpoint.core.errors import DataError, SourceEmpty, SourceMissing, did_you_mean
-from setpoint.core.ports import Fetch, Fetched, FetchParts
+from setpoint.core.ports import Fetch, Fetched, FetchFile, FetchParts
 from setpoint.data.csv_files import csv_parts, read_csv
 from setpoint.data.encodings import Utf8Stream, to_utf8
 from setpoint.data.file_schemas import together
@@ -106,18 +107,26 @@ def read_parts(
     fetchers: Mapping[str, Fetch] = NOBODY,
     rows: int = PART_ROWS,
     size: int = PART_BYTES,
+    work: Path | None = None,
 ) -> Iterator[pa.Table]:
     """The rows of a source as `read_source` gives them, some at a time: never more than a part of one file in memory.
 
     Parquet and Arrow files come in parts of so many `rows`, CSV and JSON lines in parts of so many bytes (`size`), and
-    what a database gives as it comes. A file over HTTP, a compressed one over it, and a JSON list, are one part.
+    what a database gives as it comes. A file over HTTP is written to the folder `work` first. A JSON list is one part.
     """
     scheme, elsewhere, _ = info.path.partition("://")
     if not elsewhere:
         for path in _matching(info, root):
-            yield from _file_parts(info, path, _name(path, root), rows=rows, size=size)
+            name = _name(path, root)
+            yield from _file_parts(info, path, name, _kind(info, name), rows=rows, size=size)
         return
     fetcher = _fetcher(info, scheme, fetchers)
+    if isinstance(fetcher, FetchFile):
+        with tempfile.TemporaryDirectory(prefix="fetched-", dir=work) as folder:
+            fetched = fetcher.save(info.path, Path(folder) / "file")
+            kind = _kind_fetched(info, fetched)
+            yield from _file_parts(info, fetched.content, fetched.name, kind, rows=rows, size=size)
+        return
     if not isinstance(fetcher, FetchParts):
         yield _read_fetched(info, fetcher(_at_home(info, root), info.columns))
         return
@@ -127,8 +136,7 @@ def read_parts(
         start += fetched.content.num_rows
 
 
-def _file_parts(info: SourceInfo, path: Path, name: str, *, rows: int, size: int) -> Iterator[pa.Table]:
-    kind = _kind(info, name)
+def _file_parts(info: SourceInfo, path: Path, name: str, kind: str, *, rows: int, size: int) -> Iterator[pa.Table]:
     try:
         if kind in ("parquet", "arrow"):
             start = 0
@@ -259,6 +267,10 @@ class _Settled:
 def _read_fetched(info: SourceInfo, fetched: Fetched) -> pa.Table:
     if isinstance(fetched.content, pa.Table):
         return _named(info, fetched.content, fetched.name, added=())
+    return _parse(info, _kind_fetched(info, fetched), fetched.name, fetched.content)
+
+
+def _kind_fetched(info: SourceInfo, fetched: Fetched) -> str:
     kind = kind_of_file(fetched.name.partition("?")[0]) or _MEDIA.get(fetched.media)
     if kind is None:
         raise DataError(
@@ -266,7 +278,7 @@ def _read_fetched(info: SourceInfo, fetched: Fetched) -> pa.Table:
             "tells the format.",
             expected=f"a name that ends in {', '.join(_SUFFIXES)}, or one of the types {', '.join(_MEDIA)}",
         )
-    return _parse(info, kind, fetched.name, fetched.content)
+    return kind
 
 
 def kind_of_file(name: str) -> str | None:
