@@ -1,0 +1,1 @@
+"""Profiles of a wide table: the data, and ours."""
