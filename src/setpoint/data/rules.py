@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.core.errors import WrongType
+from setpoint.core.errors import DataError, WrongType
 from setpoint.data.arrays import Mask
 from setpoint.data.casting import cast
 from setpoint.data.conditions import where_false
@@ -174,6 +174,12 @@ def _dangling(rule: References, batch: Batch, around: Around, among: Mask) -> tu
 def _rows_having(rule: References, batch: Batch, around: Around, values: Sequence[pa.Array], among: Mask) -> pa.Table:
     to = [column.name for column in rule.to]
     if rule.target.name != batch.info.name:
+        if rule.target.name not in around.others:
+            raise DataError(
+                f"The contract of {batch.info.name!r} states {rule.name}, but the rows of {rule.target.name!r} are not at "
+                "hand.",
+                expected="them among the rows around the batch",
+            )
         return around.others[rule.target.name](to, values)
     own = pa.table({**{name: batch.columns[name] for name in to}, AT: batch.at}).filter(pa.array(among))
     if around.before is None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import setpoint as sp
-from setpoint.core.errors import BatchRefused, NameUnknown, WrongType
+from setpoint.core.errors import BatchRefused, DataError, NameUnknown, WrongType
 from setpoint.core.times import DAY, time
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.ingest import Ingested, ingest
@@ -113,6 +113,13 @@ def test_a_row_names_one_that_is_there() -> None:
     """A NULL names none."""
     done = held(sp.references(s.shop, to=shops.shop))
     assert reasons(done) == [("references(shop, to=shops.shop)", "row 5: shop is 7; expected shop of a row of 'shops'")]
+
+
+def test_a_relation_is_told_only_with_the_rows_of_the_other_source() -> None:
+    """Not guessed without them."""
+    contract = stated(sales, sp.references(s.shop, to=shops.shop))
+    with pytest.raises(DataError, match="but the rows of 'shops' are not at hand"):
+        ingest(info(sales), RAW, contract)
 
 
 def test_an_event_names_one_that_had_happened_by_then() -> None:
