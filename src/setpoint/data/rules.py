@@ -176,8 +176,8 @@ def _rows_having(rule: References, batch: Batch, around: Around, values: Sequenc
     if rule.target.name != batch.info.name:
         if rule.target.name not in around.others:
             raise DataError(
-                f"The contract of {batch.info.name!r} states {rule.name}, but the rows of {rule.target.name!r} are not at "
-                "hand.",
+                f"The contract of {batch.info.name!r} states {rule.name}, "
+                f"but the rows of {rule.target.name!r} are not at hand.",
                 expected="them among the rows around the batch",
             )
         return around.others[rule.target.name](to, values)
