@@ -159,8 +159,8 @@ def test_a_source_that_is_late_or_brings_too_few_rows_is_a_finding(tmp_path: Pat
 
 def test_a_rule_over_a_column_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """With the one that was meant."""
-    with pytest.raises(NameUnknown, match=r"source 'payments' has no column 'amont'.*Did you mean 'amount'"):
-        opened(tmp_path, shop(p.amont > 0), payments(10)).check()
+    with pytest.raises(NameUnknown, match=r"source 'payments' has no column 'amounts'.*Did you mean 'amount'"):
+        opened(tmp_path, shop(p.amounts > 0), payments(10)).check()
 
 
 def test_events_that_are_told_are_held_to_the_same_rules(tmp_path: Path) -> None:
