@@ -222,7 +222,13 @@ def fit_dawid_skene(
 
 
 def check_votes(votes: Votes, classes: Sequence[object]) -> None:
-    """Refuses votes from which no model can tell the classes apart."""
+    """Refuses votes from which no model can tell the classes apart.
+
+    >>> check_votes(np.array([[1], [-1]], dtype=np.int8), ("ham", "spam"))
+    Traceback (most recent call last):
+        ...
+    setpoint.core.errors.DataError: No program ever votes for 'ham'. Expected: at least one program for each class. ...
+    """
     there = np.bincount(votes.ravel() + 1, minlength=len(classes) + 1) if votes.size else np.zeros(len(classes) + 1)
     if not there[1:].any():
         raise DataError(

@@ -38,7 +38,12 @@ class Rates:
 
 
 def vote_share(patterns: Patterns, influence: Floats) -> Floats:
-    """The share of each class among the votes of a row, each program counted by its influence, with a vote for all."""
+    """The share of each class among the votes of a row, by the influence of programs, with half a vote for all classes.
+
+    >>> from setpoint.labels.vote_patterns import patterns_of
+    >>> vote_share(patterns_of(np.array([[1, 1, -1]], dtype=np.int8), 2), np.ones(3))
+    array([[0.1, 0.9]])
+    """
     classes = patterns.stretches.classes
     points = np.zeros((influence.size, classes + 1, classes))
     points[:, 1:] = np.eye(classes) * influence[:, None, None]
@@ -56,6 +61,15 @@ def fit_rates(
     """The rates of votes that make the votes likeliest, from a start that says how much of each row is of each class.
 
     `balance` holds the shares of classes fixed. The start decides which class is which.
+
+    >>> from setpoint.labels.vote_patterns import patterns_of
+    >>> rng = np.random.default_rng(0)
+    >>> truth = rng.integers(0, 2, 5000)
+    >>> votes = np.where(rng.random((4, 5000)) < 0.8, truth, 1 - truth).T.astype(np.int8)
+    >>> patterns, influence = patterns_of(votes, 2), np.ones(4)
+    >>> fit_rates(patterns, vote_share(patterns, influence), influence=influence).rates[0, 1:].round(1)
+    array([[0.8, 0.2],
+           [0.2, 0.8]])
     """
     marginal = patterns.counts(np.ones_like(start) / start.shape[1])
     prior = marginal / marginal.sum(axis=1, keepdims=True) + 1e-3

@@ -68,6 +68,18 @@ class Gold:
         return np.bincount(self.y, weights=self.weight, minlength=classes).astype(np.float64)
 
 
+def draw_gold(rows: int, *, size: int = 200, seed: int = 0) -> npt.NDArray[np.int64]:
+    """Which rows to look up as gold: drawn at random without replacement, the same for the same seed.
+
+    >>> draw_gold(1000, size=5, seed=1).size
+    5
+    """
+    if not 0 < size <= rows:
+        raise DataError(f"{size} gold rows are to be drawn of {rows}.", expected="fewer than there are")
+    drawn = np.random.default_rng(seed_for(seed, "gold rows")).choice(rows, size=size, replace=False)
+    return np.sort(drawn).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Choice:
     """The way chosen, and what gold rows say: of each way, of the choice, and of what it is held against.
@@ -91,7 +103,14 @@ def choose(
     metric: ClassMetric,
     seed: int = 0,
 ) -> Choice:
-    """The best of some ways to make labels, and what to hold it against, by a metric; of equals the first."""
+    """The best of some ways to make labels, and what to hold it against, by a metric; of equals the first.
+
+    >>> from setpoint.measure.class_metrics import CLASS_METRICS
+    >>> y = np.arange(40) % 2
+    >>> ways = {"right": always(4.0 * np.eye(2)[y]), "silent": always(np.zeros((40, 2)))}
+    >>> choose(ways, {}, Gold.of(np.arange(40), y), metric=CLASS_METRICS["log_loss"]).way
+    'right'
+    """
     fold = folds_of(gold.y, seed=seed)
     left_out = [(), *[(i,) for i in range(FOLDS)], *combinations(range(FOLDS), 2)]
     kept = np.stack([~np.isin(fold, out) for out in left_out])
@@ -146,7 +165,11 @@ def folds_of(y: Codes, *, seed: int) -> Codes:
 
 
 def always(scores: Floats) -> Scored:
-    """Scores that nothing of gold has a part in."""
+    """Scores that nothing of gold has a part in.
+
+    >>> always(np.zeros((1, 2)))(np.array([True])).tolist()
+    [[0.0, 0.0]]
+    """
     return lambda _kept: scores
 
 

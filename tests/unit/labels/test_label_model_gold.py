@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from setpoint.core.errors import DataError
-from setpoint.labels.label_model_gold import FOLDS, Gold, GoldRates, always, choose, folds_of, majority_scores
+from setpoint.labels.label_model_gold import (
+    FOLDS,
+    Gold,
+    GoldRates,
+    always,
+    choose,
+    draw_gold,
+    folds_of,
+    majority_scores,
+)
 from setpoint.measure.class_metrics import CLASS_METRICS
 from tests.unit.labels.planted import plant
 
@@ -91,3 +100,13 @@ def test_the_digest_of_gold_is_of_rows_classes_and_weights() -> None:
     """Another class is other gold."""
     assert Gold.of([1, 2], [0, 1]).digest == Gold.of([1, 2], [0, 1]).digest
     assert Gold.of([1, 2], [0, 1]).digest != Gold.of([1, 2], [0, 0]).digest
+
+
+def test_gold_is_drawn_at_random_and_the_same_for_the_same_seed() -> None:
+    """Each row as often as any other, none twice, and no more than there are."""
+    assert np.array_equal(draw_gold(1000, seed=1), draw_gold(1000, seed=1))
+    assert np.unique(draw_gold(1000, size=1000)).size == 1000
+    drawn = np.bincount(np.concatenate([draw_gold(50, size=10, seed=seed) for seed in range(2000)]), minlength=50)
+    assert drawn == pytest.approx(np.full(50, 400), abs=90)
+    with pytest.raises(DataError, match="11 gold rows are to be drawn of 10"):
+        draw_gold(10, size=11)
