@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 import setpoint as sp
+from setpoint.core.errors import NothingYet
 from setpoint.core.times import DAY, time
 
 START = time("2026-01-01")
@@ -95,22 +97,28 @@ def test_programs_label_what_nobody_looked_at(tmp_path: Path) -> None:
     assert labelled > 2000
 
 
-def test_with_too_few_gold_rows_programs_add_nothing(tmp_path: Path) -> None:
-    """The training goes on without them, and the card says why."""
-    voting = sp.programs([offers, winners, meetings, plain], gold=5000)
-    report = trained(inbox(tmp_path, programs=voting))
+def test_without_twice_the_gold_rows_nothing_is_trained(tmp_path: Path) -> None:
+    """Half of them choose the label model and the others judge; the plan says how many are needed."""
+    voting = sp.programs([offers, winners, meetings, plain], gold=2000)
+    live = inbox(tmp_path, programs=voting)
+    choices = {choice["name"]: choice for choice in live.show_plan()["choices"]}
+    assert choices["least labels"]["value"].startswith("4000 decisions")
+    assert choices["label programs"]["value"] == "offers, winners, meetings, plain"
+    with pytest.raises(NothingYet, match="at least 4000"):
+        trained(live)
+
+
+def test_made_up_rows_that_do_not_help_are_not_used(tmp_path: Path) -> None:
+    """Links that are nothing but noise: the model learns from the real rows alone, and the card says so."""
+    changes = sp.augment(sp.noise("links", by=10), sp.substitute("subject", {"offer": ["meeting"]}, rate=1.0), copies=5)
+    live = inbox(tmp_path, augment=changes)
+    assert {"name": "made-up rows", "value": "noise, substitute; 5 of each row", "because": "declared"} in [
+        {"name": each["name"], "value": each["value"], "because": each["reason"]}
+        for each in live.show_plan()["choices"]
+    ]
+    report = trained(live)
     assert "training_rows" not in report
-    assert "none by label programs:" in report["card"]
-    assert "of the 5000 gold rows" in report["card"]
-
-
-def test_made_up_rows_are_trained_on_and_judged(tmp_path: Path) -> None:
-    """What the gate says of them is against the same recipe without them."""
-    changes = sp.augment(sp.noise("links", by=0.2), sp.substitute("subject", {"offer": ["winner"]}, rate=0.3))
-    report = trained(inbox(tmp_path, augment=changes))
-    assert "without made-up rows:" in report["training_rows"]
-    assert report["training_rows"] not in report["reasons"]
-    assert "made-up rows" in report["card"]
+    assert "made-up rows; not used, since not shown to help on the validation rows: log_loss" in report["card"]
 
 
 def test_what_is_added_changes_no_row_that_judges(tmp_path: Path) -> None:
@@ -119,7 +127,8 @@ def test_what_is_added_changes_no_row_that_judges(tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     voting = sp.programs([offers, winners, meetings, plain])
     bare = trained(inbox(tmp_path / "one"))
-    more = trained(inbox(tmp_path / "two", programs=voting, augment=sp.augment(sp.noise("links", by=0.2))))
+    more = trained(inbox(tmp_path / "two", programs=voting, augment=sp.augment(sp.mixup(0.1))))
     assert bare["rows"] == more["rows"]
     assert bare["baselines"][:2] == more["baselines"][:2]
-    assert "without label programs and made-up rows:" in more["training_rows"]
+    assert "decisions by label programs" in more["card"]
+    assert "made-up rows" in more["card"]

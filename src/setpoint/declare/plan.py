@@ -219,6 +219,23 @@ def _check_outcome(system: System, schemas: Schemas, scope: Scope) -> None:
             raise WrongType(f"cost({name}={part}) is not a number.", expected="a number")
 
 
+FEWEST_ROWS = 1000
+"""Without so many labels nothing is trained."""
+
+
+def _added(system: System) -> list[Choice]:
+    """What models also learn from, beside decisions whose truth is known."""
+    found = []
+    if system.programs is not None:
+        names = ", ".join(program.name for program in system.programs.programs)
+        gold = system.programs.gold
+        found.append(Choice("label programs", names, f"declared; {gold} gold rows choose how votes become labels"))
+    if system.augment is not None:
+        changes = ", ".join(change.to_dict()["change"] for change in system.augment.changes)
+        found.append(Choice("made-up rows", f"{changes}; {system.augment.copies} of each row", "declared"))
+    return found
+
+
 def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], dict[str, Any]]:
     label, release, goal = system.label, system.release, system.goal
     embargo = label.matures_after
@@ -230,11 +247,18 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
         "trials": 6,
         "rounds": 60,
         "draws": 200,
-        "minimum_rows": 1000,
+        "minimum_rows": FEWEST_ROWS if system.programs is None else 2 * system.programs.gold,
         "alarms_per_month": 1.0,
     }
     per_day = profile.decisions_per_day
     choices = [
+        Choice(
+            "least labels",
+            f"{numbers['minimum_rows']} decisions with a mature, known label",
+            "fewer cannot be learned from and judged"
+            if system.programs is None
+            else "label programs give the rest; these choose how, and judge",
+        ),
         Choice("decision", f"one per row of {info(system.decide.spine).name} at {system.decide.at}", "declared"),
         Choice("request", ", ".join((system.decide.key, *system.decide.fields)), "only these exist when deciding"),
         Choice(
@@ -292,6 +316,7 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
             "integrity 45 %, columns 25 %, score 10 %, labels 20 % of the budget (alpha-spending)",
         ),
     ]
+    choices += _added(system)
     for name, source in sorted(system.sources.items()):
         declared = info(source)
         if declared.known_at is not None:

@@ -35,13 +35,15 @@ from setpoint.learn.sides import Examples
 class Added:
     """The rows that a model is fitted on, real ones first; `labelled` and `made_up` say how many decisions and rows.
 
-    `programs` is what label programs came to, as JSON-like data; None without any.
+    `programs` is what label programs came to, as JSON-like data; None without any. `dropped` says why the rows were not
+    used after all, and is empty where they were.
     """
 
     rows: Examples
     labelled: int = 0
     made_up: int = 0
     programs: Mapping[str, Any] | None = field(default=None, repr=False)
+    dropped: str = ""
 
     @property
     def any(self) -> bool:
@@ -59,7 +61,7 @@ class Added:
 
     def to_dict(self) -> dict[str, Any]:
         """How many rows were added, and by which label model."""
-        found: dict[str, Any] = {"labelled": self.labelled, "made_up": self.made_up}
+        found: dict[str, Any] = {"labelled": self.labelled, "made_up": self.made_up, "dropped": self.dropped}
         return found if self.programs is None else {**found, "programs": dict(self.programs)}
 
 

@@ -104,7 +104,8 @@ class GateReport:
     """The judgement of a training procedure on held-out time; `reasons` say what holds the model back.
 
     `effective_rows` is how many rows of equal weight would say as much (Kish 1965); None where weights are equal.
-    `plain` says whether what was done to the rows that fitted the model helped; it holds nothing back.
+    `plain` says whether what was done to the rows that fitted the model helped; rows without a truth of their own hold
+    it back where they are shown to do harm.
     """
 
     guardrails: tuple[Verdict, ...]
@@ -135,7 +136,7 @@ class GateReport:
     def reasons(self) -> tuple[str, ...]:
         """Everything that holds the model back, in words."""
         found = [f"{part.guardrail}: {part.reason}" for part in self.guardrails if part.blocks]
-        compared = (*self.baselines, *([self.champion] if self.champion is not None else []))
+        compared = (*self.baselines, *(each for each in (self.champion, self.plain) if each is not None))
         found += [part.reason for part in compared if part.blocks]
         found += [f"Leak: {finding.evidence}" for finding in self.findings if finding.blocks]
         return tuple(found)
@@ -170,6 +171,7 @@ def judge(
     champion: Scored | None = None,
     champion_saw: int | None = None,
     plain: Scored | None = None,
+    harm_blocks: bool = False,
     margin: float = 0.0,
     findings: Sequence[Finding] = (),
     measured: Mapping[str, float] | None = None,
@@ -179,7 +181,8 @@ def judge(
 
     `champion_saw` is the time up to which the champion was trained when that reaches into the held-out rows: it is
     flattered there, so the comparison is stated but does not block. `plain` is what the same recipe would have decided
-    if it were fitted on real rows as they are. `measured` gives the measured guardrails' values
+    if it were fitted on real rows as they are; with `harm_blocks` a model that is shown worse than that is held back.
+    `measured` gives the measured guardrails' values
     by metric, such as {"latency(99)": 9000.0} in microseconds, {"size": 1.2} in MB; with `judge_measured=False` those
     that a clock gave are reported only.
     """
@@ -204,7 +207,7 @@ def judge(
         positives=int(bench.rows.y.sum()),
         span=bench.rows.span,
         effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
-        plain=None if plain is None else _against_plain(goal, bench, ours, plain),
+        plain=None if plain is None else _against_plain(goal, bench, ours, plain, harm_blocks=harm_blocks),
     )
 
 
@@ -283,13 +286,14 @@ def _against_champion(
     return _comparison(goal, bench, ours, theirs, difference, compared, blocks=blocks, reason=reason)
 
 
-def _against_plain(goal: Goal, bench: Bench, ours: Scored, theirs: Scored) -> Comparison:
+def _against_plain(goal: Goal, bench: Bench, ours: Scored, theirs: Scored, *, harm_blocks: bool) -> Comparison:
     """Whether what was done to the rows that fitted it helped: stated, for whoever asked for it to keep or drop it."""
     difference = bench.difference(goal.metric, theirs, ours)
     compared = against_margin(difference, greater_is_better=goal.metric.greater_is_better)
     told = {"superior": "it helped", "inferior": "it did harm"}.get(compared, "it is not shown to help")
     reason = f"{goal.metric}: {_change(difference)} against the same recipe {theirs.name}: {told}"
-    return _comparison(goal, bench, ours, theirs, difference, compared, blocks=False, reason=reason)
+    blocks = harm_blocks and compared == "inferior"
+    return _comparison(goal, bench, ours, theirs, difference, compared, blocks=blocks, reason=reason)
 
 
 def _comparison(

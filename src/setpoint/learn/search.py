@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -113,7 +113,7 @@ def search(
     rounds, never in time, so the same rows and seed give the same answer everywhere. For metrics that need a
     threshold, log loss decides instead.
     """
-    spec = METRICS[metric.name if metric.name in OF_SCORES and metric.option is None else "log_loss"]
+    spec = spec_for(metric)
     best: Fitted | None = None
     tried, newer, least = [], sides.validation, np.zeros(0)
     for recipe in islice(_portfolio(able(learners, imbalance), rounds), trials):
@@ -122,7 +122,7 @@ def search(
         value = spec.function(newer.y, scores, newer.weight)
         loss = METRICS["log_loss"].function(newer.y, scores, newer.weight)
         tried.append(Trial(recipe, spec.name, value, loss))
-        if best is None or _better(spec, newer, least, scores, seed=seed):
+        if best is None or gained_by(spec, newer, least, scores, seed=seed).better:
             best, least = found, scores
     assert best is not None
     return replace(best, trials=tuple(tried))
@@ -195,8 +195,31 @@ def _balanced(
     return parameters, rebalance(balance, rows, categories=encoder.categories, seed=seed)
 
 
-def _better(spec: MetricSpec, rows: Examples, first: np.ndarray, second: np.ndarray, *, seed: int) -> bool:
-    """Whether the second scores are better than the first by more than a standard error."""
+def spec_for(metric: Metric) -> MetricSpec:
+    """The metric by which trials are compared: the goal's, or log loss where that needs a threshold."""
+    return METRICS[metric.name if metric.name in OF_SCORES and metric.option is None else "log_loss"]
+
+
+class Gained(NamedTuple):
+    """What second scores gain over first ones on the same rows, with an interval of some level."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    level: float
+    better: bool
+
+    def __str__(self) -> str:
+        return (
+            f"{self.metric} {self.value:+.4g} ({100 * self.level:.0f} % interval {self.low:+.4g} to {self.high:+.4g})"
+        )
+
+
+def gained_by(
+    spec: MetricSpec, rows: Examples, first: np.ndarray, second: np.ndarray, *, seed: int, level: float = ONE_ERROR
+) -> Gained:
+    """What the second scores gain, and whether they are better beyond the interval: by default a standard error."""
     gained = paired_difference(
         spec,
         rows.y,
@@ -206,9 +229,10 @@ def _better(spec: MetricSpec, rows: Examples, first: np.ndarray, second: np.ndar
         weight=rows.weight,
         draws=DRAWS,
         seed=seed_for(seed, "search"),
-        level=ONE_ERROR,
+        level=level,
     )
-    return gained.low > 0 if spec.greater_is_better else gained.high < 0
+    better = gained.low > 0 if spec.greater_is_better else gained.high < 0
+    return Gained(spec.name, gained.estimate, gained.low, gained.high, level, better)
 
 
 def _portfolio(learners: Mapping[str, Learner], rounds: int) -> Iterator[Recipe]:

@@ -23,9 +23,9 @@ from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
 from setpoint.learn.imbalance import Balance, able
 from setpoint.learn.immature import fit_with_young, with_young
-from setpoint.learn.scored import Bench, Scored, act_on
+from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
-from setpoint.learn.search import Fitted, Recipe, Trial, fit, refit, search
+from setpoint.learn.search import Fitted, Recipe, Trial, fit, gained_by, refit, search, spec_for
 from setpoint.learn.sides import Examples, Matrices, Sides, count_rows, divide, encode
 from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
 
@@ -133,6 +133,8 @@ def train(
     probe = probe_of(plan, learners, recipe, seed=seed) if recipe is None else None
     findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
     fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
+    if older.any:
+        older, sides, matrices, fitted = keep_if_better(plan, older, sides, matrices, fitted, learners, seed=seed)
     calibration = calibrate_fitted(fitted, sides)
     threshold = choose_threshold(goal, sides.train)
     procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
@@ -140,8 +142,8 @@ def train(
         fitted = fit_with_young(plan, examples, sides, matrices, fitted, scorer=procedure, learners=learners, seed=seed)
         calibration = calibrate_fitted(fitted, sides)
         procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
-    whole = with_added(plan.system, examples, sides.rows, sides.index, seed=seed)
-    young = with_young(plan, examples, whole.rows, procedure)
+    whole = sides.rows if older.dropped else with_added(plan.system, examples, sides.rows, sides.index, seed=seed).rows
+    young = with_young(plan, examples, whole, procedure)
     encoder = encoder_of(plan, sides.rows.features)
     released = release(fitted, young.rows, encoder, calibration, threshold, learners=learners, seed=seed)
     scored = decide(plan, procedure, sides.held_out, name="candidate")
@@ -154,6 +156,7 @@ def train(
         champion=None if champion is None else decide(plan, champion, sides.held_out, name="champion"),
         champion_saw=seen_by(champion, sides.held_out),
         plain=decide_plainly(plan, fitted, sides, older, learners=learners, seed=seed),
+        harm_blocks=sides.fitting is not None,
         margin=plan.system.release.margin,
         findings=(*findings, *check_skill(sides.validation.y, fitted.validated)),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
@@ -215,11 +218,38 @@ def calibrate_fitted(fitted: Fitted, sides: Sides) -> Calibration:
     return recalibrate(sides.validation, fitted.validated, fitted.balance.correction)
 
 
+def keep_if_better(
+    plan: Plan,
+    added: Added,
+    sides: Sides,
+    matrices: Matrices,
+    fitted: Fitted,
+    learners: Mapping[str, Learner],
+    *,
+    seed: int,
+) -> tuple[Added, Sides, Matrices, Fitted]:
+    """A model of the rows with those added, or without where they are not shown to help on the validation rows.
+
+    Labels of programs can be worse than few of people, and made-up rows worse than none: one chance in twenty that they
+    do not help is all that is taken, and what they did to the held-out rows is judged by the gate.
+    """
+    goal, bare, newer = plan.system.goal, replace(sides, fitting=None), sides.validation
+    lean = encode(plan, bare)
+    without = fit(learners, lean, bare, recipe=fitted.recipe, seed=seed, imbalance=goal.imbalance)
+    before, after = without.probabilities, fitted.probabilities
+    gained = gained_by(spec_for(goal.metric), newer, before, after, seed=seed, level=ONE_SIDED)
+    if gained.better:
+        return added, sides, matrices, fitted
+    why = f"not used, since not shown to help on the validation rows: {gained}"
+    return replace(added, dropped=why), bare, lean, replace(without, trials=fitted.trials)
+
+
 def decide_plainly(
     plan: Plan, fitted: Fitted, sides: Sides, added: Added, *, learners: Mapping[str, Learner], seed: int
 ) -> Scored | None:
     """What the same recipe makes of the held-out rows if it is given real rows as they are; None if so already."""
-    done = [str(each) for each in (fitted.balance and fitted.balance.imbalance, added) if each and str(each)]
+    done = [] if fitted.balance is None else [str(fitted.balance.imbalance)]
+    done += [str(added)] if sides.fitting is not None else []
     if not done:
         return None
     bare = replace(sides, fitting=None)

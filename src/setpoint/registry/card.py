@@ -124,7 +124,7 @@ def _added(added: Mapping[str, Any]) -> str:
         parts.append(f"{added['labelled']} decisions by label programs ({told['metric']} on gold rows {worth})")
     if added["made_up"]:
         parts.append(f"{added['made_up']} made-up rows")
-    return "; ".join(parts)
+    return "; ".join([*parts, *([added["dropped"]] if added["dropped"] else [])])
 
 
 def _span(span: Sequence[int]) -> str:
