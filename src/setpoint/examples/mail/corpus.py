@@ -25,7 +25,7 @@ FIRST, LAST = datetime(2001, 6, 1, tzinfo=UTC), datetime(2003, 1, 1, tzinfo=UTC)
 LONGEST_BODY = 2_000
 """How many characters of a mail's text are kept."""
 
-LOOKED_AT = 0.3
+LOOKED_AT = 0.125
 """The share of mails that somebody looked at, and said of them whether they are spam."""
 
 _STAMP = pa.timestamp("us", tz="UTC")
