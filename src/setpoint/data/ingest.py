@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.core.errors import BatchRefused, SourceEmpty
-from setpoint.data.check import Checked, check
 from setpoint.data.blobs import without_content
+from setpoint.data.check import Checked, check
 from setpoint.data.contract import Contract
 from setpoint.data.faults import Violations
 from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW, read_source
