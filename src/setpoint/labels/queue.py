@@ -41,6 +41,7 @@ class _Work:
     place: int
     held: dict[str, int] = field(default_factory=dict)
     votes: list[dict[str, Any]] = field(default_factory=list)
+    again: bool = False
 
     def slot(self, annotator: str, look: int) -> dict[str, Any] | None:
         """What an annotator said last at one of his looks, also where he took it back."""
@@ -110,6 +111,23 @@ class Queue:
                 work = self._known(item)
                 work.priority = float(priority)
                 self._put(work)
+
+    def ask_again(self, priorities: Mapping[str, float]) -> int:
+        """Want one more vote on items that have theirs, such as those whose label is in doubt; gives how many.
+
+        Somebody who has not voted on an item gets it. Its label stands meanwhile; what was decided on stays closed.
+        """
+        asked = 0
+        with self._change(epoch=True) as head:
+            for item, priority in priorities.items():
+                work = self._known(item)
+                work.priority = float(priority)
+                if work.closed and not work.standing(DECIDING, VOTE):
+                    work.wanted, work.again = len(work.standing(0, VOTE)) + 1, True
+                    head["closed"] -= 1
+                    asked += 1
+                self._put(work)
+        return asked
 
     def next(self, annotator: str) -> Handed | None:
         """The item to look at: the one in the annotator's hands, or the next one; None when nothing is left for him."""
@@ -249,8 +267,12 @@ class Queue:
         ]
 
     def labelled(self) -> list[tuple[str, list[Vote]]]:
-        """The items that have their votes, or were decided on, each with what stands; in the order of adding."""
-        works = sorted((work for work in self._works() if work.closed), key=lambda work: work.place)
+        """The items that have their votes, or were decided on, each with what stands; in the order of adding.
+
+        One that is asked about again is among them while any vote stands.
+        """
+        works = [work for work in self._works() if work.closed or (work.again and work.standing(0, VOTE))]
+        works.sort(key=lambda work: work.place)
         return [
             (work.item, [Vote(item=work.item, **one) for one in work.votes if one["kind"] != UNDONE]) for work in works
         ]

@@ -308,3 +308,34 @@ def test_a_blob_is_kept_with_what_it_holds() -> None:
     body = Item("a", {"scan": b"\x89PNG\r\n\x1a\nrest", "big": b"\0" * 3_000_000}).to_dict()["fields"]
     assert body["scan"]["media"] == media_of(b"\x89PNG\r\n\x1a\n") == "image/png"
     assert body["big"] == {"media": "application/octet-stream", "size": 3_000_000}
+
+
+def test_an_item_in_doubt_is_put_before_somebody_else(tmp_path: Path) -> None:
+    """Its label stands until somebody who has not voted on it has; then the votes decide anew."""
+    desk = Desk(tmp_path)
+    desk.add("a", "b")
+    for item in ("a", "b"):
+        desk.vote("ann", item, "fraud")
+    assert desk.settle() == [("a", 1, "fraud"), ("b", 1, "fraud")]
+    assert desk.queue.ask_again({"b": 2.0, "a": 1.0}) == 2
+    assert desk.queue.progress()["done"] == 0
+    assert desk.next("ann") is None
+    assert desk.next("bob") == "b"
+    desk.vote("bob", "b", "fraud")
+    assert desk.settle() == [("b", 2, "fraud")]
+    desk.vote("bob", "a", "fine")
+    assert [each["item"]["key"] for each in desk.queue.disagreements()] == ["a"]
+    assert desk.settle() == [("a", 2, None)]
+    desk.queue.decide("cy", "a", value="fine")
+    assert desk.settle() == [("a", 3, "fine")]
+    assert desk.queue.progress()["done"] == 2
+
+
+def test_what_was_decided_on_is_not_asked_about_again(tmp_path: Path) -> None:
+    """Neither is an item that still waits for its votes: it only gets the new priority."""
+    desk = Desk(tmp_path)
+    desk.add("a", "b")
+    desk.vote("ann", "a", "fraud")
+    desk.queue.decide("cy", "a", value="fine")
+    assert desk.queue.ask_again({"a": 9.0, "b": 9.0}) == 0
+    assert desk.queue.progress()["done"] == 1
