@@ -86,7 +86,10 @@ from setpoint.history import OnlineSample, Progress, Requests, examples_of, repl
 from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes, told_rows
 from setpoint.labels.items import newest_items, with_blobs
 from setpoint.labels.join import KNOWN, STATES, Labels, resolve
+from setpoint.labels.label_model import LabelFit
 from setpoint.labels.queue import Queue
+from setpoint.labels.vote_report import VoteReport
+from setpoint.learn.added import report_programs
 from setpoint.learn.audit import check_labeller, check_outcomes
 from setpoint.learn.bias_sources import audit_training_set
 from setpoint.learn.scorer import Scorer, load_scorer
@@ -432,14 +435,32 @@ class Live:
 
     def _bias(self, requests: Requests) -> dict[str, Any] | None:
         """What the data say of the attributes that the goal protects; None where it protects none."""
-        plan = self.plan
-        if not plan.system.goal.protect:
+        goal = self.declared.goal
+        if not goal.protect:
             return None
+        found = audit_training_set(goal, self._all_decisions(requests), seed=self.settings.seed)
+        return None if found is None else found.to_dict()
+
+    def _all_decisions(self, requests: Requests) -> TrainingSet:
+        """Every decision that the sources bring, with what is known of its label now."""
+        plan = self.plan
         features = FeatureReader(plan, self.rows).read(requests.table, requests.at)
         labels, snapshot = self._labels(requests), take_snapshot(self.rows, 2**62)
-        examples = build_training_set(plan, requests.table, requests.at, features, labels, snapshot.digest)
-        found = audit_training_set(plan.system.goal, examples, seed=self.settings.seed)
-        return None if found is None else found.to_dict()
+        return build_training_set(plan, requests.table, requests.at, features, labels, snapshot.digest)
+
+    def program_report(self) -> tuple[VoteReport, LabelFit | None]:
+        """What each label program is worth, and the label model that decisions with a known truth choose, if any.
+
+        Raises NothingYet for a system without label programs.
+        """
+        programs = self.declared.programs
+        if programs is None:
+            raise NothingYet(
+                f"The system {self.declared.name!r} has no label programs.",
+                expected="sp.System(..., programs=sp.programs([...]))",
+            )
+        examples = self._all_decisions(requests_of(self.plan, self.rows, start=None, end=None))
+        return report_programs(programs, examples, seed=self.settings.seed)
 
     def _breaches(self) -> list[dict[str, Any]]:
         """What sources as a whole do not keep of their contracts now, told events included."""

@@ -132,3 +132,17 @@ def test_what_is_added_changes_no_row_that_judges(tmp_path: Path) -> None:
     assert bare["baselines"][:2] == more["baselines"][:2]
     assert "decisions by label programs" in more["card"]
     assert "made-up rows" in more["card"]
+
+
+def test_a_report_says_what_each_program_is_worth(tmp_path: Path) -> None:
+    """On all decisions, with those of a known truth as gold; a program that raises is a finding."""
+    with inbox(tmp_path, programs=sp.programs([offers, winners, meetings, plain])) as live:
+        report, fit = live.program_report()
+    assert [each.name for each in report.programs] == ["offers", "winners", "meetings", "plain"]
+    right = {each.name: each.accuracy for each in report.programs}
+    assert all(found is not None and found.estimate > 0.7 for found in right.values())
+    assert any("winners" in finding for finding in report.findings)
+    assert fit is not None
+    assert fit.refused is None
+    with inbox(tmp_path) as live, pytest.raises(NothingYet, match="has no label programs"):
+        live.program_report()

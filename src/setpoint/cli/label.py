@@ -12,6 +12,7 @@ from rich.markup import escape
 from setpoint.api.app import App
 from setpoint.api.label_page import label_routes
 from setpoint.api.server import serve_http
+from setpoint.cli.label_programs import print_vote_report
 from setpoint.cli.project import load_declaration
 from setpoint.cli.render import out, plain, print_json, spell, table
 from setpoint.core.errors import DataError, RequestInvalid, SourceMissing
@@ -34,6 +35,8 @@ def run_label(words: Namespace) -> int:
     declared, root = load_declaration(words.project)
     live = open_system(declared, root=root, home=words.home, host=words.host, port=words.port)
     with live:
+        if words.programs:
+            return print_vote_report(*live.program_report(), as_json=words.json)
         document, show, code = _answer(words, live)
     if words.json:
         print_json(plain(document))

@@ -112,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     label.add_argument("--format", choices=("label-studio", "csv"), default="label-studio", help="of the export")
     label.add_argument("--agreement", action="store_true", help="how far annotators agree, also with themselves")
     label.add_argument("--consensus", action="store_true", help="the labels that the votes make")
+    label.add_argument("--programs", action="store_true", help="what each label program is worth")
     label.add_argument("--page", action="store_true", help="serve the page to label on, and nothing else")
     label.add_argument("--host", help="address of the page (default 127.0.0.1)")
     label.add_argument("--port", type=int, help="port of the page (default 8080; 0: any free one)")

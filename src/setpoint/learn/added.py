@@ -27,8 +27,9 @@ from setpoint.labels.label_model_gold import Gold
 from setpoint.labels.program_labels import fit_programs, soft_rows
 from setpoint.labels.programs import VoteMatrix, apply_programs
 from setpoint.labels.vote_patterns import ABSTAIN
+from setpoint.labels.vote_report import VoteReport, vote_report
 from setpoint.learn.augment import augmented, together
-from setpoint.learn.sides import Examples
+from setpoint.learn.sides import Examples, mature_rows
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,7 @@ def _with_programs(
     programs: Programs, examples: TrainingSet, rows: Examples, places: np.ndarray, *, seed: int
 ) -> Added:
     matrix = votes_of(programs, examples)
-    codes = np.array([matrix.classes.index(False), matrix.classes.index(True)])
-    gold = Gold.of(places, codes[(rows.y > 0).astype(np.intp)], rows.weight)
+    gold = gold_of(matrix, rows, places)
     try:
         fitted = fit_programs(programs, matrix, gold, seed=seed)
     except (NothingYet, DataError) as error:
@@ -103,6 +103,27 @@ def votes_of(programs: Programs, examples: TrainingSet) -> VoteMatrix:
     return apply_programs(
         programs, Inputs(examples.at.size, fields=_arrays(examples.fields), features=_arrays(examples.features))
     )
+
+
+def gold_of(matrix: VoteMatrix, rows: Examples, places: np.ndarray) -> Gold:
+    """Rows whose truth is known, at these places of a training set, as the gold rows of a matrix of votes."""
+    codes = np.array([matrix.classes.index(False), matrix.classes.index(True)])
+    return Gold.of(places, codes[(rows.y > 0).astype(np.intp)], rows.weight)
+
+
+def report_programs(programs: Programs, examples: TrainingSet, *, seed: int) -> tuple[VoteReport, LabelFit | None]:
+    """What label programs are worth on all decisions, and the label model that those with a known truth choose.
+
+    There is no model while there are fewer of these than declared, or where none can be told from the votes.
+    """
+    rows, places = mature_rows(examples)
+    matrix = votes_of(programs, examples)
+    gold = gold_of(matrix, rows, places)
+    try:
+        fitted = fit_programs(programs, matrix, gold, seed=seed_for(seed, "programs"))
+    except (NothingYet, DataError):
+        fitted = None
+    return vote_report(matrix, gold, fit=fitted, most_errors=programs.errors, seed=seed), fitted
 
 
 def _arrays(table: pa.Table) -> dict[str, Any]:
