@@ -62,6 +62,7 @@ from setpoint.data.rules import Around, check_rules
 from setpoint.data.scales import scales_of, still_exact
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
 from setpoint.data.snapshot_diff import EXAMPLES
+from setpoint.data.source_report import report_entries, report_source
 from setpoint.data.source_rules import source_breaches
 from setpoint.data.suggest import suggest_contract
 from setpoint.data.taken import parts_taken, take_in, take_new, taken_before, taken_last
@@ -461,6 +462,20 @@ class Live:
             )
         examples = self._all_decisions(requests_of(self.plan, self.rows, start=None, end=None))
         return report_programs(programs, examples, seed=self.settings.seed)
+
+    def check_report(self) -> dict[str, Any]:
+        """What `check` says, with the contract, a profile of the rows and every quarantined row of each source.
+
+        Rows are those of the files; `setpoint.console.check_report.write_check` makes a page of it.
+        """
+        found = self.check()
+        facts = {name: report_source(self.contracts[name], rows) for name, rows in self.rows.items()}
+        return {
+            **found,
+            "at": iso(self.clock.now()),
+            "sources": [{**each, **facts[each["name"]]} for each in found["sources"]],
+            "quarantine": report_entries(self.quarantine(), self.contracts),
+        }
 
     def _breaches(self) -> list[dict[str, Any]]:
         """What sources as a whole do not keep of their contracts now, told events included."""

@@ -57,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--fix", type=Path, metavar="FILE", help="take edited rows in again, under the contract")
     check.add_argument("--readmit", action="append", metavar="RULE|ID", help="take rows in again as they are")
     check.add_argument("--dismiss", action="append", metavar="RULE|ID", help="leave rows where they are for good")
+    check.add_argument(
+        "--report", nargs="?", const=Path("check.html"), type=Path, metavar="FILE", help="write a page (check.html)"
+    )
     check.add_argument("--by", help="with --fix, --readmit and --dismiss, who says so (default: the user)")
     check.add_argument("--because", default="", help="with --fix, --readmit and --dismiss, why")
 

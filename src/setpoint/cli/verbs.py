@@ -20,6 +20,7 @@ from setpoint.cli.project import load_declaration
 from setpoint.cli.quarantine import asks_of_quarantine, show_quarantine
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
+from setpoint.console.check_report import write_check
 from setpoint.console.report import write_report
 from setpoint.core import times
 from setpoint.core.clock import SystemClock
@@ -68,7 +69,11 @@ def check(words: Namespace) -> int:
         return _contracts(words)
     if asks_of_quarantine(words):
         return show_quarantine(words, _open(words))
-    report = _open(words).check()
+    if words.report:
+        report = _open(words).check_report()
+        write_check(report, words.report)
+    else:
+        report = _open(words).check()
     if words.json:
         print_json(report)
         return 0 if report["passed"] else 1
@@ -93,6 +98,8 @@ def check(words: Namespace) -> int:
         _bias(report["bias"])
     for finding in report["findings"]:
         out.print(f"[red]finding[/] {finding['kind']}: {escape(finding['evidence'])} {escape(finding['hint'])}")
+    if words.report:
+        out.print(f"report: [bold]{escape(str(words.report))}[/]")
     out.print("[green]passed[/]" if report["passed"] else "[red]not passed[/]")
     return 0 if report["passed"] else 1
 

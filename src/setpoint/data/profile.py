@@ -42,7 +42,10 @@ _WIDE = 4.0
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many values lie between edges, in bins of one width; `below` and `above` are beyond them."""
+    """How many values lie between edges, in bins of one width; `below` and `above` are beyond them.
+
+    The counts are those of the ranks that `Quantiles` gives: exact for few values, close for many.
+    """
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
 
-POINTS = 16_384
+POINTS = 4096
 """Points that stand for the values of one summary; so many values and fewer are kept as they are."""
 
 _SUMMARIES = 8
@@ -20,7 +20,7 @@ class Quantiles:
 
     Each batch is summed up by values of its own at even ranks; eight summaries become one (Munro and Paterson 1980;
     Manku, Rajagopalan and Lindsay 1998). Each step moves a rank by at most half a point, so that with L steps it is
-    off by at most L / (2 * POINTS) of all values: 0.01 % for a billion of them.
+    off by at most L / (2 * POINTS) of all values: 0.07 % for a billion of them.
 
     >>> found = Quantiles()
     >>> found.add(np.arange(10.0))

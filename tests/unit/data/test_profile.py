@@ -164,12 +164,12 @@ def test_quantiles_of_a_stream_stay_within_their_error() -> None:
 
 def test_a_histogram_has_every_value() -> None:
     """A few that lie far out are counted beside it, so that it shows the others."""
-    values = np.r_[np.random.default_rng(5).normal(size=10_000), 1e9, -1e12]
+    values = np.r_[np.random.default_rng(5).normal(size=4_000), 1e9, -1e12]
     found = profile_columns(pa.table({"x": values}))["x"].histogram
     assert found is not None
-    assert (found.below, found.above, sum(found.counts), len(found.counts)) == (1, 1, 10_000, BINS)
+    assert (found.below, found.above, sum(found.counts), len(found.counts)) == (1, 1, 4_000, BINS)
     assert found.edges[-1] - found.edges[0] < 25
-    plain = np.random.default_rng(6).random(5_000)
+    plain = np.random.default_rng(6).random(4_000)
     even = profile_columns(pa.table({"x": plain}))["x"].histogram
     assert even is not None
     assert even.counts == tuple(np.histogram(plain, bins=even.edges)[0].tolist())
