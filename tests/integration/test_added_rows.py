@@ -146,3 +146,13 @@ def test_a_report_says_what_each_program_is_worth(tmp_path: Path) -> None:
     assert fit.refused is None
     with inbox(tmp_path) as live, pytest.raises(NothingYet, match="has no label programs"):
         live.program_report()
+
+
+def test_a_declared_sample_trains_and_judges_for_all(tmp_path: Path) -> None:
+    """The plan and the card say how it was drawn; the gate counts what the rows are worth."""
+    live = inbox(tmp_path, told=1.0, sample=sp.stratified(3000, by="subject", allocation="equal"))
+    assert any(choice["name"] == "sample" for choice in live.show_plan()["choices"])
+    report = trained(live)
+    assert report["passed"]
+    assert "kind stratified, n 3000" in report["card"]
+    assert "which weigh as" in report["card"]

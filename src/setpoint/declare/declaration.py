@@ -22,6 +22,7 @@ from setpoint.declare.leaks import Known, check_reads, check_request
 from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
 from setpoint.declare.programs import Programs
 from setpoint.declare.release import Release
+from setpoint.declare.sample import Sampling
 from setpoint.declare.source import EVENTS, Source, info
 
 __all__ = ["Decide", "Feature", "System", "decide"]
@@ -90,6 +91,7 @@ class System:
     limit is derived from what is usual. `hand` says how people label decisions; like the owner it is no part of what is
     decided. `contracts` say what the rows of sources must be; a source that they refer to is one of the system's, too.
     `programs` label decisions that no truth comes for, `augment` makes up rows: to train on, never to judge by.
+    `sample` says which of the decisions with a known label train and judge; each counts for those it stands for.
     """
 
     __slots__ = (
@@ -106,6 +108,7 @@ class System:
         "owner",
         "programs",
         "release",
+        "sample",
         "sources",
     )
 
@@ -122,6 +125,7 @@ class System:
     contracts: Mapping[str, StatedContract]
     programs: Programs | None
     augment: Augment | None
+    sample: Sampling | None
     digest: str
 
     def __init__(
@@ -139,6 +143,7 @@ class System:
         contracts: Sequence[StatedContract] = (),
         programs: Programs | None = None,
         augment: Augment | None = None,
+        sample: Sampling | None = None,
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
@@ -149,6 +154,8 @@ class System:
             raise WrongType(f"programs= of the system {name!r} is {programs!r}.", expected="sp.programs([...])")
         if augment is not None and not isinstance(augment, Augment):
             raise WrongType(f"augment= of the system {name!r} is {augment!r}.", expected="sp.augment(...)")
+        if sample is not None and not isinstance(sample, Sampling):
+            raise WrongType(f"sample= of the system {name!r} is {sample!r}.", expected="such as sp.simple(100_000)")
         resolved = name_features(name, features, owner=owner)
         stated = check_contracts(contracts)
         sources = _collect(name, decide, resolved, label, stated)
@@ -166,13 +173,14 @@ class System:
         put(self, "hand", hand)
         put(self, "programs", programs)
         put(self, "augment", augment)
+        put(self, "sample", sample)
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
         check_request(known)
         for feature in resolved:
             check_reads(f"Feature {feature.name!r}", feature.expr, known)
         _check_programs(self)
-        _check_augment(self)
+        _check_training_rows(self)
         _check_goal(self)
         put(self, "digest", digest(self.to_dict()))
 
@@ -183,7 +191,7 @@ class System:
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
-        more = (tuple(self.contracts.values()), self.hand, self.programs, self.augment)
+        more = (tuple(self.contracts.values()), self.hand, self.programs, self.augment, self.sample)
         return (_again, (*parts, dict(self.freshness), *more))
 
     def __copy__(self) -> System:
@@ -205,7 +213,7 @@ class System:
             "freshness": dict(self.freshness),
         }
         stated = {name: one.to_dict() for name, one in sorted(self.contracts.items())}
-        told = {"programs": self.programs, "augment": self.augment}
+        told = {"programs": self.programs, "augment": self.augment, "sample": self.sample}
         asked = {name: each.to_dict() for name, each in told.items() if each is not None}
         return {**found, **({"contracts": stated} if stated else {}), **asked}
 
@@ -226,6 +234,7 @@ def _again(
     hand: Hand | None,
     programs: Programs | None,
     augment: Augment | None,
+    sample: Sampling | None,
 ) -> System:
     """The system of these parts, as unpickling makes it."""
     declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
@@ -243,6 +252,7 @@ def _again(
         hand=hand,
         programs=programs,
         augment=augment,
+        sample=sample,
     )
 
 
@@ -269,9 +279,14 @@ def _check_programs(system: System) -> None:
                 )
 
 
-def _check_augment(system: System) -> None:
-    """What is changed of a row is a feature."""
+def _check_training_rows(system: System) -> None:
+    """What is changed of a row is a feature; what rows are drawn by is one, or a request field."""
     known = [feature.name for feature in system.features]
+    if system.sample is not None:
+        read = [*system.sample.by, *([system.sample.spread] if system.sample.spread else [])]
+        for name in read:
+            if name not in (*known, *system.decide.fields):
+                raise NameUnknown("field or feature", name, [*system.decide.fields, *known], where="sample=")
     for change in () if system.augment is None else system.augment.changes:
         for name in change.features:
             if name not in known:

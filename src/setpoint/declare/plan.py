@@ -230,6 +230,9 @@ def _added(system: System) -> list[Choice]:
         names = ", ".join(program.name for program in system.programs.programs)
         gold = system.programs.gold
         found.append(Choice("label programs", names, f"declared; {gold} gold rows choose how votes become labels"))
+    if system.sample is not None:
+        told = ", ".join(f"{name} {value}" for name, value in system.sample.to_dict().items())
+        found.append(Choice("sample", told, "declared; each row counts for those that it stands for"))
     if system.augment is not None:
         changes = ", ".join(change.to_dict()["change"] for change in system.augment.changes)
         found.append(Choice("made-up rows", f"{changes}; {system.augment.copies} of each row", "declared"))

@@ -17,6 +17,7 @@ from setpoint.learn.added import Added, with_added
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
 from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
+from setpoint.learn.drawn import check_selection, draw_decisions
 from setpoint.learn.encode import Encoder, encoder_of
 from setpoint.learn.explain import importances
 from setpoint.learn.findings import Finding
@@ -44,7 +45,7 @@ class Candidate:
     `scorer` is what would be released: the recipe refitted on all mature rows. `procedure` is what was judged: the
     same recipe fitted on the training side only. `scores` are the procedure's for the held-out rows, whose places in
     the training set are `held_out`. `balance` is what the rows that fitted it underwent for a rare class, `added` what
-    label programs and made-up rows added to those of the procedure.
+    label programs and made-up rows added to those of the procedure, `sample` how its decisions were drawn.
     """
 
     recipe: Recipe
@@ -64,6 +65,7 @@ class Candidate:
     scores: np.ndarray = field(repr=False)
     balance: Balance | None = None
     added: Added | None = field(default=None, repr=False)
+    sample: Mapping[str, Any] | None = None
 
     @property
     def digest(self) -> str:
@@ -101,6 +103,7 @@ class Candidate:
             "seed": self.seed,
             **({} if self.balance is None else {"imbalance": self.balance.to_dict()}),
             **({} if self.added is None or self.added.nothing else {"added": self.added.to_dict()}),
+            **({} if self.sample is None else {"sample": dict(self.sample)}),
         }
 
 
@@ -126,6 +129,8 @@ def train(
     there are too few mature rows to train on and to judge with.
     """
     goal = plan.system.goal
+    drawn = draw_decisions(plan.system, examples, seed=seed)
+    examples = drawn.examples
     sides = divide(plan, examples, held_out_from=held_out_from)
     older = with_added(plan.system, examples, sides.train, sides.index[sides.split.train], seed=seed)
     sides = replace(sides, fitting=older.rows if older.any else None)
@@ -158,7 +163,7 @@ def train(
         plain=decide_plainly(plan, fitted, sides, older, learners=learners, seed=seed),
         harm_blocks=sides.fitting is not None,
         margin=plan.system.release.margin,
-        findings=(*findings, *check_skill(sides.validation.y, fitted.validated)),
+        findings=(*findings, *check_skill(sides.validation.y, fitted.validated), *check_selection(goal, sides.rows)),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )
@@ -180,6 +185,7 @@ def train(
         scores=scored.p,
         balance=fitted.balance,
         added=older,
+        sample=drawn.lineage,
     )
 
 

@@ -54,6 +54,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "snapshot": model["snapshot"],
             **({"rare class": _pairs(model["imbalance"])} if "imbalance" in model else {}),
             **({"added rows": _added(model["added"])} if "added" in model else {}),
+            **({"sample": _pairs(model["sample"])} if "sample" in model else {}),
             "sources": ", ".join(f"{name} ({info(source).path})" for name, source in sorted(system.sources.items())),
             "features": ", ".join(f"{name} ({kind})" for name, kind in plan.features.items()),
         },

@@ -48,7 +48,16 @@ def test_what_is_read_and_changed_is_there(declare: Declare) -> None:
         declare(augment=augment(noise("nothing", by=0.1)))
 
 
-@pytest.mark.parametrize("part", ["programs", "augment"])
+def test_a_sample_is_by_fields_and_features(declare: Declare) -> None:
+    """And part of what is declared."""
+    system = declare(sample=sp.stratified(100, by=["carrier", "late_7d"]))
+    assert system.to_dict()["sample"]["n"] == 100
+    assert pickle.loads(pickle.dumps(system)).digest == system.digest
+    with pytest.raises(NameUnknown, match="sample="):
+        declare(sample=sp.weighted(100, by="nothing"))
+
+
+@pytest.mark.parametrize("part", ["programs", "augment", "sample"])
 def test_what_is_none_of_them_is_refused(declare: Declare, part: str) -> None:
     """With what was given."""
     with pytest.raises(WrongType, match=f"{part}= of the system"):
