@@ -268,3 +268,21 @@ def test_the_command_shows_filters_and_tells(tmp_path: Path, capsys: pytest.Capt
     assert "1 rows dismissed" in capsys.readouterr().out
     assert main([*check, "--quarantine", "--state", "all"]) == 0
     assert "dismissed by ada a test" in capsys.readouterr().out
+
+
+def test_the_command_writes_a_page_of_the_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With files and told events; as JSON it has the same, and the exit code is that of the check."""
+    deliver(tmp_path, *WRONG)
+    (tmp_path / "shop.py").write_text(DECLARATION + "from setpoint import System\n")
+    check = ["check", str(tmp_path / "shop.py"), "--report", str(tmp_path / "out" / "data.html")]
+    assert main(check) == 0
+    assert "data.html" in capsys.readouterr().out
+    page = (tmp_path / "out" / "data.html").read_text()
+    assert "row 22: amount is &#x27;dear&#x27;" in page or "row 22: amount is 'dear'" in page
+    assert main([*check, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (payments_,) = [each for each in found["sources"] if each["name"] == "payments"]
+    amount = payments_["profile"]["columns"]["amount"]
+    assert (amount["rows"], amount["nulls"]) == (20, 2)
+    assert [each["stated"] for each in payments_["columns"] if each["name"] == "amount"] == [["0 to 1000"]]
+    assert [each["happened_at"][:13] for each in found["quarantine"]] == ["2026-01-01T09", "2026-01-01T10"]

@@ -20,7 +20,7 @@ from setpoint.data.check import Checked, check
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.identity import content_hashes, identified_by, spelled_hashes, spelled_ids
 from setpoint.data.ingest import REASON, RULE, delivered, left_out, set_aside
-from setpoint.data.quarantine import QUARANTINE, file_name, write_quarantine
+from setpoint.data.quarantine import leave, write_quarantine
 from setpoint.data.raw import FILE, ROW, with_bad
 from setpoint.data.row_index import RowIndex, spelled_numbers
 from setpoint.data.rows import AT, ID, KNOWN_AT, times_of
@@ -102,12 +102,9 @@ def ingest_parts(
     >>> done.rows, done.repeated
     (3, 1)
     """
-    aside = f"{QUARANTINE}/{file_name(info.name)}"
     for name in tables.parts(shelf):
         tables.delete(shelf, name)
-    for name in tables.parts(aside):
-        if name.startswith((_ASIDE, _CLASH)):
-            tables.delete(aside, name)
+    leave(tables, info.name, beginning=(_ASIDE, _CLASH))
     with tempfile.TemporaryDirectory(prefix="index-", dir=work) as folder:
         taking = _Taking(info, tables, shelf, RowIndex(Path(folder)), contract, blobs)
         try:

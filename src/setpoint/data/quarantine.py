@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,20 +60,34 @@ def write_quarantine(tables: Tables, source: str, quarantined: pa.Table, *, part
     )
     columns = [files, quarantined[ROW], quarantined[RULE], quarantined[REASON], pa.array(held, pa.string())]
     rows = pa.table(columns, schema=SCHEMA)
-    _keep_gone(tables, _set_of(source), part, rows)
+    _keep_gone(tables, _set_of(source), [part], rows)
     if rows.num_rows == 0:
         tables.delete(_set_of(source), part)
         return None
     return tables.write(_set_of(source), part, rows)
 
 
-def _keep_gone(tables: Tables, name: str, part: str, rows: pa.Table) -> None:
-    """Keep what a part holds and will no longer; under a name of its content, so that once is as good as twice."""
-    if part not in tables.parts(name):
+def leave(tables: Tables, source: str, *, beginning: tuple[str, ...]) -> None:
+    """Keep the rows of every batch whose name begins so with those that `read_gone` gives, and forget the batches."""
+    name = _set_of(source)
+    parts = [part for part in tables.parts(name) if part.startswith(beginning)]
+    _keep_gone(tables, name, parts, SCHEMA.empty_table())
+    for part in parts:
+        tables.delete(name, part)
+
+
+def _keep_gone(tables: Tables, name: str, parts: Sequence[str], rows: pa.Table) -> None:
+    """Keep what parts hold and will no longer, unless it is kept already; its name is that of its content."""
+    there = tables.parts(name)
+    parts = [part for part in parts if part in there]
+    if not parts:
         return
-    before = tables.read(name, parts=[part])
+    before = tables.read(name, parts=parts)
     left = Counter(before["held"].to_pylist())
     left.subtract(rows["held"].to_pylist())
+    kept = [each for each in there if each.startswith(_GONE)]
+    if kept:
+        left.subtract(tables.read(name, columns=["held"], parts=kept)["held"].to_pylist())
     places = []
     for place, held in enumerate(before["held"].to_pylist()):
         if left[held] > 0:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from setpoint.backends.parquet import ParquetTables
 from setpoint.data.ingest import Ingested
-from setpoint.data.quarantine import SCHEMA, Count, count_rules, read_gone, read_quarantine, write_quarantine
+from setpoint.data.quarantine import SCHEMA, Count, count_rules, leave, read_gone, read_quarantine, write_quarantine
 from tests.unit.data.make import days, moments, sales, taken, taken_from, write
 
 
@@ -75,6 +75,21 @@ def test_a_batch_taken_in_again_replaces_what_it_left(tmp_path: Path) -> None:
     assert sorted(json.loads(row["held"])["id"] for row in read_gone(tables, "sales").to_pylist()) == ["10", "11"]
     assert read_gone(tables, "never").schema == SCHEMA
     assert read_quarantine(tables, "never").schema == SCHEMA
+
+
+def test_what_is_gone_is_there_once_however_often_it_comes_back(tmp_path: Path) -> None:
+    """A row that is mended, broken again and mended again; and batches that are taken in anew in other parts."""
+    tables = ParquetTables(tmp_path / "tables")
+    for lines in ([], ["10,soon,1"], ["11,soon,1"], ["10,soon,1", "11,soon,1"], []):
+        write_quarantine(tables, "sales", dirty(tmp_path, *lines).quarantined, part="1")
+    assert sorted(json.loads(row["held"])["id"] for row in read_gone(tables, "sales").to_pylist()) == ["10", "11"]
+    for part in ("part-0", "part-1", "other"):
+        write_quarantine(tables, "sales", dirty(tmp_path, "12,soon,1").quarantined, part=part)
+    for _ in range(2):
+        leave(tables, "sales", beginning=("part-",))
+        held = [json.loads(row["held"])["id"] for row in read_gone(tables, "sales").to_pylist()]
+        assert sorted(held) == ["10", "11", "12", "12"]
+        assert read_quarantine(tables, "sales").num_rows == 1
 
 
 def test_rules_are_counted_with_an_example(tmp_path: Path) -> None:
