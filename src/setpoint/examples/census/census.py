@@ -23,7 +23,7 @@ system = sp.System(
         gained=sp.field("capital_gains") - sp.field("capital_losses"),
         rich_of_occupation_90d=sp.mean(incomes.over_50k, by="occupation", last="90d"),
     ),
-    label=sp.label(incomes.over_50k, on="person_id", within="60d", absent="void"),
+    label=sp.label(incomes.over_50k, on="person_id", within="1d", absent="void"),  # of that very day, known 60 days on
     goal=sp.goal(
         sp.average_precision(),
         business="dollars of fees earned, net of offers made in vain",
