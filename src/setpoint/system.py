@@ -75,7 +75,7 @@ from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, diff_declarations, make_plan
 from setpoint.declare.scales import Scale, without_scale
 from setpoint.declare.source import SourceInfo, info
-from setpoint.features.backfill import backfill
+from setpoint.features.backfill import backfill, completed
 from setpoint.features.fit import DOES_NOT_FIT, unfit
 from setpoint.features.freshness import freshness_of
 from setpoint.features.online import OnlineFeatures
@@ -84,7 +84,7 @@ from setpoint.features.reader import FeatureReader
 from setpoint.features.stream import log_of
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.history import OnlineSample, Progress, Requests, examples_of, replay, requests_of, results_of
-from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes, told_rows
+from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes, told_rows, with_hand
 from setpoint.labels.items import newest_items, with_blobs
 from setpoint.labels.join import KNOWN, STATES, Labels, resolve
 from setpoint.labels.label_model import LabelFit
@@ -93,10 +93,13 @@ from setpoint.labels.vote_report import VoteReport
 from setpoint.learn.added import report_programs
 from setpoint.learn.audit import check_labeller, check_outcomes
 from setpoint.learn.bias_sources import audit_training_set
+from setpoint.learn.label_errors import review_labels
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.loop import TickReport, Workspace, open_loop, train_once
 from setpoint.registry import audit, lineage, models, runs
 from setpoint.registry.card import make_card, to_markdown
+from setpoint.rollout.active import RANDOM_SHARE
+from setpoint.rollout.fill import ERRORS, fill, fill_errors, newest_models, pool_of, recipe_of, take_pool
 from setpoint.rollout.outcomes import BASE
 from setpoint.serve.asked import labels_of, shown_rows, take_moment
 from setpoint.serve.batch import decide_many
@@ -1015,6 +1018,53 @@ class Live:
             items = newest_items(moment.newest_first(tables), count, known=queue.keys())
             blobs = [name for name, _ in info(self.declared.decide.spine).blobs]
             return queue.add(with_blobs(items, blobs, self.blob))
+
+    def fill_queue(self, strategy: str, count: int, *, random_share: float = RANDOM_SHARE) -> dict[str, Any]:
+        """Put decisions before people whose labels tell most, by a strategy; or, by "errors", labels likely wrong.
+
+        A share of a strategy's decisions is drawn at random, to judge with. Raises NothingYet where a strategy needs a
+        model that is not there yet.
+        """
+        queue, folders, plan, now = self.label_queue(), self._newest()[0], self.plan, self.clock.now()
+        with self._recorded() as (metadata, tables, _), ExitStack() as opened:
+            log, told = (_reading(opened, folder) for folder in (folders.log, folders.outcomes))
+            moment, sources = take_moment(plan, metadata, tables, log), self._rows_of(metadata, tables)
+            outcomes = None if told is None else Outcomes(plan.system.name, told)
+            learners = open_learners(self.settings.threads)
+            newest = newest_models(plan.system.name, metadata)
+            if strategy == ERRORS:
+                rows = pa.concat_tables([*moment.newest_first(tables)][::-1], promote_options="permissive")
+                log_rows = completed(plan, rows, tables, sources, versions=versions_recorded(metadata))
+                heard = None if outcomes is None else outcomes.rows(rows.select(["decision_id", "key"]))
+                heard = with_hand(heard, self._hand_rows(rows["key"]))
+                review = review_labels(
+                    plan,
+                    examples_of(plan, log_rows.combine_chunks(), take_snapshot(sources, now), told=heard),
+                    learners=learners,
+                    recipe=recipe_of(plan, metadata, learners, newest),
+                    seed=self.settings.seed,
+                )
+                filled, items = fill_errors(queue, self.metadata, review, rows, count=count, now=now)
+            else:
+                decided = moment.joined_by(plan, tables)
+                hand = self._hand_rows(decided["key"])
+                labels = labels_of(plan, decided, sources, told=outcomes, hand=hand, as_of=now)
+                pool, labelled = take_pool(moment.newest_first(tables), labels, queue.keys(), label=plan.system.label)
+                scorers = _Scorers(folders.models, learners)
+                filled, items = fill(
+                    queue,
+                    self.metadata,
+                    pool_of(pool, labelled, [scorers.of(model) for model in newest]),
+                    pool,
+                    strategy=strategy,
+                    count=count,
+                    random_share=random_share,
+                    seed=self.settings.seed,
+                    now=now,
+                )
+        blobs = [name for name, _ in info(self.declared.decide.spine).blobs]
+        queue.add(with_blobs(items, blobs, self.blob))
+        return filled.to_dict()
 
     def hand_labels(self) -> list[HandLabel]:
         """The labels that votes have made by now, each in its last version."""

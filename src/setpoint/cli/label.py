@@ -50,6 +50,8 @@ def _answer(words: Namespace, live: Live) -> Answer:
         return _page(live)
     if words.add is not None:
         return _said({"added": live.queue_decisions(words.add)}, "{added} decisions are new in the queue")
+    if words.fill:
+        return _fill(words, live)
     if words.next:
         return _next(live, _annotator(words))
     if words.vote or words.skip or words.undo or words.decide:
@@ -61,6 +63,21 @@ def _answer(words: Namespace, live: Live) -> Answer:
     if words.agreement:
         return _agreement(live)
     return _consensus(live) if words.consensus else _state(live)
+
+
+def _fill(words: Namespace, live: Live) -> Answer:
+    document = live.fill_queue(words.fill, words.count, random_share=words.random)
+
+    def show() -> None:
+        columns = ("item", "priority", "why")
+        rows = [(each["key"], each["priority"], each["reason"]) for each in document["picks"]]
+        out.print(table(f"By {words.fill}", columns, rows[:SHOWN]))
+        out.print(
+            f"{document['added']} decisions are new in the queue, {document['random']} of them at random; "
+            f"{document['again']} labels are asked about again"
+        )
+
+    return document, show, 0
 
 
 def _annotator(words: Namespace) -> str:

@@ -103,6 +103,16 @@ def parser() -> argparse.ArgumentParser:
 
     label = add("label", "What people label by hand: the queue, votes, agreement, labels, and the page to label on.")
     label.add_argument("--add", type=int, metavar="N", help="put the newest N decisions into the queue")
+    label.add_argument(
+        "--fill",
+        metavar="HOW",
+        choices=("uncertainty", "margin", "entropy", "committee", "cost", "diversity", "clusters", "random", "errors"),
+        help="put decisions into the queue whose label tells most, or (errors) labels that are likely wrong",
+    )
+    label.add_argument("--count", type=int, default=50, help="with --fill, how many (default: 50)")
+    label.add_argument(
+        "--random", type=float, default=0.2, help="with --fill, the share drawn at random, to judge with (default: 0.2)"
+    )
     label.add_argument("--as", dest="annotator", metavar="NAME", help="who votes")
     label.add_argument("--next", action="store_true", help="hand out the next item")
     label.add_argument("--vote", nargs=2, metavar=("ITEM", "CLASS"), help="vote for the class of an item")
