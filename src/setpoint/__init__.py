@@ -85,6 +85,7 @@ from setpoint.declare.transforms import (
     standardised,
     vocabulary,
 )
+from setpoint.declare.unlabelled import consistency, label_spreading, self_training
 from setpoint.declare.window import calendar
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ __all__ = [
     "ceil",
     "clipped",
     "coalesce",
+    "consistency",
     "contract",
     "cos",
     "cost",
@@ -141,6 +143,7 @@ __all__ = [
     "joined",
     "label",
     "label_program",
+    "label_spreading",
     "last",
     "latency",
     "latest",
@@ -174,6 +177,7 @@ __all__ = [
     "round",
     "rule",
     "scaled",
+    "self_training",
     "shadow",
     "shift_image",
     "sign",

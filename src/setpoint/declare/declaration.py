@@ -24,6 +24,7 @@ from setpoint.declare.programs import Programs
 from setpoint.declare.release import Release
 from setpoint.declare.sample import Sampling
 from setpoint.declare.source import EVENTS, Source, info
+from setpoint.declare.unlabelled import Unlabelled
 
 __all__ = ["Decide", "Feature", "System", "decide"]
 
@@ -91,6 +92,7 @@ class System:
     limit is derived from what is usual. `hand` says how people label decisions; like the owner it is no part of what is
     decided. `contracts` say what the rows of sources must be; a source that they refer to is one of the system's, too.
     `programs` label decisions that no truth comes for, `augment` makes up rows: to train on, never to judge by.
+    `unlabelled` lets a model label decisions that nobody did, likewise.
     `sample` says which of the decisions with a known label train and judge; each counts for those it stands for.
     """
 
@@ -110,6 +112,7 @@ class System:
         "release",
         "sample",
         "sources",
+        "unlabelled",
     )
 
     name: str
@@ -126,6 +129,7 @@ class System:
     programs: Programs | None
     augment: Augment | None
     sample: Sampling | None
+    unlabelled: Unlabelled | None
     digest: str
 
     def __init__(
@@ -144,6 +148,7 @@ class System:
         programs: Programs | None = None,
         augment: Augment | None = None,
         sample: Sampling | None = None,
+        unlabelled: Unlabelled | None = None,
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
@@ -156,6 +161,8 @@ class System:
             raise WrongType(f"augment= of the system {name!r} is {augment!r}.", expected="sp.augment(...)")
         if sample is not None and not isinstance(sample, Sampling):
             raise WrongType(f"sample= of the system {name!r} is {sample!r}.", expected="such as sp.simple(100_000)")
+        if unlabelled is not None and not isinstance(unlabelled, Unlabelled):
+            raise WrongType(f"unlabelled= of the system {name!r} is {unlabelled!r}.", expected="sp.self_training()")
         resolved = name_features(name, features, owner=owner)
         stated = check_contracts(contracts)
         sources = _collect(name, decide, resolved, label, stated)
@@ -174,6 +181,7 @@ class System:
         put(self, "programs", programs)
         put(self, "augment", augment)
         put(self, "sample", sample)
+        put(self, "unlabelled", unlabelled)
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
         check_request(known)
@@ -191,7 +199,7 @@ class System:
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
-        more = (tuple(self.contracts.values()), self.hand, self.programs, self.augment, self.sample)
+        more = (tuple(self.contracts.values()), self.hand, self.programs, self.augment, self.sample, self.unlabelled)
         return (_again, (*parts, dict(self.freshness), *more))
 
     def __copy__(self) -> System:
@@ -213,7 +221,12 @@ class System:
             "freshness": dict(self.freshness),
         }
         stated = {name: one.to_dict() for name, one in sorted(self.contracts.items())}
-        told = {"programs": self.programs, "augment": self.augment, "sample": self.sample}
+        told = {
+            "programs": self.programs,
+            "augment": self.augment,
+            "sample": self.sample,
+            "unlabelled": self.unlabelled,
+        }
         asked = {name: each.to_dict() for name, each in told.items() if each is not None}
         return {**found, **({"contracts": stated} if stated else {}), **asked}
 
@@ -235,6 +248,7 @@ def _again(
     programs: Programs | None,
     augment: Augment | None,
     sample: Sampling | None,
+    unlabelled: Unlabelled | None,
 ) -> System:
     """The system of these parts, as unpickling makes it."""
     declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
@@ -253,6 +267,7 @@ def _again(
         programs=programs,
         augment=augment,
         sample=sample,
+        unlabelled=unlabelled,
     )
 
 

@@ -236,6 +236,9 @@ def _added(system: System) -> list[Choice]:
     if system.augment is not None:
         changes = ", ".join(change.to_dict()["change"] for change in system.augment.changes)
         found.append(Choice("made-up rows", f"{changes}; {system.augment.copies} of each row", "declared"))
+    if system.unlabelled is not None:
+        told = f"{system.unlabelled.method}, where at least {system.unlabelled.confidence:g} sure"
+        found.append(Choice("decisions without a label", told, "declared; used where shown to help"))
     return found
 
 

@@ -36,6 +36,8 @@ from setpoint.learn.sides import Examples, mature_rows
 class Added:
     """The rows that a model is fitted on, real ones first; `labelled` and `made_up` say how many decisions and rows.
 
+    `self_labelled` counts decisions that got a label of a model or of their neighbours.
+
     `programs` is what label programs came to, as JSON-like data; None without any. `dropped` says why the rows were not
     used after all, and is empty where they were.
     """
@@ -43,13 +45,14 @@ class Added:
     rows: Examples
     labelled: int = 0
     made_up: int = 0
+    self_labelled: int = 0
     programs: Mapping[str, Any] | None = field(default=None, repr=False)
     dropped: str = ""
 
     @property
     def any(self) -> bool:
         """Whether there is any row without a truth of its own."""
-        return self.labelled + self.made_up > 0
+        return self.labelled + self.made_up + self.self_labelled > 0
 
     @property
     def nothing(self) -> bool:
@@ -58,11 +61,13 @@ class Added:
 
     def __str__(self) -> str:
         parts = [("label programs", self.labelled), ("made-up rows", self.made_up)]
+        parts.append(("self-labelled rows", self.self_labelled))
         return " and ".join(name for name, count in parts if count)
 
     def to_dict(self) -> dict[str, Any]:
         """How many rows were added, and by which label model."""
         found: dict[str, Any] = {"labelled": self.labelled, "made_up": self.made_up, "dropped": self.dropped}
+        found |= {"self_labelled": self.self_labelled} if self.self_labelled else {}
         return found if self.programs is None else {**found, "programs": dict(self.programs)}
 
 

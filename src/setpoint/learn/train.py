@@ -20,6 +20,7 @@ from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
 from setpoint.learn.drawn import check_selection, draw_decisions
 from setpoint.learn.encode import Encoder, encoder_of
 from setpoint.learn.explain import importances
+from setpoint.learn.few_labels import with_unlabelled
 from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
 from setpoint.learn.imbalance import Balance, able
@@ -133,6 +134,7 @@ def train(
     examples = drawn.examples
     sides = divide(plan, examples, held_out_from=held_out_from)
     older = with_added(plan.system, examples, sides.train, sides.index[sides.split.train], seed=seed)
+    older = with_unlabelled(plan, examples, older, sides.train, learners=learners, seed=seed)
     sides = replace(sides, fitting=older.rows if older.any else None)
     matrices = encode(plan, sides)
     probe = probe_of(plan, learners, recipe, seed=seed) if recipe is None else None
@@ -147,8 +149,11 @@ def train(
         fitted = fit_with_young(plan, examples, sides, matrices, fitted, scorer=procedure, learners=learners, seed=seed)
         calibration = calibrate_fitted(fitted, sides)
         procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
-    whole = sides.rows if older.dropped else with_added(plan.system, examples, sides.rows, sides.index, seed=seed).rows
-    young = with_young(plan, examples, whole, procedure)
+    whole = Added(sides.rows)
+    if not older.dropped:
+        whole = with_added(plan.system, examples, sides.rows, sides.index, seed=seed)
+        whole = with_unlabelled(plan, examples, whole, sides.rows, learners=learners, seed=seed)
+    young = with_young(plan, examples, whole.rows, procedure)
     encoder = encoder_of(plan, sides.rows.features)
     released = release(fitted, young.rows, encoder, calibration, threshold, learners=learners, seed=seed)
     scored = decide(plan, procedure, sides.held_out, name="candidate")

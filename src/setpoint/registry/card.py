@@ -125,6 +125,8 @@ def _added(added: Mapping[str, Any]) -> str:
         parts.append(f"{added['labelled']} decisions by label programs ({told['metric']} on gold rows {worth})")
     if added["made_up"]:
         parts.append(f"{added['made_up']} made-up rows")
+    if added.get("self_labelled"):
+        parts.append(f"{added['self_labelled']} self-labelled rows")
     return "; ".join([*parts, *([added["dropped"]] if added["dropped"] else [])])
 
 

@@ -19,11 +19,11 @@ from setpoint.declare.plan import Plan
 from setpoint.labels.items import Item, items_of_decisions
 from setpoint.labels.queue import Queue
 from setpoint.learn.label_errors import Review
+from setpoint.learn.points import as_points
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Recipe
 from setpoint.registry import models
 from setpoint.rollout.active import COMMITTEE, RANDOM, Pick, Pool, pick
-from setpoint.rollout.spread import as_points
 
 MOST = 20_000
 """Of the newest decisions without a label so many are looked at, and as many that have one for "diversity"."""

@@ -11,30 +11,6 @@ STEPS = 20
 """Steps of Lloyd's algorithm; the picks hardly move after the first few."""
 
 
-def as_points(matrix: Array, categories: tuple[int, ...]) -> Array:
-    """A model's matrix as points: numbers standardised and kept within 3, NULL at their mean, codes as 0 and 1.
-
-    >>> as_points(np.array([[1.0, 0.0], [3.0, 1.0], [np.nan, np.nan]]), (1,))
-    array([[-1.        ,  0.70710678,  0.        ],
-           [ 1.        ,  0.        ,  0.70710678],
-           [ 0.        ,  0.        ,  0.        ]])
-    """
-    parts = []
-    for j in range(matrix.shape[1]):
-        column = matrix[:, j]
-        there = ~np.isnan(column)
-        if j in categories:
-            codes = np.unique(column[there])
-            parts.append((column[:, None] == codes[None]) * np.sqrt(0.5))  # two unlike rows are 1 apart
-            continue
-        known = column[there]
-        spread = known.std() if known.size else 0.0
-        middle = known.mean() if known.size else 0.0
-        standard = (np.where(there, column, middle) - middle) / (spread if spread > 0 else 1.0)
-        parts.append(np.clip(standard, -3.0, 3.0)[:, None])
-    return np.concatenate(parts, axis=1) if parts else np.zeros((len(matrix), 0))
-
-
 def k_center(points: Array, n: int, *, known: Array | None = None) -> tuple[np.ndarray, Array]:
     """The places of `n` points, each the farthest from all before it and from `known`; and how far each was.
 

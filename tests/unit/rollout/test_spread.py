@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.cluster import KMeans
 
-from setpoint.rollout.spread import as_points, k_center, weighted_clusters
+from setpoint.learn.points import as_points
+from setpoint.rollout.spread import k_center, weighted_clusters
 
 
 def test_each_center_is_the_farthest_from_those_before() -> None:
