@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import setpoint as sp
-from setpoint.cli.main import parser
+from setpoint.cli.main import main, parser
 from setpoint.core.errors import NothingYet
 from setpoint.core.times import DAY, time
 from setpoint.rollout.active import STRATEGIES
@@ -20,6 +20,20 @@ from setpoint.rollout.fill import ERRORS, why_asked
 
 START = time("2026-01-01")
 ROWS, DAYS = 3000, 60
+
+
+def inbox() -> sp.System:
+    """The declaration: mails, verdicts that reach some of them, and what people choose from."""
+    verdicts = sp.events("verdicts", "verdicts.parquet", id="mail", at="ts", delay="0s")
+    return sp.System(
+        "inbox",
+        decide=sp.decide(sp.events("mails", "mails.parquet", key="mail", at="ts"), fields=["links", "words"]),
+        features={"links": sp.field("links"), "words": sp.field("words")},
+        label=sp.label(verdicts.spam, on="mail", within="1d", absent="void"),
+        goal=sp.goal(sp.auc(), business="eur", act=sp.act("hide"), cost=sp.cost(false_positive=5, false_negative=1)),
+        release=sp.release(sp.shadow("1d"), refresh="14d", fallback=sp.rule(sp.field("links") > 2)),
+        hand=sp.hand(["spam", "fine"]),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +57,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, flips: list[str]) -> Iterator
     seen = np.flatnonzero(rng.random(ROWS) < 0.5)
     verdict_at = pa.array(at[seen] + 3600 * 10**6, pa.timestamp("us", tz="UTC"))
     pq.write_table(pa.table({"mail": ids[seen], "ts": verdict_at, "spam": said[seen]}), folder / "verdicts.parquet")
-    verdicts = sp.events("verdicts", "verdicts.parquet", id="mail", at="ts", delay="0s")
-    system = sp.System(
-        "inbox",
-        decide=sp.decide(sp.events("mails", "mails.parquet", key="mail", at="ts"), fields=["links", "words"]),
-        features={"links": sp.field("links"), "words": sp.field("words")},
-        label=sp.label(verdicts.spam, on="mail", within="1d", absent="void"),
-        goal=sp.goal(sp.auc(), business="eur", act=sp.act("hide"), cost=sp.cost(false_positive=5, false_negative=1)),
-        release=sp.release(sp.shadow("1d"), refresh="14d", fallback=sp.rule(sp.field("links") > 2)),
-        hand=sp.hand(["spam", "fine"]),
-    )
-    with sp.open_system(system, root=folder) as opened:
+    with sp.open_system(inbox(), root=folder) as opened:
         opened.replay(sample=0.0)
         yield opened
 
@@ -115,6 +119,19 @@ def test_the_command_line_knows_every_strategy() -> None:
     """`setpoint label --fill` takes the strategies, and label errors."""
     for name in (*STRATEGIES, ERRORS):
         assert parser().parse_args(["label", "--fill", name]).fill == name
+
+
+def test_the_command_fills_the_queue_and_says_why(live: sp.Live, capsys: pytest.CaptureFixture[str]) -> None:
+    """`setpoint label --fill` prints what was picked, for people and as JSON."""
+    (live.root / "inbox.py").write_text(f"from {__name__} import inbox\n\nsystem = inbox()\n")
+    asked = ["label", str(live.root / "inbox.py"), "--fill"]
+    assert main([*asked, "margin", "--count", "4", "--random", "0.5", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["added"], told["random"], len(told["picks"])) == (4, 2, 4)
+    assert main([*asked, "errors", "--count", "2"]) == 0
+    assert "By errors" in capsys.readouterr().out
+    assert main([*asked, "random", "--count", "0", "--json"]) == 2
+    assert "expected" in json.loads(capsys.readouterr().out)["error"]
 
 
 def test_before_the_first_model_only_lot_can_pick(tmp_path: Path, live: sp.Live) -> None:

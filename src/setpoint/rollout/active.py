@@ -130,6 +130,8 @@ def pick(pool: Pool, strategy: str, n: int, *, random_share: float = RANDOM_SHAR
         raise NameUnknown("strategy", strategy, STRATEGIES, where="Active learning")
     if not 0.0 <= random_share <= 1.0:
         raise DataError(f"A share of {random_share} is to be random.", expected="0 to 1")
+    if n < 1:
+        raise DataError(f"{n} decisions are to be picked.", expected="1 or more")
     n = min(n, len(pool.keys))
     drawn = n if strategy == RANDOM else round(n * random_share)
     by_lot = random_order(pool.keys, seed=seed)[:drawn]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.core.errors import NothingYet
+from setpoint.core.errors import DataError, NothingYet
 from setpoint.core.ports import Learner, Metadata
 from setpoint.data.decisions import features_of, fields_of
 from setpoint.data.labels import KNOWN, STATES, VOID
@@ -163,6 +163,8 @@ def fill_errors(
 
     `rows` are decisions of the log among which those of the review are found. Gives the items that are new too.
     """
+    if count < 1:
+        raise DataError(f"{count} labels are to be looked at again.", expected="1 or more")
     worst = review.errors[:count]
     there = queue.keys()
     known = {item.key: item for item in items_of_decisions(_of_keys(rows, [each.key for each in worst]))}

@@ -103,6 +103,8 @@ def test_a_strategy_says_what_it_lacks() -> None:
             pick(bare, strategy, 2, random_share=0.0)
     with pytest.raises(NameUnknown, match="strategy"):
         pick(bare, "guess", 2)
+    with pytest.raises(DataError, match="picked"):
+        pick(bare, "margin", 0)
     with pytest.raises(DataError, match="share"):
         pick(bare, "margin", 2, random_share=1.5)
 
