@@ -90,6 +90,7 @@ from setpoint.labels.join import KNOWN, STATES, Labels, resolve
 from setpoint.labels.label_model import LabelFit
 from setpoint.labels.queue import Queue
 from setpoint.labels.vote_report import VoteReport
+from setpoint.labels.votes import contested
 from setpoint.learn.added import report_programs
 from setpoint.learn.audit import check_labeller, check_outcomes
 from setpoint.learn.bias_sources import audit_training_set
@@ -442,7 +443,10 @@ class Live:
         goal = self.declared.goal
         if not goal.protect:
             return None
-        found = audit_training_set(goal, self._all_decisions(requests), seed=self.settings.seed)
+        examples, disputed = self._all_decisions(requests), None
+        if self.declared.hand is not None:
+            disputed = contested(self.label_queue().history(), examples.keys.cast(pa.string()).to_pylist())
+        found = audit_training_set(goal, examples, contested=disputed, seed=self.settings.seed)
         return None if found is None else found.to_dict()
 
     def _all_decisions(self, requests: Requests) -> TrainingSet:

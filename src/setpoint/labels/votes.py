@@ -57,6 +57,21 @@ def current_votes(votes: Iterable[Vote]) -> list[Vote]:
     return [vote for vote in last.values() if vote.kind != UNDONE]
 
 
+def contested(votes: Iterable[Vote], keys: Iterable[str]) -> npt.NDArray[np.float64]:
+    """Whether annotators disagree on each of these items: 1.0 or 0.0, NaN where fewer than two gave it a class.
+
+    >>> votes = [Vote("a", "ann", "yes", 1), Vote("a", "bob", "no", 2), Vote("b", "ann", "yes", 3)]
+    >>> contested(votes, ["a", "b", "c"])
+    array([ 1., nan, nan])
+    """
+    given: dict[str, dict[str, str]] = {}
+    for vote in current_votes(votes):
+        if vote.value is not None and vote.look == 0:
+            given.setdefault(vote.item, {})[vote.annotator] = vote.value
+    found = {item: float(len(set(said.values())) > 1) for item, said in given.items() if len(said) > 1}
+    return np.array([found.get(key, np.nan) for key in keys], dtype=np.float64)
+
+
 def vote_matrix(
     votes: Iterable[Vote], classes: Sequence[str], *, look: int = 0
 ) -> tuple[npt.NDArray[np.int8], list[str], list[str]]:

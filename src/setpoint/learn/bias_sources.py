@@ -187,10 +187,13 @@ def audit_bias(
     return BiasAudit(tuple(_once(findings, sizes)), sizes, len(found), judged.at.size)
 
 
-def audit_training_set(goal: Goal, examples: TrainingSet, *, seed: int = 0) -> BiasAudit | None:
+def audit_training_set(
+    goal: Goal, examples: TrainingSet, *, contested: Floats | None = None, seed: int = 0
+) -> BiasAudit | None:
     """What a training set says of the attributes that the goal protects; None when it protects none.
 
-    A cost that is a number or a request field counts; one that only the outcome tells counts where it came.
+    A cost that is a number or a request field counts; one that only the outcome tells counts where it came. `contested`
+    is whether annotators disagreed on each decision.
     """
     if not goal.protect:
         return None
@@ -201,7 +204,7 @@ def audit_training_set(goal: Goal, examples: TrainingSet, *, seed: int = 0) -> B
     hidden = {each.name for each in goal.protect}
     features = examples.features.select([name for name in examples.features.column_names if name not in hidden])
     return audit_bias(
-        Judged(features, examples.labels, examples.at, costs),
+        Judged(features, examples.labels, examples.at, costs, contested),
         {each.name: pa.array(groups_of(rows, each.name), pa.string()) for each in goal.protect},
         margins={each.name: dict(each.margins) for each in goal.protect if each.margins},
         seed=seed,
@@ -252,6 +255,7 @@ class _Features:
     """The features of the decisions: each as ranks and as columns of ones, worked out once."""
 
     def __init__(self, features: pa.Table) -> None:
+        self.size = features.num_rows
         self.columns: dict[str, Any] = {}
         for name, kind in kinds(features).items():
             if kind == TIME:
@@ -264,8 +268,7 @@ class _Features:
     def without(self, name: str) -> Floats:
         """All columns of ones but those of a feature of this name, and a constant."""
         parts = [flags for other, flags in self.flags.items() if other != name]
-        size = len(next(iter(self.flags.values()))) if self.flags else 0
-        return np.column_stack([np.ones(size), *parts]) if parts else np.ones((size, 1))
+        return np.column_stack([np.ones(self.size), *parts])
 
 
 def _flags(values: Any, kind: str) -> Floats:

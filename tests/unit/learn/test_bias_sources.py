@@ -213,3 +213,18 @@ def test_rows_and_margins_that_do_not_fit_are_refused() -> None:
     planted.group = planted.group[1:]
     with pytest.raises(DataError, match="one for each decision"):
         planted.audit()
+
+
+def test_an_attribute_that_is_the_only_feature_is_audited_too() -> None:
+    """Then decisions are alike in every feature, and the gap is the plain one."""
+    planted = town(14)
+    planted.columns = {}
+    flipped = (planted.group == "a") & (planted.value == 1) & (np.random.default_rng(0).random(ROWS) < 0.3)
+    planted.value[flipped] = 0.0
+    mature = np.ones(ROWS, dtype=bool)
+    labels = Labels(planted.state, planted.value, planted.settled_at, mature, {})
+    features = pa.table({"group": planted.group.astype(str).tolist()}).select([])
+    found = audit_bias(Judged(features, labels, planted.at), {"group": pa.array(planted.group)}).findings
+    assert [one.kind for one in found] == ["unexplained-gap"]
+    plain = planted.value[planted.group == "b"].mean() - planted.value[planted.group == "a"].mean()
+    assert found[0].effect == pytest.approx(plain, abs=1e-3)
