@@ -77,10 +77,13 @@ def with_added(system: System, examples: TrainingSet, rows: Examples, places: np
     Label programs are fitted on the real rows as gold, and label decisions that have no known truth and at least one
     vote, up to the time of the newest real row. They add nothing while there are fewer gold rows than declared, and
     where their labels are shown to do harm; `programs` says so. Rows are made up from both.
+    Newer decisions are not looked at, so that nothing which is judged moves what is learned.
     """
     found = Added(rows)
     if system.programs is not None:
-        found = _with_programs(system.programs, examples, rows, places, seed=seed_for(seed, "programs"))
+        older = np.flatnonzero(examples.at <= rows.span[1])
+        gold = np.searchsorted(older, places)
+        found = _with_programs(system.programs, examples.take(older), rows, gold, seed=seed_for(seed, "programs"))
     if system.augment is None:
         return found
     made = augmented(system.augment, found.rows, seed=seed)
@@ -99,7 +102,7 @@ def _with_programs(
     told = {**fitted.to_dict(), "errors": {run.name: run.errors for run in matrix.runs if run.errors}}
     if fitted.refused is not None:
         return Added(rows, programs=told)
-    soft, labelled = _soft(fitted, matrix, examples, until=rows.span[1])
+    soft, labelled = _soft(fitted, matrix, examples)
     return Added(together(rows, soft), labelled, programs=told)
 
 
@@ -135,10 +138,10 @@ def _arrays(table: pa.Table) -> dict[str, Any]:
     return {name: to_array(table[name], kind) for name, kind in kinds(table).items()}
 
 
-def _soft(fitted: LabelFit, matrix: VoteMatrix, examples: TrainingSet, *, until: int) -> tuple[Examples, int]:
+def _soft(fitted: LabelFit, matrix: VoteMatrix, examples: TrainingSet) -> tuple[Examples, int]:
     """Decisions without a known truth as weighted rows, one for each value it may have; and how many decisions."""
     voted = (matrix.votes != ABSTAIN).any(axis=1)
-    wanted = voted & (examples.labels.state != KNOWN) & (examples.at <= until)
+    wanted = voted & (examples.labels.state != KNOWN)
     found = soft_rows(fitted.probabilities(matrix.votes), wanted)
     places = pa.array(found.index)
     weight = found.weight if examples.weight is None else found.weight * examples.weight[found.index]

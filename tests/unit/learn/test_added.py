@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -131,3 +132,20 @@ def test_rows_are_made_up_from_both() -> None:
     assert str(added) == "label programs and made-up rows"
     again = with_added(declared(programs=programs(PROGRAMS), augment=changes), found, rows, places, seed=0)
     assert again.rows.features.equals(added.rows.features)
+
+
+def test_what_programs_say_of_newer_decisions_moves_nothing() -> None:
+    """The label model is fitted on the votes of its own side: later ones change no row and no weight."""
+    found, rows, places = examples()
+    later = found.at > rows.at.max()
+    assert later.sum() > 1000
+    fields, features = (
+        pa.table({name: np.where(later, 0.99, table[name].to_numpy()) for name in table.column_names})
+        for table in (found.fields, found.features)
+    )
+    moved = replace(found, fields=fields, features=features)
+    voting = declared(programs=programs(PROGRAMS))
+    one, two = (with_added(voting, each, rows, places, seed=0) for each in (found, moved))
+    assert np.array_equal(one.rows.y, two.rows.y)
+    assert np.array_equal(one.rows.weight, two.rows.weight)
+    assert one.to_dict() == two.to_dict()
