@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from setpoint.console.report import render, write_report
+from tests.e2e.browser import PROGRAM
 from tests.unit.console.sample import empty, sample
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium")
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium")
 
 MEASURE = """
 const frame = document.querySelector("iframe");
@@ -28,7 +26,7 @@ frame.addEventListener("load", () => {
 def visit(page: Path, profile: Path) -> subprocess.CompletedProcess[str]:
     """The page's elements after its script has run (standard output), and what the browser complained about."""
     command = [
-        str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+        str(PROGRAM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
         "--enable-logging=stderr", "--v=0", "--virtual-time-budget=2000", f"--user-data-dir={profile}", "--dump-dom",
         page.as_uri(),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -49,10 +50,8 @@ def report_entries(entries: Sequence[Entry], contracts: dict[str, Contract]) -> 
 def _happened(entry: Entry, contract: Contract) -> str | None:
     told = entry.values().get(contract.info.at) if contract.info.at is not None else None
     if isinstance(told, str):
-        try:
+        with suppress(SetpointError):  # set aside for its time, perhaps
             return iso(time(told))
-        except SetpointError:
-            pass
     return None if entry.received_at is None else iso(entry.received_at)
 
 

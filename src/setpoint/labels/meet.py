@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import Array, Mask, to_array
 from setpoint.data.evaluate import Inputs, evaluate, is_true
-from setpoint.data.rows import AT, KNOWN_AT, kind_of_type, kinds, times_of
+from setpoint.data.rows import AT, kind_of_type, kinds, times_of
 from setpoint.declare.expr import Column, Expr, walk
 from setpoint.declare.kinds import NUMBER, TEXT
 from setpoint.declare.label import EACH, FIRST
@@ -141,11 +141,6 @@ def holds(expr: Expr | None, source: Source, table: pa.Table) -> Mask:
     if expr is None:
         return np.ones(table.num_rows, dtype=bool)
     return is_true(values_of(expr, source, table))
-
-
-def known_times(table: pa.Table) -> Ints:
-    """When each row became known."""
-    return times_of(table, KNOWN_AT)
 
 
 def _comparable(source: Source, on: str, column: pa.Array, distinct: pa.Array) -> tuple[pa.Array, pa.Array]:
