@@ -82,13 +82,13 @@ def test_a_strategy_puts_decisions_without_a_label_before_people(live: sp.Live, 
 
 
 def test_uncertain_decisions_are_uncertain(live: sp.Live) -> None:
-    """What "margin" picks has truer odds nearer to even than what lot picks."""
+    """What "margin" picks has truer odds nearer to even than what lot picks, whatever was picked before."""
     queue = live.label_queue()
     odds: dict[bool, list[float]] = {True: [], False: []}
-    for each in live.fill_queue("margin", 20, random_share=0.5)["picks"]:
+    for each in live.fill_queue("margin", 160, random_share=0.5)["picks"]:
         seen = queue.item(each["key"]).features
         odds[each["random"]].append(abs(4 * seen["links"] + 3 * seen["words"]))
-    assert np.median(odds[False]) < np.median(odds[True]) / 2
+    assert np.median(odds[False]) < 0.7 * np.median(odds[True])
 
 
 def test_flipped_verdicts_are_put_before_people(live: sp.Live, flips: list[str]) -> None:
