@@ -45,7 +45,7 @@ def hidden_imports(tree: ast.AST) -> list[int]:
 
 
 def test_import_linter_keeps_every_contract() -> None:
-    """Imports go one way, only system.py names the backends, and no folder has a cycle."""
+    """Imports go one way, only one file names the backends, and no folder has a cycle."""
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -25,7 +25,7 @@ from setpoint.rollout.advance import ReleaseState
 from setpoint.rollout.outcomes import kept_columns
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
-from setpoint.system import Folders
+from setpoint.system.folders import Folders
 from setpoint.watch.consistency import record_definitions
 from tests.e2e import flights
 from tests.e2e.test_live import REQUEST

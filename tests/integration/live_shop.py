@@ -90,7 +90,7 @@ def open_shop(folder: Path, path: str, *, now: datetime = START, **options: Any)
 @contextmanager
 def log_of(live: sp.Live) -> Iterator[list[DecisionRecord]]:
     """The records of the decision log."""
-    log = FileSegments(live.live_folders.log, writer=False)
+    log = FileSegments(live.workspaces.live.log, writer=False)
     yield [decode_record(data) for _, data in log.read()]
     log.close()
 

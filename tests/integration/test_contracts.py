@@ -200,19 +200,19 @@ def test_a_changed_contract_decides_about_what_arrives_later(tmp_path: Path) -> 
     """What was taken in stays, and rows that were set aside come in when they are delivered again."""
     live = opened(tmp_path, shop(p.paid < 95), payments(100))
     with live.session():
-        assert live.ingested["payments"].quarantined.num_rows == 5
+        assert live.sources.ingested["payments"].quarantined.num_rows == 5
     live.show_plan()
     live.close()
     stricter = shop(p.paid < 50)
     again = opened(tmp_path, stricter, payments(100), now=NOON + timedelta(hours=1))
     changes = again.show_plan()["changes"]
     with again.session():
-        assert again.ingested["payments"].quarantined["number"].to_pylist() == [95, 96, 97, 98, 99]
+        assert again.sources.ingested["payments"].quarantined["number"].to_pylist() == [95, 96, 97, 98, 99]
     again.close()
     more = [*payments(100), *[{**row, "payment_id": f"n{n}"} for n, row in enumerate(payments(60)[40:])]]
     later = opened(tmp_path, stricter, more, now=NOON + timedelta(hours=2))
     with later.session():
-        bad = later.ingested["payments"].quarantined["payment_id"].to_pylist()
+        bad = later.sources.ingested["payments"].quarantined["payment_id"].to_pylist()
     assert bad == ["p95", "p96", "p97", "p98", "p99", *[f"n{n}" for n in range(10, 20)]]
     assert [each["what"] for each in changes] == ["contract payments"]
     versions = next(each for each in later.show_contracts() if each["source"] == "payments")["versions"]
@@ -223,7 +223,7 @@ def test_a_changed_contract_decides_about_what_arrives_later(tmp_path: Path) -> 
     later.close()
     looser = opened(tmp_path, shop(p.paid < 98), more, now=NOON + timedelta(hours=3))
     with looser.session():
-        assert looser.ingested["payments"].quarantined["number"].to_pylist() == [98, 99]
+        assert looser.sources.ingested["payments"].quarantined["number"].to_pylist() == [98, 99]
 
 
 def test_a_contract_is_printed_as_python_that_states_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,7 @@ def states(live: sp.Live) -> list[tuple[str, str, str]]:
 
 def records(live: sp.Live) -> int:
     """How many records the log of payments has."""
-    log = FileSegments(live.live_folders.events / "payments", writer=False)
+    log = FileSegments(live.workspaces.live.events / "payments", writer=False)
     try:
         return len(list(log.read()))
     finally:
@@ -114,7 +114,7 @@ def test_doing_it_again_changes_nothing(tmp_path: Path) -> None:
     live.close()
     again, _ = shop(tmp_path, hours=1)
     assert again.fix(tmp_path / "bad.csv", by="ada") == done
-    metadata = again.live_folders.open_metadata(again.settings)
+    metadata = again.workspaces.live.open_metadata(again.settings)
     for asked in metadata.find("mend"):
         metadata.put("mend", f"payments/{asked['ask']}", {**asked, "state": ASKED})
     metadata.close()
@@ -226,9 +226,9 @@ def test_a_crash_between_asking_and_doing_loses_nothing(tmp_path: Path) -> None:
     with later.session() as session:
         session.mend()
         assert sum_seen(later, session, "x") == 11.0
-        metadata = later.live_folders.open_metadata(later.settings)
-        assert later._events is not None
-        assert do_asked(metadata, later._events) == {}
+        metadata = later.workspaces.live.open_metadata(later.settings)
+        assert later.events.written is not None
+        assert do_asked(metadata, later.events.written) == {}
         metadata.close()
     assert [state for _, state, _ in states(later)] == ["admitted", "admitted"]
 

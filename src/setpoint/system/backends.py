@@ -1,0 +1,130 @@
+"""Opens the backends by URL: the only file that names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from setpoint.backends.delta import DeltaTables
+from setpoint.backends.duckdb_sql import Relation, ask
+from setpoint.backends.http_source import HttpSource
+from setpoint.backends.lightgbm import LightGBMLearner
+from setpoint.backends.lmdb_state import LmdbState
+from setpoint.backends.memory_state import MemoryState
+from setpoint.backends.metadata import SqlMetadata
+from setpoint.backends.parquet import ParquetTables
+from setpoint.backends.postgres_source import PostgresSource
+from setpoint.backends.redis_state import RedisState
+from setpoint.backends.segments import FileSegments
+from setpoint.backends.sklearn import LogisticLearner
+from setpoint.backends.sql_source import DIALECTS, SqlSource
+from setpoint.backends.sqlite_blobs import SqliteBlobs
+from setpoint.backends.sqlite_state import SqliteState
+from setpoint.core.errors import SettingInvalid
+from setpoint.core.ports import Blobs, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
+
+__all__ = [
+    "FETCHERS",
+    "Relation",
+    "ask",
+    "copy_tables",
+    "open_blobs",
+    "open_learners",
+    "open_log",
+    "open_metadata",
+    "open_state",
+    "open_tables",
+    "relation",
+    "tables_in",
+]
+
+
+def open_metadata(url: str) -> Metadata:
+    """The documents in the database at a URL, as SQLAlchemy writes it."""
+    return SqlMetadata(url)
+
+
+def open_tables(url: str) -> Tables:
+    """The tables at a URL; raises SettingInvalid for one that no backend answers to."""
+    if url.partition(":")[0] != "delta":
+        raise SettingInvalid(f"The tables are at {url!r}.", expected='a URL that begins with "delta:"')
+    return DeltaTables(url)
+
+
+def tables_in(folder: Path) -> Tables:
+    """The tables that are Parquet files in a folder."""
+    return ParquetTables(folder)
+
+
+def open_blobs(file: Path) -> Blobs:
+    """The blobs in a file of SQLite."""
+    return SqliteBlobs(file)
+
+
+def open_log(folder: Path, *, quota: int | None = None) -> Segments:
+    """The log in a folder: to write, up to so many bytes; without a quota to read while another process writes."""
+    return FileSegments(folder, writer=False) if quota is None else FileSegments(folder, quota=quota)
+
+
+def open_state(url: str) -> OnlineState:
+    """The online state at a URL; raises SettingInvalid for one that no backend answers to."""
+    backend = _STATES.get(url.partition(":")[0])
+    if backend is None:
+        expected = " or ".join(f'"{scheme}:"' for scheme in _STATES)
+        raise SettingInvalid(f"The online state is at {url!r}.", expected=f"a URL that begins with {expected}")
+    return backend(url)
+
+
+_STATES: Mapping[str, Callable[[str], OnlineState]] = {
+    "sqlite": SqliteState,
+    "memory": MemoryState,
+    "redis": RedisState,
+    "rediss": RedisState,
+    "unix": RedisState,
+    "lmdb": LmdbState,
+}
+
+
+class _Postgres:
+    """What is at a URL of PostgreSQL; the driver is asked for only then."""
+
+    def __call__(self, url: str, columns: Sequence[str] | None) -> Fetched:
+        return PostgresSource()(url, columns)
+
+    def parts(self, url: str, columns: Sequence[str] | None) -> Iterator[Fetched]:
+        return PostgresSource().parts(url, columns)
+
+
+_SQL = SqlSource()
+
+FETCHERS: Mapping[str, Fetch] = {
+    **dict.fromkeys(DIALECTS, _SQL),
+    **dict.fromkeys(("postgresql", "postgres"), _Postgres()),
+    "https": HttpSource(),
+    "http": HttpSource(),
+}
+"""Who fetches sources from where, by what their URLs begin with."""
+
+
+def open_learners(threads: int) -> dict[str, Learner]:
+    """Every learner, by name."""
+    learners: list[Learner] = [LightGBMLearner(threads=threads), LogisticLearner()]
+    return {learner.name: learner for learner in learners}
+
+
+def relation(tables: Tables, name: str, parts: Sequence[str], newer: pa.Table) -> Relation:
+    """A set of decisions as a query reads it, by its files where the engine can read them itself."""
+    times = {"at": "decided_at"}
+    if isinstance(tables, ParquetTables):
+        return Relation(tables.files(name, parts), [newer], times)
+    return Relation(rows=[*([tables.read(name, parts=parts)] if parts else []), newer], times=times)
+
+
+def copy_tables(folder: Path, target: Tables) -> None:
+    """Write every part of every set of the Parquet files in a folder into other tables."""
+    source = ParquetTables(folder)
+    for name in source.sets():
+        for part in source.parts(name):
+            target.write(name, part, source.read(name, parts=[part]))

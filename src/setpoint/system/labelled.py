@@ -1,0 +1,42 @@
+"""The decisions that the sources bring, with what is known of their labels now."""
+
+from __future__ import annotations
+
+from setpoint.data.snapshot import take_snapshot
+from setpoint.declare.source import info
+from setpoint.features.reader import FeatureReader
+from setpoint.features.training_set import TrainingSet, build_training_set
+from setpoint.history import Requests, requests_of
+from setpoint.labels.join import KNOWN, STATES, Labels, resolve
+from setpoint.system.opened import Opened
+
+
+def all_decisions(opened: Opened, requests: Requests) -> TrainingSet:
+    """Every decision that the sources bring, with what is known of its label now."""
+    plan = opened.plan
+    features = FeatureReader(plan, opened.rows).read(requests.table, requests.at)
+    labels, snapshot = labels_known(opened, requests), take_snapshot(opened.rows, 2**62)
+    return build_training_set(plan, requests.table, requests.at, features, labels, snapshot.digest)
+
+
+def labels_known(opened: Opened, requests: Requests) -> Labels:
+    """What is known of the labels of requests once the last of them is mature."""
+    label, table = opened.plan.system.label, requests.table
+    end = int(requests.at[-1]) + label.matures_after
+    segments = None if label.by is None else table[label.by].combine_chunks()
+    return resolve(label, table[label.on].combine_chunks(), requests.at, opened.rows, end, segments=segments)
+
+
+def label_states(opened: Opened, requests: Requests) -> dict[str, int]:
+    """How many requests have a label in each state."""
+    labels = labels_known(opened, requests)
+    return {state: int((labels.state == number).sum()) for number, state in enumerate(STATES)}
+
+
+def base_rate(opened: Opened) -> float | None:
+    """The share of positives among the known labels of all decisions; None where none is known."""
+    if not opened.rows[info(opened.declared.decide.spine).name].num_rows:
+        return None
+    labels = labels_known(opened, requests_of(opened.plan, opened.rows, start=None, end=None))
+    known = labels.value[labels.state == KNOWN]
+    return float(known.mean()) if known.size else None

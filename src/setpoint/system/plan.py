@@ -1,0 +1,61 @@
+"""What is derived from the declaration, and every feature with what is known of it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from setpoint.core.errors import NothingYet
+from setpoint.declare.base_rate import with_base_rate
+from setpoint.declare.formats import format_choices
+from setpoint.declare.plan import diff_declarations
+from setpoint.features.freshness import freshness_of
+from setpoint.serve.asked import take_moment
+from setpoint.system.labelled import base_rate
+from setpoint.system.opened import Opened
+from setpoint.system.workspaces import reading
+from setpoint.watch.inventory import facts_of, take_inventory
+
+
+def show_plan(opened: Opened) -> dict[str, Any]:
+    """The plan with each choice's reason, and what changed since it was last shown."""
+    plan = with_base_rate(opened.plan, base_rate(opened))
+    declared = {**opened.declared.to_dict(), "versions": dict(plan.versions)}
+    before = opened.metadata.get("declaration", opened.declared.name)
+    changes = [] if before is None else diff_declarations(before, declared)
+    opened.metadata.put("declaration", opened.declared.name, declared)
+    return {
+        "system": opened.declared.name,
+        "digest": opened.plan.digest,
+        "choices": [choice.to_dict() for choice in (*plan.choices, *format_choices())],
+        "features": [
+            {
+                "name": feature.name,
+                "kind": plan.features[feature.name],
+                "definition": str(feature.expr),
+                "version": feature.version,
+                "owner": feature.owner,
+                "note": feature.note,
+            }
+            for feature in plan.inputs
+        ],
+        "warnings": list(plan.warnings),
+        "changes": [change.to_dict() for change in changes],
+    }
+
+
+def catalogue(opened: Opened) -> dict[str, Any]:
+    """Every feature with version, owner, users, coverage, freshness and importance, and those that could go."""
+    plan = opened.plan
+    with ExitStack() as stack:
+        try:
+            folders, settings, where = opened.workspaces.newest()
+        except NothingYet:
+            fresh = freshness_of(plan, opened.rows, opened.clock.now())
+            return take_inventory(plan, facts_of([opened.metadata], None, None, fresh=fresh))
+        metadata, tables = folders.open_metadata(settings), folders.open_tables()
+        stack.callback(metadata.close)
+        moment = take_moment(plan, metadata, tables, reading(stack, folders.log))
+        rows = opened.events.rows_of(metadata, tables)
+        fresh = freshness_of(plan, rows, opened.moment_of(metadata, where))
+        return take_inventory(plan, facts_of([metadata, opened.metadata], tables, moment, fresh=fresh))

@@ -1,0 +1,68 @@
+"""History run as if live."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+from setpoint.core.clock import SimulatedClock, cpu_seconds
+from setpoint.core.digest import digest
+from setpoint.core.errors import WrongType
+from setpoint.core.times import DAY
+from setpoint.data.feed import RowsFeed
+from setpoint.data.snapshot import take_snapshot
+from setpoint.features.online import OnlineFeatures
+from setpoint.features.stream import log_of
+from setpoint.history import OnlineSample, Progress, replay, results_of
+from setpoint.loop import TickReport
+from setpoint.system.opened import Opened
+from setpoint.system.verify import refuse_share
+from setpoint.system.workspaces import REPLAY, RESULTS
+
+
+def run_replay(
+    opened: Opened,
+    *,
+    start: int | None = None,
+    end: int | None = None,
+    batch: int = DAY,
+    sample: float = 0.01,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run history as if live, from `start` to before `end` (default: all of it), and say what it amounted to."""
+    refuse_share(sample, least=0.0)
+    if batch <= 0:
+        raise WrongType(f"Batches are {batch / 1e6:g} seconds long.", expected='more than "0s", such as "1d"')
+    before = cpu_seconds()
+    plan, snapshot = opened.plan, take_snapshot(opened.rows, 2**62)
+    name = digest([opened.declared.digest, snapshot.digest, start, end, batch, sample, opened.settings.seed])[:12]
+    folders = opened.workspaces.replay(name)
+    taken_in = cpu_seconds() - before
+    if fresh and folders.home.exists():
+        shutil.rmtree(folders.home)
+    with opened.open(folders, SimulatedClock(0), what=REPLAY) as (work, state):
+        assert isinstance(work.clock, SimulatedClock)
+        feed = RowsFeed(opened.rows)
+        found = replay(
+            plan,
+            work,
+            work.clock,
+            opened.rows,
+            start=start,
+            end=end,
+            batch=batch,
+            sample=OnlineSample(plan, feed, OnlineFeatures(plan, state, history=log_of(feed)), sample),
+            progress=progress or _silent,
+            taken_in=taken_in,
+        )
+        results = {**results_of(found), "folder": str(folders.home)}
+    draft = folders.home / f".{RESULTS}"
+    draft.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n")
+    draft.replace(folders.home / RESULTS)  # at once: a file that is half there would be read as a finished replay
+    return results
+
+
+def _silent(report: TickReport, *, done: int, of: int) -> None:
+    """Say nothing."""

@@ -1,0 +1,53 @@
+"""One candidate trained, judged, and offered for release."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from setpoint.core.clock import SimulatedClock
+from setpoint.data.decisions import plan_sources, positions_known
+from setpoint.data.snapshot import ContentDigests, take_snapshot
+from setpoint.features.reader import FeatureReader
+from setpoint.features.training_set import TrainingSet
+from setpoint.history import examples_of, requests_of
+from setpoint.loop import open_loop, train_once
+from setpoint.registry import audit, models, runs
+from setpoint.registry.card import make_card, to_markdown
+from setpoint.serve.batch import decide_many
+from setpoint.serve.snapshot import Serving
+from setpoint.system.opened import Opened
+from setpoint.system.workspaces import LIVE
+from setpoint.watch.told import told_act, told_gate
+
+
+def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
+    """Train one candidate on what was known at a time (default: now), judge it, and offer it for release."""
+    now = opened.clock.now() if as_of is None else as_of
+    plan, contents = opened.plan, ContentDigests()
+    with (
+        opened.open(opened.workspaces.live, SimulatedClock(now), what=LIVE) as (work, _),
+        opened.events.log(work.metadata, work.tables) as events,
+    ):
+        rows = dict(events.tables)
+        requests = requests_of(plan, rows, start=None, end=now)
+        features = FeatureReader(plan, rows).read(requests.table, requests.at)
+        positions = positions_known(rows, plan_sources(plan), requests.at)
+        log = decide_many(requests.table, requests.at, features, Serving(plan), positions=positions)
+
+        def examples(moment: int) -> TrainingSet:
+            return examples_of(plan, log, take_snapshot(rows, moment, contents=contents))
+
+        loop = open_loop(plan, work, rows, examples, started=now)
+        model = train_once(loop, now, reason="asked for")
+        document = models.get(work.metadata, model)
+        found = runs.runs_of(work.metadata, model)[-1]
+        acts = [told_act(act) for act in audit.trail(work.metadata, at=now)]
+    goal = plan.system.goal
+    gate = told_gate(document, metric=str(goal.metric), unit=goal.business)
+    return {
+        **gate,
+        "rows": document["rows"]["usable"],
+        "cpu_seconds": found["cpu_seconds"],
+        "card": to_markdown(make_card(document, plan, run=found)),
+        "acts": acts,
+    }

@@ -1,0 +1,184 @@
+"""The workspaces of a project: that of its live system, and one for each replay."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+
+from setpoint.core.errors import Busy, NothingYet
+from setpoint.core.ports import Clock, Metadata, OnlineState, Segments, Tables
+from setpoint.core.settings import Settings
+from setpoint.data.quarantine import file_name
+from setpoint.data.snapshot import Snapshot
+from setpoint.declare.declaration import System
+from setpoint.declare.source import info
+from setpoint.loop import Workspace
+from setpoint.system.backends import copy_tables, open_learners, open_log
+from setpoint.system.folders import Folders
+
+REPLAY, LIVE = "replay", "live system"
+"""What a workspace is held for."""
+
+RESULTS = "results.json"
+"""What a finished replay leaves in its folder."""
+
+
+class Workspaces:
+    """The workspaces that a declaration has in its project, and what is shared between them."""
+
+    def __init__(self, declared: System, *, root: Path, settings: Settings) -> None:
+        self.declared, self.settings = declared, settings
+        home = Path(settings.home)
+        self.project = Folders(home if home.is_absolute() else root / home, _below(settings.tables, "project"))
+        self.project.home.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """Documents of the project: contracts, plans, snapshots."""
+        return self.project.open_metadata(self.settings)
+
+    def close(self) -> None:
+        """Let go of the project's documents; whoever asks for them afterwards opens them again."""
+        if "metadata" in self.__dict__:
+            self.__dict__.pop("metadata").close()
+
+    @property
+    def live(self) -> Folders:
+        """Where the live system keeps what it writes."""
+        return Folders(self.project.home / "live", _below(self.settings.tables, "live"))
+
+    def replay(self, name: str) -> Folders:
+        """Where the replay of this name keeps what it writes."""
+        return Folders(self.project.home / "replay" / name)
+
+    def finished(self) -> list[Path]:
+        """The folders of finished replays of this declaration, oldest first."""
+        found = sorted((self.project.home / "replay").glob(f"*/{RESULTS}"), key=lambda path: path.stat().st_mtime)
+        return [path.parent for path in found if json.loads(path.read_text())["system"] == self.declared.name]
+
+    def newest(self) -> tuple[Folders, Settings, str]:
+        """Where the live system records, or the newest replay where nothing is live; and which of them it is."""
+        finished = self.finished()
+        if self.live.home.exists():
+            return self.live, self.settings, LIVE
+        if finished:
+            return Folders(finished[-1]), Settings(), REPLAY
+        raise NothingYet(
+            f"The system {self.declared.name!r} has not run yet.",
+            expected="a replay, a training or a service",
+            hint="Run `setpoint replay`, `setpoint train` or `setpoint serve` first.",
+        )
+
+    @contextmanager
+    def recorded(self) -> Iterator[tuple[Metadata, Tables, str]]:
+        """What the live system, or the newest replay, has recorded; and which of them it is."""
+        folders, settings, where = self.newest()
+        metadata = folders.open_metadata(settings)
+        try:
+            yield metadata, folders.open_tables(), f"{where} ({folders.home})"
+        finally:
+            metadata.close()
+
+    @contextmanager
+    def registries(self) -> Iterator[list[Metadata]]:
+        """The documents of every workspace: of the live system, and of each replay."""
+        home = self.project.home / "replay"
+        found = [(Folders(path.parent), Settings()) for path in sorted(home.glob("*/metadata.db"))]
+        if self.live.home.exists():
+            found.append((self.live, self.settings))
+        with ExitStack() as stack:
+            registries = []
+            for folders, settings in found:
+                registries.append(folders.open_metadata(settings))
+                stack.callback(registries[-1].close)
+            yield registries
+
+    def event_logs(self, stack: ExitStack, *, writes: bool) -> dict[str, Segments]:
+        """The logs of events that were told to the live system, of each source that has times; closed with `stack`."""
+        logs: dict[str, Segments] = {}
+        for name, source in self.declared.sources.items():
+            folder = self.live.events / file_name(name)
+            if info(source).at is not None and (writes or any(folder.glob("*.log"))):
+                log = open_log(folder, quota=self.quota if writes else None)
+                stack.callback(log.close)
+                logs[name] = log
+        return logs
+
+    @property
+    def quota(self) -> int:
+        """How many bytes a log of the live system may take."""
+        return self.settings.log_quota_mb * 1_000_000
+
+    def adopt(self) -> str | None:
+        """Let a system that never was live go on from its newest finished replay; gives that replay's name."""
+        finished = self.finished()
+        if self.live.home.exists() or not finished:
+            return None
+        with only_one(self.project.home, LIVE):  # of two that begin at once, one adopts
+            if self.live.home.exists():
+                return None
+            draft = self.project.home / ".adopting"
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(finished[-1], draft)
+            if self.live.tables_url:
+                copy_tables(Folders(draft).tables, self.live.open_tables())
+                shutil.rmtree(Folders(draft).tables)
+            draft.rename(self.live.home)
+        return finished[-1].name
+
+    @contextmanager
+    def open(
+        self, folders: Folders, clock: Clock, *, what: str, stored: Callable[[Metadata, Snapshot], object]
+    ) -> Iterator[tuple[Workspace, OnlineState]]:
+        """A workspace, held against other processes; what was opened is closed in the end."""
+        folders.home.mkdir(parents=True, exist_ok=True)
+        with only_one(folders.home, what):
+            # A replay never writes where the live system does, whatever URLs the settings name.
+            settings = Settings() if what == REPLAY else self.settings
+            metadata, state = folders.open_metadata(settings), folders.open_state(settings)
+            work = Workspace(
+                metadata=metadata,
+                tables=folders.open_tables(),
+                learners=open_learners(self.settings.threads),
+                models=folders.models,
+                clock=clock,
+                seed=self.settings.seed,
+                owner=folders.home.name,
+                judge_measured=what != REPLAY,
+                stored=partial(stored, metadata),
+            )
+            try:
+                yield work, state
+            finally:
+                state.close()
+                metadata.close()
+
+
+def _below(url: str, name: str) -> str:
+    """The URL of what is called so below another; empty where there is none."""
+    return f"{url.rstrip('/')}/{name}" if url else ""
+
+
+def reading(stack: ExitStack, folder: Path) -> Segments | None:
+    """A log to read while another process may write it; None where nothing was ever written."""
+    if not any(folder.glob("*.log")):
+        return None
+    log = open_log(folder)
+    stack.callback(log.close)
+    return log
+
+
+@contextmanager
+def only_one(folder: Path, what: str) -> Iterator[None]:
+    """Hold a folder against other processes; the system lets go of it when this one ends, however it ends."""
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Busy(f"Another process is at the {what} in {folder}.", hint="Wait for it, or end it.") from None
+        yield
