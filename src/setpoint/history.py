@@ -38,7 +38,7 @@ from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.labels.completeness import stale_sources
 from setpoint.labels.join import resolve
-from setpoint.labels.told import with_told
+from setpoint.labels.told import TOLD, beside_sources, with_told
 from setpoint.learn.backtest import backtest
 from setpoint.learn.search import Recipe
 from setpoint.loop import Loop, TickReport, Workspace, drain, open_loop, tick
@@ -216,8 +216,8 @@ def replay(
     contents = ContentDigests()
 
     def examples(as_of: int) -> TrainingSet:
-        snapshot = take_snapshot(rows, as_of, contents=contents)
-        return examples_of(plan, pa.concat_tables(log).combine_chunks(), snapshot, told=work.told())
+        snapshot = take_snapshot(beside_sources(rows, work.told(), as_of), as_of, contents=contents)
+        return examples_of(plan, pa.concat_tables(log).combine_chunks(), snapshot)
 
     loop = open_loop(plan, work, rows, examples, started=first * plan.tick)
     earlier = read_until(work.tables, DECISIONS, loop.state.tick)
@@ -281,8 +281,8 @@ def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot, *, told: pa.Table
         segments=None if by is None else log[by].combine_chunks(),
         complete_to=stale_sources(plan.system, snapshot.rows, snapshot.as_of),
     )
-    if told is not None:
-        labels = with_told(labels, log["key"].combine_chunks(), told, as_of=snapshot.as_of)
+    heard = told if told is not None else snapshot.rows.get(TOLD)
+    labels = with_told(labels, log["key"].combine_chunks(), heard, as_of=snapshot.as_of)
     return build_training_set(plan, fields_of(log), at, features_of(log), labels, snapshot.digest)
 
 

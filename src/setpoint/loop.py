@@ -40,6 +40,7 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.labels.completeness import stale_sources
 from setpoint.labels.join import KNOWN
 from setpoint.labels.settle import settle
+from setpoint.labels.told import beside_sources
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
@@ -81,9 +82,9 @@ class Workspace:
     """Where the loop's work goes, and with whose hands: every port it needs, and the seed.
 
     `judge_measured` says whether guardrails that a clock measures are measured and decide; a replay does neither.
-    `owner` names who holds this workspace: whoever comes back under this name takes up what it left. `told` gives
-    the outcomes that were told rather than read from a source. `verified` is how many decisions of each tick are worked
-    out again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
+    `owner` names who holds this workspace: whoever comes back under this name takes up what it left. `told` gives what
+    was told of decisions rather than read from a source. `verified` is how many decisions of each tick are worked out
+    again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
     `stored` keeps the rows that a model learns from.
     """
 
@@ -194,8 +195,8 @@ class Loop:
     contents: ContentDigests = field(default_factory=ContentDigests)
 
     def snapshot(self, as_of: int) -> Snapshot:
-        """The sources' rows as they were known at a time."""
-        return take_snapshot(self.rows, as_of, contents=self.contents)
+        """The sources' rows, and what was told of decisions, as they were known at a time."""
+        return take_snapshot(beside_sources(self.rows, self.work.told(), as_of), as_of, contents=self.contents)
 
     def scorer(self, model: str | None) -> Scorer | None:
         """A model ready to score, loaded once; None for no model."""

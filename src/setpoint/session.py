@@ -22,6 +22,7 @@ from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of
 from setpoint.labels.hand_labels import with_hand
+from setpoint.labels.told import beside_sources
 from setpoint.loop import Loop, TickReport, Workspace, tick
 from setpoint.serve.desk import Desk
 from setpoint.serve.log import take_records
@@ -72,11 +73,11 @@ class LogBook:
 
     def examples(self, as_of: int) -> TrainingSet:
         """The training set of every decision in the log: each feature by the version that the plan has."""
-        snapshot = take_snapshot(self._rows, as_of, contents=self._contents)
+        snapshot = take_snapshot(beside_sources(self._rows, self.told(), as_of), as_of, contents=self._contents)
         log = pa.concat_tables(self._log, promote_options="default").combine_chunks()
         versions = versions_recorded(self._work.metadata)
         log = completed(self._plan, log, self._work.tables, self._rows, versions=versions)
-        return examples_of(self._plan, log, snapshot, told=self.told())
+        return examples_of(self._plan, log, snapshot)
 
 
 class Session(Desk):

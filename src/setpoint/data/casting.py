@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ _NOTHING = pa.array(["", "na", "n/a", "nan", "null", "none"])
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf(inity)?)$"
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _CLOCK = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}(:?\d{2}(:?\d{2}([.,]\d+)?)?)?"
+_NUMBERS, _FRACTIONS = (pa.int64(), pa.float64()), (pa.float64(),)
 _FIRST, _LAST = times.time("0001-01-01"), times.time("9999-12-31")
 
 
@@ -34,8 +36,10 @@ class Cast:
     naive: Mask | None = None
 
 
-def cast(column: pa.ChunkedArray | pa.Array, kind: str) -> Cast:
+def cast(column: pa.ChunkedArray | pa.Array, kind: str, *, fractions: bool = False) -> Cast:
     """A column of any type as values of a kind: texts are read, a date is its midnight UTC, NaN is NULL.
+
+    Numbers that are all whole become int64, unless they may be `fractions` elsewhere.
 
     >>> done = cast(pa.array(["1.5", "abc", ""]), "number")
     >>> done.values.to_pylist(), done.wrong.tolist()
@@ -50,13 +54,15 @@ def cast(column: pa.ChunkedArray | pa.Array, kind: str) -> Cast:
         return Cast(pa.nulls(len(column), canonical_type(kind)))
     if given == TEXT and kind != TEXT:
         texts = column if pa.types.is_string(column.type) else pc.cast(column, pa.string())
-        return {NUMBER: _read_numbers, BOOL: _read_bools, TIME: _read_times}[kind](texts)
+        if kind == NUMBER:
+            return _read_numbers(texts, _FRACTIONS if fractions else _NUMBERS)
+        return _read_bools(texts) if kind == BOOL else _read_times(texts)
     if given != kind:
         return Cast(pa.nulls(len(column), canonical_type(kind)), wrong=_valid(column))
     if kind == TIME:
         return _times(column)
     if kind == NUMBER:
-        return Cast(_numbers(column))
+        return Cast(_without_nan(pc.cast(column, pa.float64(), safe=False)) if fractions else _numbers(column))
     return Cast(column if column.type == canonical_type(kind) else pc.cast(column, canonical_type(kind)))
 
 
@@ -127,8 +133,8 @@ def _without_nan(column: pa.Array) -> pa.Array:
     return column
 
 
-def _read_numbers(texts: pa.Array) -> Cast:
-    for arrow in (pa.int64(), pa.float64()):
+def _read_numbers(texts: pa.Array, types: Sequence[pa.DataType]) -> Cast:
+    for arrow in types:
         try:
             values = pc.cast(texts, arrow)
         except pa.ArrowInvalid:
@@ -141,7 +147,7 @@ def _read_numbers(texts: pa.Array) -> Cast:
     fits = _mask(pc.match_substring_regex(blank, _NUMBER))
     wrong = _valid(blank) & ~fits
     legible = pc.if_else(pa.array(fits), blank, pa.scalar(None, pa.string()))
-    for arrow in (pa.int64(), pa.float64()):
+    for arrow in types:
         try:
             return Cast(pc.cast(legible, arrow), wrong=wrong)
         except pa.ArrowInvalid:

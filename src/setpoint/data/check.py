@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,30 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
+class Naive:
+    """How many rows have a value in a column of times, how many of these without a zone, and the first of them."""
+
+    filled: int
+    rows: int = 0
+    first: int = 0
+    value: str = ""
+
+    @staticmethod
+    def of(raw: pa.Table, name: str, done: Cast) -> Naive:
+        """What a cast found in a column."""
+        assert done.naive is not None
+        rows = int(done.naive.sum())
+        filled = rows + len(done.values) - done.values.null_count
+        row = int(np.argmax(done.naive))
+        return Naive(filled, rows, number(raw, row), show(raw, name, row)) if rows else Naive(filled)
+
+    def and_then(self, later: Naive) -> Naive:
+        """This and what was found in rows that come later."""
+        first = self if self.rows else later
+        return Naive(self.filled + later.filled, self.rows + later.rows, first.first, first.value)
+
+
+@dataclass(frozen=True)
 class Checked:
     """A batch after its check: columns in canonical types, its times, and the rows that do not count.
 
@@ -74,6 +98,26 @@ class Checked:
     skipped: Mask
     repeated: Mask
     violations: Violations
+
+
+@dataclass(frozen=True)
+class Each:
+    """Rows each held to the contract by itself: what is left to be told is what they say of each other.
+
+    `back` rows take another back. `naive` has the columns in which times without a zone were found.
+    """
+
+    batch: Batch
+    faults: tuple[Fault, ...]
+    bad: Mask
+    skipped: Mask
+    back: Mask
+    naive: Mapping[str, Naive]
+
+    @property
+    def good(self) -> Mask:
+        """The rows that break nothing by themselves."""
+        return ~(self.bad | self.skipped)
 
 
 def check(
@@ -93,19 +137,52 @@ def check(
     that takes another back only what says which one, and since when, is held to the contract and kept. Raises
     BatchRefused when a column is missing and NaiveTime when a column holds times without a zone throughout.
     """
+    each = check_each(contract, raw, received_at=received_at, around=around, settled=settled)
+    refuse_naive(contract, each.naive)
+    batch = each.batch
+    clash, repeated = find_clashes(batch, among=each.good)
+    bad = each.bad.copy()
+    for fault in clash:
+        bad |= fault.rows
+    among = ~(bad | each.skipped | each.back | repeated)
+    shared = shared_faults(contract.rules, batch, around or Around(), among=among)
+    violations = Violations.of([*each.faults, *clash, *shared], raw.num_rows)
+    return Checked(batch.columns, batch.at, batch.known_at, each.skipped, repeated, violations)
+
+
+def check_each(
+    contract: Contract,
+    raw: pa.Table,
+    *,
+    received_at: int | None = None,
+    around: Around | None = None,
+    settled: pa.Table | None = None,
+    fractions: Collection[str] = (),
+) -> Each:
+    """Rows each held to the contract by itself, as `check` begins; the columns `fractions` become float64 in any case.
+
+    >>> from setpoint.data.contract import infer_contract
+    >>> from setpoint.declare.source import events, info
+    >>> sales = info(events("sales", "sales.csv", id="n", at="ts", delay="1s", expect={"n": (0, 1)}))
+    >>> raw = pa.table({"n": [1, 2], "ts": pa.array([5, 0], pa.timestamp("us", tz="UTC"))})
+    >>> check_each(infer_contract(sales, raw), raw).bad.tolist()
+    [False, True]
+    """
     _refuse_missing(contract, raw)
     info, size = contract.info, raw.num_rows
     faults = _malformed(raw)
     columns: dict[str, pa.Array] = {}
     found: dict[str, list[Fault]] = {}
+    naive: dict[str, Naive] = {}
     blobs = dict(info.blobs)
     for name, column in contract.columns.items():
         if name in blobs:
             judged = judge_blobs(raw[name], blobs[name])
             columns[name], found[name] = judged.digests, _blob_faults(raw, name, judged)
             continue
-        done = cast(to_json(raw[name]) if column.json else raw[name], column.kind)
-        _refuse_naive(contract, raw, name, done)
+        done = cast(to_json(raw[name]) if column.json else raw[name], column.kind, fractions=name in fractions)
+        if done.naive is not None:
+            naive[name] = Naive.of(raw, name, done)
         columns[name] = done.values
         found[name] = _column_faults(raw, name, column, done, required=name in contract.required)
     back = taken_back(info, columns, size)
@@ -133,12 +210,7 @@ def check(
     for fault in row_faults(contract.rules, batch, scope, near, among=~(bad | skipped | back)):
         faults.append(fault)
         bad |= fault.rows
-    clash, repeated = _repeats(info, raw, columns, at, known_at, ~(bad | skipped))
-    for fault in clash:
-        faults.append(fault)
-        bad |= fault.rows
-    faults += shared_faults(contract.rules, batch, near, among=~(bad | skipped | back | repeated))
-    return Checked(columns, at, known_at, skipped, repeated, Violations.of(faults, size))
+    return Each(batch, tuple(faults), bad, skipped, back, naive)
 
 
 def _among(
@@ -195,21 +267,19 @@ def _refuse_missing(contract: Contract, raw: pa.Table) -> None:
         )
 
 
-def _refuse_naive(contract: Contract, raw: pa.Table, name: str, done: Cast) -> None:
-    if done.naive is None:
-        return
-    naive = int(done.naive.sum())
-    filled = naive + len(done.values) - done.values.null_count
-    if naive <= contract.refuse_above * filled:
-        return
-    row = int(np.argmax(done.naive))
-    value = show(raw, name, row)
-    raise NaiveTime(
-        f"Source {contract.info.name!r}: column {name!r} has the time {value} in row {number(raw, row)}, "
-        "which names no zone.",
-        expected="times with a zone",
-        hint=f'Write "{value.strip(chr(39)).replace(" ", "T")}Z" if it is UTC, or store a timestamp with its zone.',
-    )
+def refuse_naive(contract: Contract, found: Mapping[str, Naive]) -> None:
+    """Raise NaiveTime for a column most of whose times are without a zone."""
+    for name in contract.columns:
+        naive = found.get(name)
+        if naive is None or naive.rows <= contract.refuse_above * naive.filled:
+            continue
+        raise NaiveTime(
+            f"Source {contract.info.name!r}: column {name!r} has the time {naive.value} in row {naive.first}, "
+            "which names no zone.",
+            expected="times with a zone",
+            hint=f'Write "{naive.value.strip(chr(39)).replace(" ", "T")}Z" if it is UTC, or store a timestamp with its '
+            "zone.",
+        )
 
 
 def _malformed(raw: pa.Table) -> list[Fault]:
@@ -266,10 +336,9 @@ def _truth(values: pa.Array) -> Mask:
     return np.asarray(pc.fill_null(values, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def _repeats(
-    info: SourceInfo, raw: pa.Table, columns: Mapping[str, pa.Array], at: Ints, known_at: Ints, among: Mask
-) -> tuple[list[Fault], Mask]:
+def find_clashes(batch: Batch, *, among: Mask) -> tuple[list[Fault], Mask]:
     """The faults of rows that contradict an earlier one of the same identity, and which rows repeat one."""
+    info, raw, columns, at, known_at = batch.info, batch.raw, batch.columns, batch.at, batch.known_at
     repeated = np.zeros(at.size, dtype=bool)
     names = identified_by(info)
     if not names:

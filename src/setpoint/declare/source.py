@@ -15,6 +15,9 @@ from setpoint.declare.expr import Column
 
 EVENTS, TABLE = "events", "table"
 
+TOLD = "told labels"
+"""What a snapshot calls what was told of decisions beside the rows of its sources: a name that no source may have."""
+
 
 @dataclass(frozen=True)
 class Always:
@@ -132,6 +135,17 @@ def info(source: Source) -> SourceInfo:
     """What is declared about a source."""
     declared: SourceInfo = object.__getattribute__(source, "_info")
     return declared
+
+
+def _name(name: object) -> str:
+    found = _text("The name of a source", name, required=True) or ""
+    if found == TOLD:
+        raise DeclarationError(
+            f"A source is named {TOLD!r}.",
+            expected="another name",
+            hint="Snapshots keep under this one what was told of decisions.",
+        )
+    return found
 
 
 def _text(what: str, value: object, *, required: bool) -> str | None:
@@ -255,7 +269,7 @@ def events(
             )
     return Source(
         SourceInfo(
-            name=_text("The name of a source", name, required=True) or "",
+            name=_name(name),
             kind=EVENTS,
             path=_text(f"The path of source {name!r}", path, required=True) or "",
             key=_text(f"key of source {name!r}", key, required=False),
@@ -316,7 +330,7 @@ def table(
     at = None if isinstance(valid_from, Always) else _text(f"valid_from of table {name!r}", valid_from, required=True)
     return Source(
         SourceInfo(
-            name=_text("The name of a source", name, required=True) or "",
+            name=_name(name),
             kind=TABLE,
             path=_text(f"The path of table {name!r}", path, required=True) or "",
             key=keys[0] if len(keys) == 1 else None,

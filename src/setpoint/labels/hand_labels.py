@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from setpoint.core.ids import new
 from setpoint.core.ports import Clock, Metadata
@@ -16,6 +14,8 @@ from setpoint.core.times import MINUTE
 from setpoint.declare.hand import Hand
 from setpoint.labels.consensus import dawid_skene, majority
 from setpoint.labels.queue import Queue
+from setpoint.labels.told import HAND
+from setpoint.labels.told import told_rows as rows_of_told
 from setpoint.labels.votes import DECIDING, SKIP, VOTE, Vote, vote_matrix
 
 DECIDED = "decided"
@@ -128,38 +128,38 @@ def hand_label(name: str, metadata: Metadata, item: str) -> HandLabel | None:
     return _label(found[-1]) if found else None
 
 
-def told_rows(labels: Sequence[HandLabel], keys: pa.Array, *, positive: str) -> pa.Table:
-    """Labels of hand as told outcomes of the decisions with these keys: 1 for the class `positive`, 0 for any other.
+def hand_rows(labels: Sequence[HandLabel], *, positive: str) -> pa.Table:
+    """Labels of hand as they are told of decisions: 1 for the class `positive`, 0 for any other.
 
-    A row for each version (`version`), with NULL for one that takes the label back.
+    A row for each version (`version`), with NULL for one that takes the label back; `key` is the item.
 
     >>> label = HandLabel("7", 1, "fraud", 1.0, "majority", 3, 4, ())
-    >>> told_rows([label], pa.array([7, 8]), positive="fraud").to_pydict()
-    {'key': [7], 'value': [1.0], 'at': [3], 'known_at': [4], 'version': [1]}
+    >>> hand_rows([label], positive="fraud").to_pylist()
+    [{'id': 'hand/7', 'by': 'hand', 'key': '7', 'value': 1.0, 'version': 1, 'at': 3, 'known_at': 4}]
     """
-    place = pc.index_in(pa.array([label.item for label in labels], pa.string()), pc.cast(keys, pa.string()))
+    items = [label.item for label in labels]
     values = [None if label.value is None else float(label.value == positive) for label in labels]
-    rows = pa.table(
+    return pa.table(
         {
-            "key": keys.take(place),
+            "id": pa.array([f"{HAND}/{item}" for item in items], pa.string()),
+            "by": pa.array([HAND] * len(items), pa.string()),
+            "key": pa.array(items, pa.string()),
             "value": pa.array(values, pa.float64()),
+            "version": pa.array([label.version for label in labels], pa.int64()),
             "at": pa.array([label.at for label in labels], pa.int64()),
             "known_at": pa.array([label.known_at for label in labels], pa.int64()),
-            "version": pa.array([label.version for label in labels], pa.int64()),
         }
     )
-    found = rows.filter(pc.is_valid(place))
-    return found.take(pa.array(np.argsort(found["known_at"].to_numpy(), kind="stable")))
+
+
+def told_rows(labels: Sequence[HandLabel], _: pa.Array, *, positive: str) -> pa.Table:
+    """Labels of hand as they are told of decisions, whatever their keys."""
+    return hand_rows(labels, positive=positive)
 
 
 def with_hand(told: pa.Table | None, hand: pa.Table | None) -> pa.Table | None:
-    """What was told of decisions and their labels of hand, as one table; None where there is neither.
-
-    >>> with_hand(None, None) is None
-    True
-    """
-    found = [rows for rows in (told, hand) if rows is not None]
-    return pa.concat_tables(found, promote_options="default") if found else None
+    """What was told of decisions and their labels of hand, as rows; None where there is neither."""
+    return rows_of_told(told, hand)
 
 
 def _parts(label: HandLabel) -> dict[str, Any]:

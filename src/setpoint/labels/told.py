@@ -1,44 +1,99 @@
-"""Outcomes that were told rather than read from a source: they settle the labels of their decisions."""
+"""What was told of decisions, and labelled by hand, as rows of a snapshot: it settles the labels of decisions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from setpoint.data.rows import AT, ID, KNOWN_AT, known_prefix, known_rows
+from setpoint.data.versions import unfold
+from setpoint.declare.source import EVENTS, TOLD, SourceInfo
 from setpoint.labels.join import KNOWN, Labels
 
+__all__ = ["COLUMNS", "HAND", "OUTCOME", "TOLD", "beside_sources", "told_rows", "with_told"]
 
-def with_told(labels: Labels, keys: pa.Array, told: pa.Table, *, as_of: int) -> Labels:
-    """The labels after what was told by a time: a told value (columns `key`, `value`, `known_at`) is the label.
+OUTCOME, HAND = "outcome", "hand"
+"""Who tells: the product, of what it observed; or people who look at decisions."""
 
-    It wins over what a source says, since somebody looked at this very decision. Whether a decision is mature does
-    not change. Where rows have a `version`, the last one known by then stands, and one without a value takes back what
-    was told; a row without a version was told once and for all, and stands before those that have one.
+COLUMNS = {
+    "by": pa.string(),
+    "key": pa.string(),
+    "decision": pa.string(),
+    "value": pa.float64(),
+    "version": pa.int64(),
+}
+"""What is told, whoever does: all of it is in every snapshot, so that a later teller changes no earlier one."""
+
+_SOURCE = SourceInfo(
+    TOLD,
+    EVENTS,
+    path="",
+    key=None,
+    id="id",
+    at="at",
+    known_at="known_at",
+    delay=None,
+    null_at="quarantine",
+    version="version",
+    retracted="back",
+)
+
+
+def told_rows(*told: pa.Table | None) -> pa.Table | None:
+    """What was told, by whoever did, as rows in which a later version corrects an earlier one; None where nothing was.
+
+    Each table has the columns `id`, `at` and `known_at`, and those of COLUMNS, of which one that it lacks is NULL; a
+    version without a value takes back what was told.
+
+    >>> said = {"id": ["h7", "h7"], "by": ["hand", "hand"], "key": ["7", "7"], "value": [1.0, 0.0]}
+    >>> rows = told_rows(pa.table({**said, "version": [1, 2], "at": [3, 5], "known_at": [4, 6]}))
+    >>> rows.select(["key", "value", KNOWN_AT, "__sign"]).to_pylist()[1]
+    {'key': '7', 'value': 1.0, '__known_at': 6, '__sign': -1}
+    >>> told_rows(None) is None
+    True
     """
-    heard = told.filter(pc.less_equal(told["known_at"], as_of)) if told.num_rows else told
-    if not heard.num_rows:
+    found = [rows for rows in told if rows is not None and rows.num_rows]
+    if not found:
+        return None
+    every = pa.concat_tables(found, promote_options="permissive").combine_chunks()
+    nothing = pa.nulls(every.num_rows)
+    own = {name: (every[name] if name in every.column_names else nothing).cast(kind) for name, kind in COLUMNS.items()}
+    system = {AT: every["at"], KNOWN_AT: every["known_at"], ID: every["id"]}
+    return unfold(_SOURCE, pa.table({**own, "back": pc.is_null(own["value"]), **system})).rows.drop_columns(["back"])
+
+
+def beside_sources(rows: Mapping[str, pa.Table], told: pa.Table | None, as_of: int) -> Mapping[str, pa.Table]:
+    """The sources' rows with what was told beside them, for a snapshot of a time; without it where nothing was by then.
+
+    >>> rows = {"sales": pa.table({KNOWN_AT: [1]})}
+    >>> [sorted(beside_sources(rows, pa.table({KNOWN_AT: [5]}), as_of)) for as_of in (4, 5)]
+    [['sales'], ['sales', 'told labels']]
+    """
+    if told is None or not known_prefix(told, as_of).num_rows:
+        return rows
+    return {**rows, TOLD: told}
+
+
+def with_told(labels: Labels, keys: pa.Array, told: pa.Table | None, *, as_of: int) -> Labels:
+    """The labels after what was told by a time, in rows that `told_rows` gives: a told value is the label.
+
+    It wins over what a source says, since somebody looked at this very decision; what the product observed stands
+    before what people judged. Whether a decision is mature does not change.
+    """
+    standing = None if told is None else known_rows(told, as_of)
+    if standing is None or not standing.num_rows:
         return labels
-    if "version" in heard.column_names:
-        heard = _standing(heard)
-    place = pc.index_in(keys, heard["key"].combine_chunks()).to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(~np.isnan(place.astype(np.float64)))
-    found = place[rows].astype(np.int64)
+    judged = pc.equal(standing["by"], HAND).to_numpy()
+    heard = standing.take(pa.array(np.argsort(judged, kind="stable")))
+    place = pc.index_in(pc.cast(keys, pa.string()), heard["key"].combine_chunks())
+    rows = np.flatnonzero(place.is_valid().to_numpy(zero_copy_only=False))
+    found = place.drop_null().to_numpy()
     state, value, settled_at = labels.state.copy(), labels.value.copy(), labels.settled_at.copy()
     state[rows] = KNOWN
     value[rows] = heard["value"].to_numpy()[found]
-    settled_at[rows] = heard["known_at"].to_numpy()[found]
+    settled_at[rows] = heard[KNOWN_AT].to_numpy()[found]
     return replace(labels, state=state, value=value, settled_at=settled_at)
-
-
-def _standing(heard: pa.Table) -> pa.Table:
-    """The rows that stand, those of a key in the order of precedence."""
-    version = heard["version"].to_numpy(zero_copy_only=False).astype(np.float64)
-    order = np.argsort(-np.where(np.isnan(version), np.inf, version), kind="stable")
-    heard = heard.take(pa.array(order))
-    keys = heard["key"].combine_chunks()
-    first = np.flatnonzero(pc.index_in(keys, keys).to_numpy(zero_copy_only=False) == np.arange(len(keys)))
-    heard = heard.take(pa.array(first))
-    return heard.filter(pc.is_valid(heard["value"]))

@@ -86,8 +86,7 @@ def labels_of(
     complete_to = stale_sources(plan.system, rows, as_of)
     labels = resolve(label, on, at, rows, as_of, actions=actions, segments=segments, complete_to=complete_to)
     heard = None if told is None else told.rows(decisions.select(["decision_id", "key"]))
-    if heard is not None or hand is not None:
-        labels = with_told(labels, keys, with_hand(heard, hand), as_of=as_of)
+    labels = with_told(labels, keys, with_hand(heard, hand), as_of=as_of)
     settled = labels.settled_at
     return pa.table(
         {

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +16,7 @@ from setpoint.core import times
 from setpoint.core.errors import DataError, OutcomeConflict, RequestInvalid, WrongType, did_you_mean
 from setpoint.core.ids import derived
 from setpoint.core.ports import Clock, Segments
+from setpoint.labels.told import OUTCOME
 from setpoint.serve.request import GREATEST, encodable, shown
 
 FIELDS = ("decision", "key", "value", "at")
@@ -87,7 +87,7 @@ class Outcomes:
         return before, False
 
     def rows(self, decisions: pa.Table) -> pa.Table:
-        """The outcomes as rows for labels: key, value, at, known_at, in the order in which they became known.
+        """The outcomes as they are told of decisions, in the order in which they became known.
 
         `decisions` are rows of the decision log: an outcome that names a decision is given that decision's key, and
         one whose decision is not among them is left out.
@@ -98,23 +98,24 @@ class Outcomes:
 
 
 def outcome_rows(told: Iterable[Outcome], decisions: pa.Table) -> pa.Table:
-    """The rows for labels of outcomes whose decision or key is among these decisions."""
-    told = list(told)
-    ids, keys = decisions["decision_id"].combine_chunks(), decisions["key"].combine_chunks()
-    by_decision = pc.index_in(pa.array([one.decision for one in told], pa.string()), ids)
-    by_key = pc.index_in(pa.array([one.key for one in told], pa.string()), pc.cast(keys, pa.string()))
-    place = pc.coalesce(by_decision, by_key)
-    known_at = np.array([one.known_at for one in told], dtype=np.int64)
+    """Outcomes as they are told of decisions, those left out that name a decision which is not among these."""
+    told = sorted(told, key=lambda one: one.known_at)
+    named = pa.array([one.decision or None for one in told], pa.string())
+    place = pc.index_in(named, decisions["decision_id"].combine_chunks(), skip_nulls=True)
+    keys = pc.cast(decisions["key"].combine_chunks(), pa.string()).take(place)
     rows = pa.table(
         {
-            "key": keys.take(place),
+            "id": pa.array([one.id for one in told], pa.string()),
+            "by": pa.array([OUTCOME] * len(told), pa.string()),
+            "key": pc.coalesce(keys, pa.array([one.key or None for one in told], pa.string())),
+            "decision": named,
             "value": pa.array([one.value for one in told], pa.float64()),
+            "version": pa.array([1] * len(told), pa.int64()),
             "at": pa.array([one.at for one in told], pa.int64()),
-            "known_at": pa.array(known_at, pa.int64()),
+            "known_at": pa.array([one.known_at for one in told], pa.int64()),
         }
     )
-    found = np.flatnonzero(pc.is_valid(place).to_numpy(zero_copy_only=False))
-    return rows.take(pa.array(found[np.argsort(known_at[found], kind="stable")]))
+    return rows.filter(pc.is_valid(rows["key"]))
 
 
 _encoder = msgspec.msgpack.Encoder()
