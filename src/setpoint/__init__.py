@@ -9,6 +9,7 @@ from setpoint.declare.augment import augment, crop_image, mixup, noise, shift_im
 from setpoint.declare.blob_column import blob
 from setpoint.declare.contract import contract, fresh, holds, not_null, references, unique, volume
 from setpoint.declare.declaration import System, decide
+from setpoint.declare.embedding import embedding
 from setpoint.declare.expr import Expr, action, feature, field, now
 from setpoint.declare.feature import (
     absolute,
@@ -72,7 +73,7 @@ from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
 from setpoint.declare.release import release, rule, shadow
-from setpoint.declare.sample import by_group, by_time, newest, pps, simple, stratified, weighted
+from setpoint.declare.sample import by_group, by_time, chosen, newest, pps, simple, stratified, weighted
 from setpoint.declare.source import always, events, table
 from setpoint.declare.transforms import (
     bucket,
@@ -112,6 +113,7 @@ __all__ = [
     "calendar",
     "category",
     "ceil",
+    "chosen",
     "clipped",
     "coalesce",
     "consistency",
@@ -125,6 +127,7 @@ __all__ = [
     "decide",
     "distinct",
     "ece",
+    "embedding",
     "events",
     "exp",
     "feature",

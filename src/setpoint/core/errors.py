@@ -15,6 +15,7 @@ SetpointError
         OutcomeConflict         an outcome that contradicts the one already recorded
     QueryInvalid                a query that cannot be answered (also ValueError)
     ModelCorrupt                a model file that is not what was registered
+    BaseChanged                 a model that learned from another base model than the one at hand
     GateRefused                 a model that may not be promoted
     LogUnavailable              the decision log cannot be written (also OSError)
     StateUnavailable            the online state cannot be read or written now (also OSError)
@@ -162,6 +163,20 @@ class ModelCorrupt(SetpointError):
     """A model file that is not what was registered."""
 
     code = "model-corrupt"
+
+
+class BaseChanged(SetpointError):
+    """A base model is not the one that something was made with: what it gives now means something else."""
+
+    code = "base-changed"
+
+    def __init__(self, subject: str, base: str, was: str, found: str) -> None:
+        self.base, self.was, self.found = base, was, found
+        super().__init__(
+            f"{subject} was made with the base model {base!r} as {was}; here it is {found}.",
+            expected="the same package, version and weights: other weights give other numbers under the same names",
+            hint="Install that version again, or run `setpoint train` to make a model of the one that is here.",
+        )
 
 
 class GateRefused(SetpointError):

@@ -258,6 +258,35 @@ class Blobs(Protocol):
         ...
 
 
+class BaseVersion(NamedTuple):
+    """Which base model it is: the package that brings its weights, the package's version, and the weights' digest."""
+
+    package: str
+    version: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.package} {self.version} (weights {self.digest[:12]})"
+
+
+class TextBase(Protocol):
+    """A frozen base model of texts: from a text to numbers, whatever it was trained on and by whom.
+
+    Laws: nothing is fetched, and nothing it was given changes it; `embed` of many texts is `embed` of each, bitwise, in
+    any order, in any process that has the same `version`; a text of which nothing is known is a row of NaN, never an
+    error; safe to share between threads; pickled it is opened anew, and what is opened has the same version or raises
+    BaseChanged.
+    """
+
+    version: BaseVersion
+    sizes: tuple[int, ...]
+    """How many numbers it can give of a text, fewest first."""
+
+    def embed(self, texts: Sequence[str], size: int) -> np.ndarray:
+        """A float64 row of `size` numbers for each text."""
+        ...
+
+
 class Segments(Protocol):
     """An append-only log of byte records: decisions online, and events in.
 

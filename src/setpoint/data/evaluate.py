@@ -8,7 +8,7 @@ value, such as one divided by zero, is NULL.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -17,6 +17,7 @@ import numpy as np
 from setpoint.core.digest import digest
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask, to_array, to_arrow
+from setpoint.data.embedded import Embeddings, embed, embedding_key
 from setpoint.data.functions import both, call, compared, either
 from setpoint.data.python_calls import run
 from setpoint.data.scalars import LAST_TIME, is_duration
@@ -26,6 +27,7 @@ from setpoint.declare.expr import (
     Binary,
     Call,
     Column,
+    Embedded,
     Expr,
     FeatureRef,
     Field,
@@ -45,6 +47,7 @@ class Inputs:
     """What an expression reads, each an array of `size` values (see `arrays`).
 
     `columns` by (source name, column name), `fields` and `features` by name, `aggregates` by `aggregate_key`.
+    `embeddings` are those made so far: the numbers of one are read one by one, and made together.
     """
 
     size: int
@@ -54,6 +57,7 @@ class Inputs:
     aggregates: Mapping[str, Array] = field(default_factory=dict)
     now: Array | None = None
     action: Array | None = None
+    embeddings: MutableMapping[str, Embeddings] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -193,6 +197,13 @@ def _python(expr: PythonCall, inputs: Inputs) -> Array:
     return run(expr, [_value(part, inputs) for part in expr.arguments], inputs.size)
 
 
+def _embedded(expr: Embedded, inputs: Inputs) -> Array:
+    key = embedding_key(expr)
+    if key not in inputs.embeddings:
+        inputs.embeddings[key] = embed(expr, _value(expr.text, inputs))
+    return inputs.embeddings[key].numbers(expr.place)
+
+
 _ARITHMETIC: Mapping[str, Callable[[Array, Array], Array]] = {
     "+": np.add,
     "-": np.subtract,
@@ -219,4 +230,5 @@ _RULES: Mapping[type[Expr], Callable[..., Array]] = {
     Binary: _binary,
     Call: _call,
     PythonCall: _python,
+    Embedded: _embedded,
 }

@@ -22,6 +22,7 @@ from setpoint.declare.window import Window, is_named, name_of
 from setpoint.declare.window import spell as spell_window
 
 if TYPE_CHECKING:
+    from setpoint.core.ports import TextBase
     from setpoint.declare.source import Source
 
 Operand: TypeAlias = "Expr | float | int | str | bool | datetime | None"
@@ -266,6 +267,20 @@ def _call_again(module: str, name: str, arguments: tuple[Expr, ...]) -> Expr:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Embedded(Expr):
+    """One of the numbers that a frozen base model makes of a text: number `place` of `size`.
+
+    `base` is the name that was declared; `model` is what the plan found under it, None before there is a plan.
+    """
+
+    text: Expr
+    base: str
+    size: int
+    place: int
+    model: TextBase | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Aggregate(Expr):
     """A fold over the rows of a source that one key had in a window before the decision.
 
@@ -418,6 +433,8 @@ def children(expr: Expr) -> tuple[Expr, ...]:
         return (expr.left, expr.right)
     if isinstance(expr, (Call, PythonCall)):
         return expr.arguments
+    if isinstance(expr, Embedded):
+        return (expr.text,)
     if isinstance(expr, Aggregate):
         return tuple(part for part in (expr.column, expr.where, *expr.keys) if part is not None)
     if isinstance(expr, Neighbours):
@@ -461,6 +478,8 @@ def spell(expr: Expr) -> str:
         return f"{expr.function}({inner})"
     if isinstance(expr, PythonCall):
         return f"{expr.name}({', '.join(spell(part) for part in expr.arguments)})"
+    if isinstance(expr, Embedded):
+        return f"embedding({spell(expr.text)}, base={expr.base!r}, size={expr.size})[{expr.place}]"
     if isinstance(expr, Aggregate):
         return f"{expr.kind}({_spell_fold(expr)})"
     if isinstance(expr, Neighbours):
@@ -523,6 +542,15 @@ def to_dict(expr: Expr) -> dict[str, Any]:
             "kind": expr.kind,
             "arguments": [to_dict(part) for part in expr.arguments],
         }
+    if isinstance(expr, Embedded):
+        found = {} if expr.model is None else {"version": list(expr.model.version)}
+        return {
+            "embedding": expr.base,
+            "text": to_dict(expr.text),
+            "size": expr.size,
+            "place": expr.place,
+            **found,
+        }
     if isinstance(expr, Aggregate):
         return {
             "aggregate": expr.kind,
@@ -562,6 +590,8 @@ def rewrite(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
         return change(Call(expr.function, tuple(rewrite(part, change) for part in expr.arguments), expr.option))
     if isinstance(expr, PythonCall):
         return change(replace(expr, arguments=tuple(rewrite(part, change) for part in expr.arguments)))
+    if isinstance(expr, Embedded):
+        return change(replace(expr, text=rewrite(expr.text, change)))
     return change(expr)
 
 

@@ -15,6 +15,7 @@ from setpoint.declare.expr import (
     Binary,
     Call,
     Column,
+    Embedded,
     Expr,
     Family,
     FeatureRef,
@@ -94,7 +95,23 @@ def kind_of(expr: Expr, scope: Scope, *, where: str) -> str:
             if kind_of(part, scope, where=where) == DURATION:
                 raise WrongType(f"{where}: {expr.name} is applied to the duration {part}.", expected="seconds")
         return expr.kind
+    if isinstance(expr, Embedded):
+        return _embedded(expr, scope, where)
     raise WrongType(f"{where}: {expr!r} is not an expression.")
+
+
+def _embedded(expr: Embedded, scope: Scope, where: str) -> str:
+    """Of a text, and only where the plan has found the base: in a feature, outside its aggregates."""
+    kind = kind_of(expr.text, scope, where=where)
+    if kind != TEXT:
+        raise WrongType(f"{where}: {expr} is of a {kind}.", expected="a text")
+    if expr.model is None:
+        raise DeclarationError(
+            f"{where} reads {expr}, which only a feature can be.",
+            expected="an embedding of its own among features=, outside aggregates",
+            hint="Name it as a feature, and read one of its numbers, such as sp.feature('subject_0').",
+        )
+    return NUMBER
 
 
 def _refuse_fitted(expr: Expr, where: str) -> None:

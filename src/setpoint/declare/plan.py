@@ -9,11 +9,14 @@ from typing import Any, TypeVar
 from setpoint.core import times
 from setpoint.core.digest import digest
 from setpoint.core.errors import NameUnknown, WrongType
+from setpoint.core.ports import BaseVersion, TextBase
 from setpoint.declare.declaration import Feature, System
+from setpoint.declare.embedding import versions_of_bases, with_bases
 from setpoint.declare.expr import Aggregate, Column, Expr, Literal, Neighbours, to_dict, walk
 from setpoint.declare.goal import cost_source
 from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TIME, Schemas, Scope, kind_of
 from setpoint.declare.scales import Scale, choose_scales, with_scales
+from setpoint.declare.sample import Chosen
 from setpoint.declare.source import TABLE, info
 
 Node = TypeVar("Node", Aggregate, Neighbours)
@@ -85,6 +88,11 @@ class Plan:
         """The version of each feature."""
         return {feature.name: feature.version for feature in self.inputs}
 
+    @property
+    def bases(self) -> Mapping[str, BaseVersion]:
+        """The version of each base model that features read, by its name."""
+        return versions_of_bases(feature.expr for feature in self.inputs)
+
     def _distinct(self, kind: type[Node]) -> Iterable[Node]:
         found: dict[str, Node] = {}
         for feature in self.inputs:
@@ -109,8 +117,10 @@ class Plan:
         }
 
 
-def make_plan(system: System, schemas: Schemas, profile: Profile) -> Plan:
-    """The plan of a system on sources with these columns.
+def make_plan(
+    system: System, schemas: Schemas, profile: Profile, *, bases: Mapping[str, TextBase] | None = None
+) -> Plan:
+    """The plan of a system on sources with these columns, and with these base models, by the names that are declared.
 
     Raises NameUnknown for a column that no source has, WrongType where values do not go together.
     """
@@ -122,7 +132,8 @@ def make_plan(system: System, schemas: Schemas, profile: Profile) -> Plan:
         raise WrongType(f"The decision time {system.decide.at} is a {moment}.", expected="a time")
     scope = Scope(schemas, fields, {})
     features: dict[str, str] = {}
-    for feature in system.features:
+    based = tuple(replace(one, expr=with_bases(one.expr, bases or {})) for one in system.features)
+    for feature in based:
         kind = kind_of(feature.expr, scope, where=f"Feature {feature.name!r}")
         if kind in (TIME, DURATION):
             raise WrongType(
@@ -133,9 +144,11 @@ def make_plan(system: System, schemas: Schemas, profile: Profile) -> Plan:
         features[feature.name] = kind
     _check_lookups(system, scope)
     _check_outcome(system, schemas, Scope(schemas, fields, features))
-    scales = choose_scales([feature.expr for feature in system.features], profile.scales, scope)
-    inputs = tuple(replace(one, expr=with_scales(one.expr, scales)) for one in system.features)
+    scales = choose_scales([feature.expr for feature in based], profile.scales, scope)
+    inputs = tuple(replace(one, expr=with_scales(one.expr, scales)) for one in based)
     choices, warnings, numbers = _derive(system, profile)
+    found = versions_of_bases(feature.expr for feature in inputs)
+    choices += [Choice(f"base model {name}", str(version), _FROZEN) for name, version in found.items()]
     choices += [Choice(f"decimals of {one.column}", str(one.decimals), one.reason) for one in scales.values()]
     return Plan(
         system=system,
@@ -148,6 +161,8 @@ def make_plan(system: System, schemas: Schemas, profile: Profile) -> Plan:
         **numbers,
     )
 
+
+_FROZEN = "declared, as it is installed here; it stays as it is, and is part of the versions of its features"
 
 _ROLES = {
     "id": ((), ""),
@@ -230,7 +245,10 @@ def _added(system: System) -> list[Choice]:
         names = ", ".join(program.name for program in system.programs.programs)
         gold = system.programs.gold
         found.append(Choice("label programs", names, f"declared; {gold} gold rows choose how votes become labels"))
-    if system.sample is not None:
+    if isinstance(system.sample, Chosen):
+        why = "declared; no row has a known chance, so no interval follows from how they were chosen"
+        found.append(Choice("sample", system.sample.words, why))
+    elif system.sample is not None:
         told = ", ".join(f"{name} {value}" for name, value in system.sample.to_dict().items())
         found.append(Choice("sample", told, "declared; each row counts for those that it stands for"))
     if system.augment is not None:
@@ -392,6 +410,7 @@ _DOWNSTREAM = {
     "label": ("labels", "training set", "model", "gate", "live quality"),
     "goal": ("gate", "threshold", "reports"),
     "release": ("release stages", "retraining schedule"),
+    "base": ("the features that read it", "training set", "model", "gate", "their monitors"),
     "freshness": ("its alarm",),
     "contract": ("rows that arrive from now on",),
 }
@@ -405,7 +424,8 @@ def diff_declarations(before: Mapping[str, Any], after: Mapping[str, Any]) -> tu
     """What changed between two declarations (as `System.to_dict` data) and what runs again because of it.
 
     Where both have the `versions` of their features, a feature has changed when its version has. A changed feature is a
-    new version beside the old one, which goes on being kept for the models that read it.
+    new version beside the old one, which goes on being kept for the models that read it. `bases` are the base models
+    that were found, as texts by name: another one is told once, and changes every feature that reads it.
     """
     changes: list[PlanChange] = []
     versions = before.get("versions", {}), after.get("versions", {})
@@ -424,6 +444,11 @@ def diff_declarations(before: Mapping[str, Any], after: Mapping[str, Any]) -> tu
         if left != right and old != new:
             beside = (BESIDE,) if None not in (left, right) else ()
             changes.append(PlanChange(f"feature {name}", old, new, (*beside, *_DOWNSTREAM["feature"])))
+    was, found = before.get("bases", {}), after.get("bases", {})
+    for name in sorted({*was, *found}):
+        if was.get(name) != found.get(name):
+            title, told = f"base model {name}", (was.get(name), found.get(name))
+            changes.append(PlanChange(title, *told, _DOWNSTREAM["base"]))
     compare("freshness", before.get("freshness", {}), after.get("freshness", {}))
     compare("contract", before.get("contracts", {}), after.get("contracts", {}))
     for group in ("decide", "label", "goal", "release"):

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.data import scalars
 from setpoint.data.arrays import NULL_TIME
+from setpoint.data.embedded import embed_one, embedding_key, number_at
 from setpoint.data.evaluate import aggregate_key
 from setpoint.data.python_calls import one
 from setpoint.data.scalars import NAN, Plain
@@ -22,6 +23,7 @@ from setpoint.declare.expr import (
     Binary,
     Call,
     Column,
+    Embedded,
     Expr,
     FeatureRef,
     Field,
@@ -119,6 +121,9 @@ class _Program:
         if isinstance(expr, PythonCall):
             parts = tuple(self.place(part) for part in expr.arguments)
             return self._step((expr.version, parts), one(expr), parts)
+        if isinstance(expr, Embedded):
+            whole = (self._step(embedding_key(expr), embed_one(expr), (self.place(expr.text),)),)
+            return self._step((expr.place, whole), number_at(expr.place), whole)
         return self._leaf(expr)
 
     def _literal(self, expr: Literal) -> int:
