@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 
 ENOUGH = 0.8
 """A column of texts is of a kind when at least this share of its values can be read as that kind."""
+
+SAMPLE = 1000
+"""So many values answer for most columns that are of another kind."""
 
 _NOTHING = pa.array(["", "na", "n/a", "nan", "null", "none"])
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf(inity)?)$"
@@ -74,24 +77,61 @@ def guess_kind(texts: pa.ChunkedArray | pa.Array, *, time_only: bool = False) ->
     >>> guess_kind(pa.array(["1", "2.5"])), guess_kind(pa.array(["2013-01-01T05:00:00Z"])), guess_kind(pa.array(["01"]))
     ('number', 'time', 'text')
     """
-    filled = pc.drop_null(texts)
-    if len(filled) and len(pc.drop_null(_blank_to_null(filled.slice(0, 1000)))):
-        tried = (TIME,) if time_only else (NUMBER, BOOL, TIME)
-        for kind in tried:
-            sample = filled.slice(0, 1000)
-            if _share(sample, kind) >= ENOUGH / 2 and _share(filled, kind) >= ENOUGH:
-                return kind if kind != NUMBER or not _has_codes(filled) else TEXT
-        return TEXT
-    left = pc.drop_null(_blank_to_null(filled))
-    if len(left) == 0:
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    sample = _first(_filled(chunks))
+    if len(sample) and len(pc.drop_null(_blank_to_null(sample))):
+        return _kind_like(sample, chunks, time_only=time_only)
+    sample = _first(_written(chunks))
+    if not len(sample):
         return NUMBER if not time_only and len(texts) else TEXT
-    return guess_kind(left, time_only=time_only)
+    return _kind_like(sample, _Written(chunks), time_only=time_only)
 
 
-def _share(texts: pa.ChunkedArray | pa.Array, kind: str) -> float:
-    done = cast(texts, kind)
-    filled = len(texts) - done.values.null_count + _count(done.wrong) + _count(done.naive)
-    return (filled - _count(done.wrong)) / filled if filled else 0.0
+def _kind_like(sample: pa.Array, chunks: Iterable[pa.Array], *, time_only: bool) -> str:
+    """The kind of texts that come in chunks and whose first are a sample."""
+    for kind in (TIME,) if time_only else (NUMBER, BOOL, TIME):
+        if _share([sample], kind) >= ENOUGH / 2 and _share(chunks, kind) >= ENOUGH:
+            return kind if kind != NUMBER or not any(_has_codes(chunk) for chunk in chunks) else TEXT
+    return TEXT
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Those of the texts of some chunks that are not as good as nothing, as often as they are asked for."""
+
+    chunks: Sequence[pa.Array]
+
+    def __iter__(self) -> Iterator[pa.Array]:
+        return _written(self.chunks)
+
+
+def _filled(chunks: Iterable[pa.Array]) -> Iterator[pa.Array]:
+    return (pc.drop_null(chunk) for chunk in chunks)
+
+
+def _written(chunks: Iterable[pa.Array]) -> Iterator[pa.Array]:
+    return (pc.drop_null(_blank_to_null(chunk)) for chunk in chunks)
+
+
+def _first(chunks: Iterable[pa.Array]) -> pa.Array:
+    """The first thousand texts."""
+    found, size = [pa.array([], pa.string())], 0
+    for chunk in chunks:
+        found.append(chunk.slice(0, SAMPLE - size))
+        size += len(found[-1])
+        if size == SAMPLE:
+            break
+    return pa.concat_arrays(found)
+
+
+def _share(chunks: Iterable[pa.Array], kind: str) -> float:
+    """The share of the texts that can be read as a kind, or could with a zone."""
+    filled = wrong = 0
+    for chunk in chunks:
+        done = cast(chunk, kind)
+        filled += len(chunk) - done.values.null_count + _count(done.wrong) + _count(done.naive)
+        wrong += _count(done.wrong)
+    return (filled - wrong) / filled if filled else 0.0
 
 
 def _has_codes(texts: pa.ChunkedArray | pa.Array) -> bool:

@@ -198,9 +198,7 @@ def _role(info: SourceInfo, role: str) -> str:
 
 def _must_be_times(info: SourceInfo, role: str, column: pa.ChunkedArray) -> None:
     """Refuses a column of times that holds none; single bad rows are left to the check of the rows."""
-    kind = kind_of_type(column.type)
-    filled = column.drop_null()
-    if kind not in (TIME, TEXT) and len(filled):
+    if kind_of_type(column.type) not in (TIME, TEXT) and column.null_count < len(column):
         raise _wrong_role(info, role, column, 'times with a zone, such as "2013-07-01T06:00:00Z"')
 
 
@@ -222,21 +220,31 @@ def _wrong_role(info: SourceInfo, role: str, column: pa.ChunkedArray, expected: 
 
 
 def _facts(column: pa.ChunkedArray, kind: str) -> ColumnContract:
-    values = cast(column, kind).values
-    nullable = values.null_count > 0
+    nullable, fractions, ends = False, False, list[float]()
+    few = kind == TEXT and _few(column)
+    distinct = pa.array([], pa.string())
+    for chunk in column.chunks:
+        values = cast(chunk, kind).values
+        nullable |= values.null_count > 0
+        if few:
+            distinct = pc.unique(pa.concat_arrays([distinct, pc.unique(values)]))
+            few = len(distinct) <= FEW + 1
+        elif kind in (NUMBER, TIME):
+            numbers = values.cast(pa.int64()) if kind == TIME else values
+            if pa.types.is_floating(numbers.type):
+                fractions = True
+                numbers = numbers.filter(pc.is_finite(numbers))
+            found = pc.min_max(numbers).as_py()
+            ends += [end for end in (found["min"], found["max"]) if end is not None]
     if kind == TEXT:
-        distinct = pc.unique(pc.drop_null(values)) if _few(values) else None
-        allowed = None if distinct is None else tuple(sorted(distinct.to_pylist()))
-        return ColumnContract(kind, nullable, allowed=allowed)
-    if kind in (NUMBER, TIME):
-        numbers = values.cast(pa.int64()) if kind == TIME else values
-        if pa.types.is_floating(numbers.type):
-            numbers = numbers.filter(pc.is_finite(numbers))
-        ends = pc.min_max(numbers).as_py()
-        return ColumnContract(kind, nullable, low=ends["min"], high=ends["max"])
+        return ColumnContract(kind, nullable, allowed=tuple(sorted(distinct.drop_null().to_pylist())) if few else None)
+    if kind in (NUMBER, TIME) and ends:
+        low, high = [float(end) if fractions else end for end in (min(ends), max(ends))]
+        return ColumnContract(kind, nullable, low=low, high=high)
     return ColumnContract(kind, nullable)
 
 
-def _few(values: pa.Array) -> bool:
-    """Whether a text column has few values; a sample answers for most columns that have many."""
-    return len(pc.unique(values.slice(0, 10 * FEW))) <= FEW and len(pc.unique(values)) <= FEW + 1
+def _few(column: pa.ChunkedArray) -> bool:
+    """Whether a text column may have few values; its first ones answer for most columns that have many."""
+    head = cast(column.slice(0, 10 * FEW), TEXT).values
+    return len(pc.unique(head)) <= FEW

@@ -98,16 +98,17 @@ def check_rules(
 
 
 def _refuse_fractions(where: str, rule: Unique, name: str, raw: pa.Table) -> None:
-    values = cast(raw[name], NUMBER).values
-    if not pa.types.is_floating(values.type):
-        return
-    odd = values.filter(pc.fill_null(pc.not_equal(values, pc.floor(values)), False))
-    if len(odd):
-        raise WrongType(
-            f"{where}: {rule.name} is about fractions: {name} is {odd[0].as_py()!r} in a row. Whether two are equal "
-            "depends on how they were rounded.",
-            expected="whole numbers, texts, times or truth values",
-        )
+    for chunk in raw[name].chunks:
+        values = cast(chunk, NUMBER).values
+        if not pa.types.is_floating(values.type):
+            continue
+        odd = values.filter(pc.fill_null(pc.not_equal(values, pc.floor(values)), False))
+        if len(odd):
+            raise WrongType(
+                f"{where}: {rule.name} is about fractions: {name} is {odd[0].as_py()!r} in a row. Whether two are "
+                "equal depends on how they were rounded.",
+                expected="whole numbers, texts, times or truth values",
+            )
 
 
 def row_faults(rules: Sequence[RowRule], batch: Batch, scope: Scope, around: Around, *, among: Mask) -> list[Fault]:
