@@ -14,7 +14,7 @@ ROW = 22.0
 
 @dataclass(frozen=True)
 class Dot:
-    """A named value with its interval; `kind` is the class that draws it."""
+    """A named value with its interval; `kind` is the class that draws it, `expected` a value of its own to compare."""
 
     label: str
     value: float
@@ -23,6 +23,7 @@ class Dot:
     beside: str
     tip: str
     kind: str = ""
+    expected: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def dot_chart(
     dots = [dot for _, group in groups for dot in group]
     left = 20 + 7.0 * min(22, max((len(dot.label) for dot in dots), default=4))
     right = width - 18 - 6.6 * max((len(dot.beside) for dot in dots), default=0)
-    known = [value for dot in dots for value in (dot.low, dot.value, dot.high)]
+    known = [value for dot in dots for value in (dot.low, dot.value, dot.high, dot.expected)]
     ends = domain(known, include=[] if reference is None else [reference[0]], most=5)
     top = 26.0 if reference is not None or beside else 8.0
     rows: list[Markup] = []
@@ -191,6 +192,7 @@ def _dot(dot: Dot, x: Scale, y: float, *, left: float, width: float) -> Markup:
         text(left - 12, y + 4, clip(dot.label, 22), "name end"),
         whisker,
         form,
+        None if dot.expected is None else line(x(dot.expected), y - 7, x(dot.expected), y + 7, "expected"),
         text(width - 4, y + 4, dot.beside, "beside end"),
         class_="hit",
         data_tip=dot.tip,

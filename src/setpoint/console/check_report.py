@@ -10,12 +10,13 @@ from setpoint.console.markup import Markup, el
 from setpoint.console.page import page
 from setpoint.console.section import Section, rows_of
 from setpoint.console.section_check import absent, findings, sources, volume
+from setpoint.console.section_check_bias import bias
 from setpoint.console.section_check_columns import columns
 from setpoint.console.section_check_quarantine import quarantine
 from setpoint.console.words import clock, count, plural
 
 SECTIONS: tuple[Callable[[Mapping[str, Any]], Section], ...] = (
-    findings, sources, volume, columns, absent, quarantine,
+    findings, sources, volume, columns, absent, bias, quarantine,
 )  # fmt: skip
 """Top to bottom."""
 

@@ -168,6 +168,8 @@ def _swatch(kind: str) -> list[Markup]:
         return [rect(2, 2, 18, 8, kind if kind in ("column", "hist") else f"incident {kind}", rx=2)]
     if kind == "dot":
         return [line(0, 6, 22, 6, "whisker"), el("circle", cx=11, cy=6, r=3.5, class_="dot")]
+    if kind == "expected":
+        return [line(11, 0, 11, 12, "expected")]
     if kind == "worst":
         return [line(0, 6, 22, 6, "whisker worst"), el("path", d="M11,1l5,5l-5,5l-5,-5z", class_="dot worst")]
     return [line(0, 6, 22, 6, f"line {kind}")]

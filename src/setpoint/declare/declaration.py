@@ -22,7 +22,7 @@ from setpoint.declare.leaks import Known, check_reads, check_request
 from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
 from setpoint.declare.programs import Programs
 from setpoint.declare.release import Release
-from setpoint.declare.sample import Sampling
+from setpoint.declare.sample import Chosen, Sampling
 from setpoint.declare.source import EVENTS, Source, info
 from setpoint.declare.unlabelled import Unlabelled
 
@@ -93,7 +93,8 @@ class System:
     decided. `contracts` say what the rows of sources must be; a source that they refer to is one of the system's, too.
     `programs` label decisions that no truth comes for, `augment` makes up rows: to train on, never to judge by.
     `unlabelled` lets a model label decisions that nobody did, likewise.
-    `sample` says which of the decisions with a known label train and judge; each counts for those it stands for.
+    `sample` says which of the decisions with a known label train and judge, each counting for those it stands for; or
+    that the decisions are a sample that somebody chose, and which shares of the population they are raked to.
     """
 
     __slots__ = (
@@ -128,7 +129,7 @@ class System:
     contracts: Mapping[str, StatedContract]
     programs: Programs | None
     augment: Augment | None
-    sample: Sampling | None
+    sample: Sampling | Chosen | None
     unlabelled: Unlabelled | None
     digest: str
 
@@ -147,7 +148,7 @@ class System:
         contracts: Sequence[StatedContract] = (),
         programs: Programs | None = None,
         augment: Augment | None = None,
-        sample: Sampling | None = None,
+        sample: Sampling | Chosen | None = None,
         unlabelled: Unlabelled | None = None,
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
@@ -159,8 +160,11 @@ class System:
             raise WrongType(f"programs= of the system {name!r} is {programs!r}.", expected="sp.programs([...])")
         if augment is not None and not isinstance(augment, Augment):
             raise WrongType(f"augment= of the system {name!r} is {augment!r}.", expected="sp.augment(...)")
-        if sample is not None and not isinstance(sample, Sampling):
-            raise WrongType(f"sample= of the system {name!r} is {sample!r}.", expected="such as sp.simple(100_000)")
+        if sample is not None and not isinstance(sample, (Sampling, Chosen)):
+            raise WrongType(
+                f"sample= of the system {name!r} is {sample!r}.",
+                expected='such as sp.simple(100_000), or sp.chosen("convenience", judged_by="who answered")',
+            )
         if unlabelled is not None and not isinstance(unlabelled, Unlabelled):
             raise WrongType(f"unlabelled= of the system {name!r} is {unlabelled!r}.", expected="sp.self_training()")
         resolved = name_features(name, features, owner=owner)
@@ -247,7 +251,7 @@ def _again(
     hand: Hand | None,
     programs: Programs | None,
     augment: Augment | None,
-    sample: Sampling | None,
+    sample: Sampling | Chosen | None,
     unlabelled: Unlabelled | None,
 ) -> System:
     """The system of these parts, as unpickling makes it."""
@@ -298,7 +302,8 @@ def _check_training_rows(system: System) -> None:
     """What is changed of a row is a feature; what rows are drawn by is one, or a request field."""
     known = [feature.name for feature in system.features]
     if system.sample is not None:
-        read = [*system.sample.by, *([system.sample.spread] if system.sample.spread else [])]
+        spread = system.sample.spread if isinstance(system.sample, Sampling) else ""
+        read = [*system.sample.by, *([spread] if spread else [])]
         for name in read:
             if name not in (*known, *system.decide.fields):
                 raise NameUnknown("field or feature", name, [*system.decide.fields, *known], where="sample=")

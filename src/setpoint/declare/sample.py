@@ -1,16 +1,23 @@
-"""Samples as declared: which kind, how many rows, by which columns; `data/sample_draw.py` draws them."""
+"""Samples as declared: which kind, how many rows, by which columns; `data/sample_draw.py` draws them.
+
+A system's decisions may themselves be a sample that somebody chose: then it is declared who did, and to which known
+shares of the population they are raked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, WrongType
+from setpoint.declare.goal import TOLERANCE
 
 Kind = Literal["simple", "stratified", "weighted", "pps", "time", "newest", "group"]
 Allocation = Literal["proportional", "equal", "neyman"]
+Choosing = Literal["convenience", "quota", "judgement", "snowball"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,47 @@ class Sampling:
             "rows_each": self.rows_each,
         }
         return {"kind": self.kind, "n": self.n, **{name: value for name, value in told.items() if value}}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Decisions that are a sample which somebody or something chose, so that no row has a known chance.
+
+    `margins` are the population's shares of the levels of request fields and features that the rows are raked to;
+    `most` holds every weight between the mean over `most` and `most` times the mean, 0: nowhere.
+    """
+
+    kind: Choosing
+    judged_by: str
+    reason: str = ""
+    margins: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
+    most: float = 0.0
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The columns whose shares are known."""
+        return tuple(name for name, _ in self.margins)
+
+    @property
+    def words(self) -> str:
+        """The sample in words.
+
+        >>> chosen("quota", judged_by="the call centre").words
+        'quota, chosen by the call centre; as it is: no share of the population is known'
+        """
+        done = (
+            f"raked to known shares of {', '.join(self.by)}"
+            if self.by
+            else "as it is: no share of the population is known"
+        )
+        why = f" ({self.reason})" if self.reason else ""
+        return f"{self.kind}, chosen by {self.judged_by}{why}; {done}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The sample as JSON-like data."""
+        told = {"reason": self.reason, "margins": {name: dict(shares) for name, shares in self.margins}}
+        more = {name: value for name, value in {**told, "most": self.most}.items() if value}
+        return {"kind": self.kind, "judged_by": self.judged_by, **more}
 
 
 def simple(n: int) -> Sampling:
@@ -120,6 +168,53 @@ def by_group(n_groups: int, *, by: str | Sequence[str], rows_each: int | None = 
     """
     each = 0 if rows_each is None else _count("by_group", rows_each)
     return Sampling("group", _count("by_group", n_groups), _columns("by_group", by), rows_each=each)
+
+
+def chosen(
+    kind: Choosing,
+    *,
+    judged_by: str,
+    margins: Mapping[str, Mapping[str, float]] | None = None,
+    most: float | None = None,
+    reason: str = "",
+) -> Chosen:
+    """Decisions that came about by somebody's choice, not by chance: who answered, what an expert picked.
+
+    `kind` is "convenience", "quota", "judgement" or "snowball", `judged_by` who or what chose. `margins` gives the
+    population's share of each level of a request field or feature: rows that train and judge are raked to them (Deming
+    and Stephan 1940). A level is named by its text; "(none)" is NULL, and "(other)" stands for all that are not named.
+    `most` trims the weights. Raking mends only what the margins see, so no interval follows from the design.
+
+    >>> survey = chosen("convenience", judged_by="who answered", margins={"sex": {"f": 0.51, "m": 0.49}}, most=5)
+    >>> survey.by, survey.to_dict()["margins"]
+    (('sex',), {'sex': {'f': 0.51, 'm': 0.49}})
+    """
+    if kind not in get_args(Choosing):
+        raise DeclarationError(f"chosen({kind!r}).", expected=", ".join(f'"{each}"' for each in get_args(Choosing)))
+    if not isinstance(judged_by, str) or not judged_by.strip():
+        raise DeclarationError(f"chosen({kind!r}, judged_by={judged_by!r}).", expected="who or what chose the rows")
+    if kind == "judgement" and not reason.strip():
+        raise DeclarationError('chosen("judgement") without reason=.', expected="why these rows were picked")
+    if most is not None and not (isinstance(most, (int, float)) and most > 1):
+        raise DeclarationError(
+            f"chosen({kind!r}, most={most!r}).",
+            expected="more than 1: weights are held within mean / most and most * mean",
+        )
+    shares = tuple((name, _shares(name, each)) for name, each in (margins or {}).items())
+    return Chosen(kind, judged_by, reason, shares, 0.0 if most is None else float(most))
+
+
+def _shares(name: str, shares: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    if not isinstance(shares, Mapping) or not shares or not all(isinstance(level, str) for level in shares):
+        raise WrongType(f"margins= gives {name!r} the shares {shares!r}.", expected='such as {"f": 0.51, "m": 0.49}')
+    values = list(shares.values())
+    if not all(isinstance(value, (int, float)) and math.isfinite(value) and value > 0 for value in values):
+        raise DeclarationError(f"margins= gives {name!r} the shares {dict(shares)}.", expected="numbers above 0")
+    if abs(sum(values) - 1) > TOLERANCE:
+        raise DeclarationError(
+            f"margins= gives {name!r} the shares {dict(shares)}.", expected="shares that add up to 1"
+        )
+    return tuple((level, float(value)) for level, value in shares.items())
 
 
 def _count(name: str, n: int) -> int:

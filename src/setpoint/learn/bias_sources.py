@@ -18,7 +18,7 @@ would matter and all tests together would show one by chance less often than `AL
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from setpoint.declare.expr import Column, Expr, Field, Literal
 from setpoint.declare.goal import TOLERANCE, Goal
 from setpoint.declare.kinds import NUMBER, TEXT, TIME
 from setpoint.features.training_set import TrainingSet
+from setpoint.learn.bias_groups import GroupFacts, group_facts
 from setpoint.learn.groups import groups_of
 from setpoint.learn.sides import Examples
 from setpoint.measure.delong import clustered_variance, influence
@@ -99,12 +100,16 @@ class BiasFinding:
 
 @dataclass(frozen=True)
 class BiasAudit:
-    """What an audit looked at and found: `tests` is how many differences were judged, `groups` how large each is."""
+    """What an audit looked at and found: `tests` is how many differences were judged, `groups` how large each is.
+
+    `facts` has every group of each attribute in numbers, whatever was found.
+    """
 
     findings: tuple[BiasFinding, ...]
     groups: Mapping[str, Mapping[str, int]]
     tests: int
     rows: int
+    facts: Mapping[str, tuple[GroupFacts, ...]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The audit as JSON-like data."""
@@ -113,6 +118,7 @@ class BiasAudit:
             "groups": {name: dict(sizes) for name, sizes in self.groups.items()},
             "tests": self.tests,
             "rows": self.rows,
+            "facts": {name: [each.to_dict() for each in facts] for name, facts in self.facts.items()},
         }
 
 
@@ -120,7 +126,8 @@ class BiasAudit:
 class Judged:
     """The decisions of an audit: features, labels, times, and what a wrong decision of each costs.
 
-    `contested` is whether annotators disagreed on a decision: 1.0, 0.0, or NaN where fewer than two looked.
+    `contested` is whether annotators disagreed on a decision: 1.0, 0.0, or NaN where fewer than two looked. `weight`
+    is how much each counts in training; only what is shown of groups goes by it, what is judged are the decisions.
     """
 
     features: pa.Table
@@ -128,6 +135,7 @@ class Judged:
     at: npt.NDArray[np.int64]
     costs: Floats | None = None
     contested: Floats | None = None
+    weight: Floats | None = None
 
     def take(self, places: npt.NDArray[np.int64]) -> Judged:
         """Some of the decisions."""
@@ -144,6 +152,7 @@ class Judged:
             self.at[places],
             None if self.costs is None else self.costs[places],
             None if self.contested is None else self.contested[places],
+            None if self.weight is None else self.weight[places],
         )
 
 
@@ -184,7 +193,9 @@ def audit_bias(
         if matters and p_value < ALPHA
     ]
     sizes = {name: _sizes(column) for name, column in columns.items()}
-    return BiasAudit(tuple(_once(findings, sizes)), sizes, len(found), judged.at.size)
+    tested = [one for one, _ in found]
+    facts = {name: _facts(judged, table, name, column, margins, tested) for name, column in columns.items()}
+    return BiasAudit(tuple(_once(findings, sizes)), sizes, len(found), judged.at.size, facts)
 
 
 def audit_training_set(
@@ -204,7 +215,7 @@ def audit_training_set(
     hidden = {each.name for each in goal.protect}
     features = examples.features.select([name for name in examples.features.column_names if name not in hidden])
     return audit_bias(
-        Judged(features, examples.labels, examples.at, costs, contested),
+        Judged(features, examples.labels, examples.at, costs, contested, examples.weight),
         {each.name: pa.array(groups_of(rows, each.name), pa.string()) for each in goal.protect},
         margins={each.name: dict(each.margins) for each in goal.protect if each.margins},
         seed=seed,
@@ -249,6 +260,28 @@ def _levels(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.object_]:
 def _sizes(column: npt.NDArray[np.object_]) -> dict[str, int]:
     names, counts = np.unique(column.astype(str), return_counts=True)
     return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+
+
+def _facts(
+    judged: Judged,
+    table: _Features,
+    attribute: str,
+    column: npt.NDArray[np.object_],
+    margins: Mapping[str, Mapping[str, float]] | None,
+    tested: list[BiasFinding],
+) -> tuple[GroupFacts, ...]:
+    """Every group of one attribute in numbers; the AUCs of proxies are those that were tested."""
+    mine = [one for one in tested if (one.attribute, one.kind) == (attribute, "proxy")]
+    return group_facts(
+        column,
+        np.where(judged.labels.usable, judged.labels.value, np.nan),
+        judged.at,
+        margins=(margins or {}).get(attribute),
+        weight=judged.weight,
+        contested=judged.contested,
+        missing={name: flags for name, flags in table.missing.items() if name != attribute},
+        tells={(one.group, one.feature): 0.5 + abs(one.effect) for one in mine},
+    )
 
 
 class _Features:

@@ -15,6 +15,7 @@ from setpoint.data.sample_chosen import convenience
 from setpoint.data.sample_draw import draw
 from setpoint.declare.declaration import System
 from setpoint.declare.goal import Goal
+from setpoint.declare.sample import Sampling
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.findings import SUSPICION, Finding
 from setpoint.learn.groups import groups_of
@@ -38,10 +39,10 @@ def draw_decisions(system: System, examples: TrainingSet, *, seed: int) -> Drawn
 
     What is sampled by are request fields and features. A decision counts for as many as it stands for, so that models,
     metrics and intervals are those of all; weights are scaled to a mean of 1, and the rest have none. Decisions without
-    a known label stay, for what is made of them.
+    a known label stay, for what is made of them. A sample that somebody chose draws nothing: see `learn/raked.py`.
     """
     places = np.flatnonzero(examples.usable)
-    if system.sample is None or places.size <= system.sample.n:
+    if not isinstance(system.sample, Sampling) or places.size <= system.sample.n:
         return Drawn(examples)
     index = pa.array(places)
     columns = {AT: pa.array(examples.at[places])}

@@ -16,6 +16,7 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.learn.added import Added, with_added
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
+from setpoint.learn.bias_sources import BiasAudit, audit_training_set
 from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
 from setpoint.learn.drawn import check_selection, draw_decisions
 from setpoint.learn.encode import Encoder, encoder_of
@@ -25,6 +26,7 @@ from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
 from setpoint.learn.imbalance import Balance, able
 from setpoint.learn.immature import fit_with_young, with_young
+from setpoint.learn.raked import rake_sides
 from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, Trial, fit, gained_by, refit, search, spec_for
@@ -46,7 +48,8 @@ class Candidate:
     `scorer` is what would be released: the recipe refitted on all mature rows. `procedure` is what was judged: the
     same recipe fitted on the training side only. `scores` are the procedure's for the held-out rows, whose places in
     the training set are `held_out`. `balance` is what the rows that fitted it underwent for a rare class, `added` what
-    label programs and made-up rows added to those of the procedure, `sample` how its decisions were drawn.
+    label programs and made-up rows added to those of the procedure, `sample` how its decisions were drawn, `bias` what
+    its training set says of the groups of the attributes that the goal protects.
     """
 
     recipe: Recipe
@@ -67,6 +70,7 @@ class Candidate:
     balance: Balance | None = None
     added: Added | None = field(default=None, repr=False)
     sample: Mapping[str, Any] | None = None
+    bias: BiasAudit | None = None
 
     @property
     def digest(self) -> str:
@@ -105,6 +109,7 @@ class Candidate:
             **({} if self.balance is None else {"imbalance": self.balance.to_dict()}),
             **({} if self.added is None or self.added.nothing else {"added": self.added.to_dict()}),
             **({} if self.sample is None else {"sample": dict(self.sample)}),
+            **({} if self.bias is None else {"bias": self.bias.to_dict()}),
         }
 
 
@@ -121,18 +126,21 @@ def train(
     recompute: Recompute | None = None,
     measure: Measure | None = None,
     judge_measured: bool = True,
+    contested: np.ndarray | None = None,
 ) -> Candidate:
     """Train one candidate and say whether it may go live.
 
     With `recipe` nothing is searched, and the procedure, audited when it was found, is not audited again.
     `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
-    are the sources' rows and `recompute` gives features anew from what was known at a time. Raises NothingYet when
-    there are too few mature rows to train on and to judge with.
+    are the sources' rows and `recompute` gives features anew from what was known at a time. `contested` is whether
+    annotators disagreed on each decision, as `bias_sources.Judged` has it. Raises NothingYet when there are too few
+    mature rows to train on and to judge with.
     """
     goal = plan.system.goal
     drawn = draw_decisions(plan.system, examples, seed=seed)
     examples = drawn.examples
-    sides = divide(plan, examples, held_out_from=held_out_from)
+    raked = rake_sides(plan.system, divide(plan, examples, held_out_from=held_out_from))
+    sides = raked.sides
     older = with_added(plan.system, examples, sides.train, sides.index[sides.split.train], seed=seed)
     older = with_unlabelled(plan, examples, older, sides.train, learners=learners, seed=seed)
     sides = replace(sides, fitting=older.rows if older.any else None)
@@ -190,8 +198,18 @@ def train(
         scores=scored.p,
         balance=fitted.balance,
         added=older,
-        sample=drawn.lineage,
+        sample=drawn.lineage if raked.lineage is None else raked.lineage,
+        bias=audit_training_set(goal, weighed(examples, sides), contested=contested, seed=seed),
     )
+
+
+def weighed(examples: TrainingSet, sides: Sides) -> TrainingSet:
+    """The training set with the weights of the rows that train and judge; the others have none."""
+    if not sides.rows.weighted:
+        return examples
+    weight = np.zeros(examples.at.size)
+    weight[sides.index] = sides.rows.weight
+    return examples.weigh(weight)
 
 
 def search_or_fit(

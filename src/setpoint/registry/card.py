@@ -10,12 +10,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from setpoint.core.times import iso
+from setpoint.declare.goal import Goal
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 
 Card = dict[str, dict[str, Any]]
 TOP = 10
 """Features that a card lists."""
+
+
+CHOSEN = (
+    "over days, of decisions that came about as these did; none follows from a design, since nobody knows the chance "
+    "with which a row was chosen"
+)
+"""What the intervals of a model mean whose decisions are a sample that somebody chose."""
 
 
 def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | None = None) -> Card:
@@ -54,8 +62,9 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "snapshot": model["snapshot"],
             **({"rare class": _pairs(model["imbalance"])} if "imbalance" in model else {}),
             **({"added rows": _added(model["added"])} if "added" in model else {}),
-            **({"sample": _pairs(model["sample"])} if "sample" in model else {}),
+            **({"sample": _sample(model["sample"])} if "sample" in model else {}),
             "sources": ", ".join(f"{name} ({info(source).path})" for name, source in sorted(system.sources.items())),
+            **({"base models": _bases(model["bases"])} if model.get("bases") else {}),
             "features": ", ".join(f"{name} ({kind})" for name, kind in plan.features.items()),
         },
         "evaluation data": {
@@ -63,6 +72,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "rows": f"{report['rows']} decisions on {report['days']} days, {report['positives']} positive"
             + (f", which weigh as {report['effective_rows']:.0f}" if "effective_rows" in report else ""),
             "split": "by time: every judged decision is newer than the training rows, with an embargo between",
+            **({"intervals": CHOSEN} if "judged_by" in model.get("sample", {}) else {}),
         },
         "metrics": {name: _interval(found) for name, found in report["metrics"].items()},
         "gate": {
@@ -76,6 +86,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "leak audit": _findings(report["findings"]),
         },
         "slices": _slices(report["slices"]),
+        "protected groups": _protected(model.get("bias"), goal),
         "what it goes by": _importances(model["importances"]),
         "limits": {
             "held-out time": "metrics hold for the time they were measured on; a later one may differ",
@@ -128,6 +139,69 @@ def _added(added: Mapping[str, Any]) -> str:
     if added.get("self_labelled"):
         parts.append(f"{added['self_labelled']} self-labelled rows")
     return "; ".join([*parts, *([added["dropped"]] if added["dropped"] else [])])
+
+
+def _sample(sample: Mapping[str, Any]) -> str:
+    """How the rows were drawn; of those that somebody chose, who did, and how raking them went."""
+    if "judged_by" not in sample:
+        return _pairs(sample)
+    why = f" ({sample['reason']})" if sample.get("reason") else ""
+    words = f"{sample['kind']}, chosen by {sample['judged_by']}{why}: no row has a known chance"
+    if "raked" not in sample:
+        return f"{words}; as it is, since no share of the population is known"
+    went = sample["raked"]["all rows"]
+    words += f"; raked to known shares of {', '.join(sample['margins'])}: its {sample['rows']} rows weigh as "
+    words += f"{sample['effective_size']:.0f}"
+    trimmed = sum(each["trimmed"] for name, each in sample["raked"].items() if name != "all rows")
+    if not all(each["converged"] for each in sample["raked"].values()):
+        words += f", shares are up to {max(each['apart'] for each in sample['raked'].values()):.2g} off"
+    return words + (f", {trimmed} weights trimmed" if went["trimmed"] or trimmed else "")
+
+
+def _protected(bias: Mapping[str, Any] | None, goal: Goal) -> dict[str, str]:
+    """What the training set said of the groups of protected attributes, as it was when the model learned from it."""
+    if bias is None:
+        return {"attributes": "unknown: the training recorded none" if goal.protect else "none, by declaration"}
+    found = {"measured on": f"{bias['rows']} decisions of the training set, when the model learned from it"}
+    for attribute, groups in bias["facts"].items():
+        for each in groups:
+            found[f"{attribute} = {each['group']}"] = _group(each)
+    told = [f"{each['attribute']} {each['group']}, {each['source']}: {each['evidence']}" for each in bias["findings"]]
+    found["where bias enters"] = "; ".join(told) or f"nothing found in {bias['tests']} differences"
+    return found
+
+
+def _group(group: Mapping[str, Any]) -> str:
+    words = [f"{group['share']:.1%} of the decisions"]
+    if group["weighed"] is not None:
+        words.append(f"{group['weighed']:.1%} as training weighs them")
+    if group["margin"] is not None:
+        words.append(f"{group['margin']:.1%} of the population")
+    words.append(f"positive {_bounded(group['rate'])} of {group['labelled']} labels")
+    if group["looked_at"]:
+        words.append(f"contested {_bounded(group['contested'])} of {group['looked_at']} items")
+    empty = max(group["missing"].items(), key=lambda pair: (pair[1], pair[0]), default=None)
+    if empty is not None and empty[1] > 0:
+        words.append(f"most missing: {empty[0]} ({empty[1]:.1%})")
+    best = max(group["tells"].items(), key=lambda pair: (pair[1], pair[0]), default=None)
+    if best is not None:
+        words.append(f"told best by {best[0]} (AUC {best[1]:.2f})")
+    return ", ".join(words)
+
+
+def _bounded(share: Sequence[float | None]) -> str:
+    value, low, high = share
+    if value is None:
+        return "unknown"
+    return f"{value:.1%}" + (
+        f" (95 % interval {low:.1%} to {high:.1%})" if low is not None and high is not None else ""
+    )
+
+
+def _bases(bases: Mapping[str, Mapping[str, str]]) -> str:
+    """Which frozen base models' numbers are among its features."""
+    told = [f"{name}, {one['package']} {one['version']}, weights {one['digest'][:12]}" for name, one in bases.items()]
+    return f"{'; '.join(told)}: frozen, and trained by others on texts that are not recorded here"
 
 
 def _span(span: Sequence[int]) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from setpoint.console.charts_days import buckets
 from setpoint.console.check_report import render_check, write_check
 from setpoint.core.times import DAY
+from setpoint.learn.bias_groups import GroupFacts
+from setpoint.learn.bias_sources import BiasAudit, BiasFinding
 from tests.unit.console.checked import checked
 
 
@@ -76,3 +78,30 @@ def test_spans_of_days_have_every_row() -> None:
         assert len(found) <= most
         assert sum(each.count for each in found) == sum(count for _, count in days)
         assert (found[0].start, found[-1].end) == (0, 100 * DAY)
+
+
+def test_groups_of_protected_attributes_have_a_picture() -> None:
+    """Shares beside the margins, rates with intervals, what is missing, what is contested and what tells a group."""
+    facts = [
+        GroupFacts(
+            "<i>f</i>", 300, 0.3, 0.5, 0.5, 280, (0.2, 0.15, 0.25), 90, (0.1, 0.05, 0.2), {"pay": 0.4}, {"job": 0.8}
+        ),
+        GroupFacts("m", 700, 0.7, 0.5, 0.5, 690, (0.4, 0.35, 0.45), 0, (None, None, None), {"pay": 0.1}, {"job": 0.8}),
+    ]
+    share = BiasFinding("sampling", "statistical", "share", "sex", "<i>f</i>", "", -0.2, 0.0, "30.0% of all", "Rake.")
+    page = render_check({**checked(), "bias": BiasAudit((share,), {}, 40, 1000, {"sex": tuple(facts)}).to_dict()})
+    told = words(page)
+    for sentence in (
+        "1 of 40 differences between groups of sex is beyond chance and large enough to matter, in 1,000 decisions.",
+        "30.0% of all Rake.",
+        "share of the population",
+        "positive outcomes, of known labels",
+        "items that annotators disagree on",
+        "missing values of pay",
+        "Features that tell who belongs to a group:",
+        "m 700 70.0",
+    ):
+        assert sentence in told, sentence
+    assert page.count('class="expected"') == 9
+    assert "<i>f</i>" not in page
+    assert "The goal protects no attribute" in words(render_check(checked()))
