@@ -11,6 +11,7 @@ from setpoint.core import times
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
+from setpoint.declare.metric_table import METRIC_TABLE
 from setpoint.declare.source import info
 
 # name: (lowest, highest, whether greater is better)
@@ -27,6 +28,7 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "latency": (0.0, float("inf"), False),
     "size": (0.0, float("inf"), False),
     "cpu_per_1000": (0.0, float("inf"), False),
+    **{name: (row.lower, row.upper, row.greater_is_better) for name, row in METRIC_TABLE.items()},
 }
 TOLERANCE = 0.005
 """By how much shares of a population may miss 1, since they are told in round numbers."""
@@ -322,6 +324,13 @@ def goal(
     for guardrail in must:
         if not isinstance(guardrail, Guardrail):
             raise WrongType(f"must= holds {guardrail!r}.", expected="guardrails such as sp.ece() <= 0.03")
+    for each in (metric, *(guardrail.metric for guardrail in must)):
+        if each.name in METRIC_TABLE:
+            kind = METRIC_TABLE[each.name].kind
+            raise DeclarationError(
+                f"A goal of yes or no is not judged by {each}, a metric of kind {kind!r}.",
+                expected="a metric such as sp.auc()",
+            )
     if imbalance is not None and not isinstance(imbalance, Imbalance):
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
     return Goal(metric, business, act, cost, tuple(slices), tuple(must), imbalance, _protected(protect))
