@@ -28,6 +28,7 @@ from setpoint.api.validate import (
     refuse_elsewhere,
 )
 from setpoint.core.clock import stopwatch
+from setpoint.core.errors import BatchRefused
 from setpoint.data.eventlog import Receipt
 from setpoint.serve.decide import Decision
 from setpoint.serve.outcomes import Outcome
@@ -217,11 +218,18 @@ class App:
         """What takes the events of one source."""
 
         async def events(told: Any) -> Answer:
-            receipt = await asyncio.to_thread(service.event, source, told)
+            def count(became: str, events: int) -> None:
+                labels = (("system", system), ("source", source), ("became", became))
+                self.metrics.count("setpoint_events_total", labels, by=events)
+
+            try:
+                receipt = await asyncio.to_thread(service.event, source, told)
+            except BatchRefused:
+                count("refused", len(told))
+                raise
             counts = {name: getattr(receipt, name) for name in ("accepted", "repeated", "superseded", "skipped")}
-            for name, count in {**counts, "quarantined": len(receipt.quarantined)}.items():
-                labels = (("system", system), ("source", source), ("became", name))
-                self.metrics.count("setpoint_events_total", labels, by=count)
+            for became, events in {**counts, "quarantined": len(receipt.quarantined)}.items():
+                count(became, events)
             if receipt.quarantined and not any(counts.values()):
                 raise Refused(not_accepted(receipt.to_dict()))
             return Answer(202 if receipt.accepted else 200, _encode(receipt.to_dict()))

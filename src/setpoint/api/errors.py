@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from setpoint.core.errors import (
+    BatchRefused,
     Busy,
     LogUnavailable,
     NothingYet,
@@ -28,6 +29,7 @@ RETRY_SECONDS = 1
 _STATUS: tuple[tuple[type[SetpointError], int], ...] = (
     (OutcomeConflict, 409),
     (RequestInvalid, 422),
+    (BatchRefused, 422),
     (LogUnavailable, 503),
     (StateUnavailable, 503),
     (StorageUnavailable, 503),

@@ -24,6 +24,7 @@ from setpoint.data.ingest import delivered
 from setpoint.data.key_index import KeyIndex
 from setpoint.data.objects import read_objects, written
 from setpoint.data.quarantine import SCHEMA
+from setpoint.data.refuse import refuse_broken, refuse_unfit
 from setpoint.data.rules import Around, Having
 from setpoint.data.sourcelog import Added, SourceLog
 from setpoint.data.told import ADMITTED, Aside, Ask, Batch, Mended, decode_batch, encode_batch, mended, rows_of
@@ -33,6 +34,11 @@ from setpoint.declare.source import SourceInfo
 
 MOST_EVENTS = 100_000
 """The most events of one call."""
+
+LEAST_SHARED = 20
+"""Of fewer events in one call none is refused for the others: a share of so few says nothing of whoever sends them."""
+
+_DOES_NOT_FIT = "does-not-fit"
 
 Unfit = Callable[[str, pa.Table], Mapping[int, str]]
 """Says which rows of a source cannot be taken in, by their places, and why."""
@@ -139,8 +145,9 @@ class EventLog:
         """Take in events as they were told, now, and say what became of each.
 
         One that breaks the source's contract is set aside in the log, with its reason. Raises NameUnknown for a source
-        that there is not, RequestInvalid for one that takes no events, and LogUnavailable, having taken in nothing,
-        when they cannot be written.
+        that there is not, RequestInvalid for one that takes no events, and, having taken in nothing, BatchRefused where
+        more of at least LEAST_SHARED events break the contract than it allows of a batch, and LogUnavailable when they
+        cannot be written.
         """
         return self._take(source, events, ())
 
@@ -173,9 +180,13 @@ class EventLog:
             reasons = {row: (checked.violations.rule(row), checked.violations.reason(row)) for row in bad}
             usable = np.flatnonzero(~(checked.violations.bad | checked.skipped | checked.repeated))
             good, wrong = self._fitting(source, delivered(info, checked))
+            if not asks and len(events) >= LEAST_SHARED:
+                due = len(events) - int(checked.skipped.sum())
+                refuse_broken(contract, checked.violations, due=due, hint="Mend the events and tell them again")
+                refuse_unfit(source, _DOES_NOT_FIT, wrong, of=usable.size, refuse_above=contract.refuse_above)
             if self._keep is not None:
                 self._keep(info, raw, good)
-            reasons |= _reasons("does-not-fit", usable, wrong)
+            reasons |= _reasons(_DOES_NOT_FIT, usable, wrong)
             admitted = log.admit(good)
             clash = "conflicting-id" if info.id else "duplicate-key"
             reasons |= _reasons(clash, np.delete(usable, list(wrong)), admitted.clashes)

@@ -9,13 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.core.errors import BatchRefused, SourceEmpty
+from setpoint.core.errors import SourceEmpty
 from setpoint.data.blobs import without_content
 from setpoint.data.check import Checked, check
 from setpoint.data.contract import Contract
+from setpoint.data.dictionary_columns import plain, plain_table, stored
 from setpoint.data.faults import Violations
 from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS, ROW, read_source
 from setpoint.data.identity import content_ids, identified_by, spelled_ids
+from setpoint.data.refuse import refuse_broken, refuse_unfit
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, kind_of_type, times_of
 from setpoint.data.rules import Around
 from setpoint.data.skew import early_rows
@@ -96,31 +98,15 @@ def ingest(
 
 
 def _refuse_batch(info: SourceInfo, raw: pa.Table, contract: Contract, checked: Checked) -> None:
-    bad, skipped = checked.violations.bad, int(checked.skipped.sum())
-    count, due = int(bad.sum()), raw.num_rows - skipped
-    if count > contract.refuse_above * due:
-        rules = checked.violations.counts()
-        top = next(iter(rules))
-        examples = [int(row) for row in np.flatnonzero(bad) if checked.violations.rule(int(row)) == top][:3]
-        told = "; ".join(checked.violations.reason(row) for row in examples)
-        raise BatchRefused(
-            f"{count} of {due} rows of source {info.name!r} break its contract, {rules[top]} of them the rule {top}: "
-            f"{told}.",
-            expected=f"at most {contract.refuse_above:.0%}; nothing of the batch was taken in",
-            hint="Mend the file and deliver it again, or state the new contract.",
-        )
-    for rule in contract.rules:
-        if rule.refuse_above is None:
-            continue
-        broken = int(checked.violations.breaking(rule.name).sum())
-        if broken > rule.refuse_above * due:
-            raise BatchRefused(
-                f"{broken} of {due} rows of source {info.name!r} break the rule {rule.name}: "
-                f"{checked.violations.told(rule.name, 3)}.",
-                expected=f"at most {rule.refuse_above:.0%}; nothing of the batch was taken in",
-                hint="Mend the file and deliver it again, or state another share for this rule.",
-            )
-    if count == due:
+    skipped = int(checked.skipped.sum())
+    due = raw.num_rows - skipped
+    refuse_broken(contract, checked.violations, due=due, hint="Mend the file and deliver it again")
+    refuse_empty(info, usable=due - int(checked.violations.bad.sum()), skipped=skipped)
+
+
+def refuse_empty(info: SourceInfo, *, usable: int, skipped: int) -> None:
+    """Raise SourceEmpty where no row of a source is usable."""
+    if not usable:
         why = f": all {skipped} have an empty {info.at}" if skipped else ""
         raise SourceEmpty(f"Source {info.name!r} has no usable row{why}.", expected="at least one")
 
@@ -129,9 +115,10 @@ def delivered(info: SourceInfo, checked: Checked, *, arrived_at: int | None = No
     """The usable rows of a batch as they came, each once, with `__at`, `__known_at` and `__id`."""
     known_at = checked.known_at if arrived_at is None else np.maximum(checked.known_at, arrived_at)
     keep = np.flatnonzero(~(checked.violations.bad | checked.skipped | checked.repeated))
-    columns = dict(checked.columns)
+    columns = {name: stored(checked.columns, name) for name in checked.columns}
     if keep.size != known_at.size:
         columns = {name: column.take(pa.array(keep)) for name, column in columns.items()}
+    columns = {name: plain(column) for name, column in columns.items()}
     names = identified_by(info)
     if names:
         ids = spelled_ids([columns[name] for name in names])
@@ -167,13 +154,7 @@ def without(
     """
     if not reasons:
         return found
-    if len(reasons) > refuse_above * found.delivered.num_rows:
-        raise BatchRefused(
-            f"{len(reasons)} of {found.delivered.num_rows} rows of source {info.name!r} break the rule {rule}: "
-            f"{'; '.join(list(reasons.values())[:3])}.",
-            expected=f"at most {refuse_above:.0%}",
-            hint="Give these sums fewer decimals=, or put a range on the column in the contract.",
-        )
+    refuse_unfit(info.name, rule, reasons, of=found.delivered.num_rows, refuse_above=refuse_above)
     places = np.array(sorted(reasons), dtype=np.int64)
     keep = np.ones(found.delivered.num_rows, dtype=bool)
     keep[places] = False
@@ -197,7 +178,7 @@ def _as_they_came(info: SourceInfo, rows: pa.Table, raw: pa.Table) -> pa.Table:
         places = pc.index_in(rows[ID].combine_chunks(), value_set=ids).cast(pa.int64())
     if places.null_count:
         return pa.table({ROW: pa.nulls(rows.num_rows, pa.int64())})
-    found = raw.take(places)
+    found = plain_table(raw.take(places))
     found = found.drop_columns([name for name in (BAD_RULE, BAD_REASON) if name in found.column_names])
     if ROW in found.column_names:
         return found
@@ -208,7 +189,7 @@ def set_aside(raw: pa.Table, violations: Violations) -> pa.Table:
     """The bad rows as they came, with the rule, the reason and the row number."""
     bad = np.flatnonzero(violations.bad)
     kept = [name for name in raw.column_names if name not in (BAD_RULE, BAD_REASON)]
-    table = raw.select(kept).take(pa.array(bad, pa.int64()))
+    table = plain_table(raw.select(kept).take(pa.array(bad, pa.int64())))
     if ROW not in kept:
         table = table.append_column(ROW, pa.array(bad + 1, pa.int64()))
     table = table.append_column(RULE, pa.array([violations.rule(int(row)) for row in bad], pa.string()))

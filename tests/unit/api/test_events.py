@@ -146,6 +146,17 @@ def test_what_became_of_events_is_counted(served: Shop) -> None:
     assert labels % "skipped" not in text
 
 
+def test_a_batch_of_which_too_much_is_bad_is_refused_whole(served: Shop) -> None:
+    """As a file is, with the reason: 422, nothing is taken in or set aside, and the metrics count what was refused."""
+    reply = tell(served, [event(f"r{number}", fraud=number % 3 == 0 or "no") for number in range(10, 40)])
+    assert (reply.status, reply.json["code"]) == (422, "batch-refused")
+    assert "20 of 30 rows of source 'returns' break its contract" in reply.json["detail"]
+    assert reply.json["expected"] == "at most 20%; nothing of the batch was taken in"
+    assert (served.events.table("returns").num_rows, served.events.quarantined("returns").num_rows) == (2, 0)
+    text = call(served.app, "GET", "/metrics").body.decode()
+    assert 'setpoint_events_total{system="shop",source="returns",became="refused"} 30' in text
+
+
 def test_the_document_describes_the_events_of_each_source(served: Shop) -> None:
     """With the fields that say which row it is as required ones."""
     document = call(served.app, "GET", "/openapi.json").json

@@ -15,13 +15,14 @@ import pytest
 import setpoint as sp
 from setpoint.backends.segments import FileSegments
 from setpoint.core.clock import SimulatedClock, SystemClock
-from setpoint.core.errors import DataError, LogUnavailable, NameUnknown, RequestInvalid
+from setpoint.core.errors import BatchRefused, DataError, LogUnavailable, NameUnknown, RequestInvalid
 from setpoint.core.times import DAY, time
 from setpoint.data.contract import infer_contract
-from setpoint.data.eventlog import EventLog, Origin
+from setpoint.data.eventlog import LEAST_SHARED, EventLog, Origin
 from setpoint.data.ingest import ingest
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, SIGN, standing_rows
 from setpoint.data.told import read_batches
+from setpoint.declare.contract import StatedContract
 from setpoint.declare.source import SourceInfo, info
 from tests.unit.data.make import days, moments, sales
 from tests.unit.data.memory import MemorySegments
@@ -30,10 +31,16 @@ NOON = time("2013-01-03T12:00:00Z")
 
 
 def begin(
-    source: SourceInfo, raw: pa.Table, *, now: int = NOON, segments: Any = None, **options: Any
+    source: SourceInfo,
+    raw: pa.Table,
+    *,
+    now: int = NOON,
+    segments: Any = None,
+    stated: StatedContract | None = None,
+    **options: Any,
 ) -> tuple[EventLog, SimulatedClock]:
     """The log of a source that starts with a file's rows, on a clock that stands at noon."""
-    contract = infer_contract(source, raw)
+    contract = infer_contract(source, raw).with_rules(stated)
     done = ingest(source, raw, contract)
     deliveries = done.delivered.select([*contract.columns, AT, KNOWN_AT, ID])
     clock = SimulatedClock(now)
@@ -150,6 +157,43 @@ def test_bad_events_are_set_aside_with_the_reason_and_good_ones_taken_in() -> No
     shown = log.quarantined("sales")
     assert shown["reason"].to_pylist() == reasons
     assert [aside.reason for batch in read_batches(segments) for aside in batch.aside] == reasons
+
+
+def sold(count: int, *, bad: int) -> list[dict[str, Any]]:
+    """Sales of which the first have a price that is none."""
+    price = ["cheap" if number < bad else number for number in range(count)]
+    return [{"id": f"n{number}", "ts": "2013-01-02T00:00:00Z", "price": price[number]} for number in range(count)]
+
+
+def test_a_batch_of_which_more_than_the_share_is_bad_is_refused_whole() -> None:
+    """A fifth may be bad unless the contract says otherwise; beyond it nothing is in the log or the quarantine."""
+    segments = MemorySegments()
+    log, _ = begin(sales(id="id"), three(), segments=segments)
+    with pytest.raises(BatchRefused, match=r"7 of 30 rows of source 'sales' break its contract.* the rule wrong-kind"):
+        log.append("sales", sold(30, bad=7))
+    assert (log.table("sales").num_rows, log.quarantined("sales").num_rows, read_batches(segments)) == (3, 0, [])
+    receipt = log.append("sales", sold(30, bad=6))
+    assert (receipt.accepted, len(receipt.quarantined)) == (24, 6)
+
+
+def test_of_few_events_none_is_refused_for_the_others() -> None:
+    """A share of so few says nothing: each is set aside by itself, however many are bad."""
+    log, _ = begin(sales(id="id"), three())
+    receipt = log.append("sales", sold(LEAST_SHARED - 1, bad=LEAST_SHARED - 2))
+    assert (receipt.accepted, len(receipt.quarantined)) == (1, LEAST_SHARED - 2)
+
+
+def test_a_rule_may_refuse_told_events_by_a_share_of_its_own() -> None:
+    """And so may sums that cannot hold a price exactly."""
+    declared = sp.events("sales", "sales.parquet", id="id", at="ts", delay="0s")
+    rule = sp.holds(declared.price < 25, name="cheap", refuse_above=0.1)
+    log, _ = begin(info(declared), three(), stated=sp.contract(declared, rule))
+    with pytest.raises(BatchRefused, match=r"5 of 30 rows of source 'sales' break the rule cheap: row 26: .*"):
+        log.append("sales", sold(30, bad=0))
+    assert len(log.append("sales", sold(27, bad=0)).quarantined) == 2
+    even, _ = begin(info(declared), three(), unfit=lambda _, rows: dict.fromkeys(range(0, rows.num_rows, 2), "odd"))
+    with pytest.raises(BatchRefused, match=r"10 of 20 rows of source 'sales' break the rule does-not-fit: odd"):
+        even.append("sales", sold(20, bad=0))
 
 
 def test_a_field_that_the_source_does_not_have_is_told() -> None:
