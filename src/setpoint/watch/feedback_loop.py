@@ -45,14 +45,24 @@ def told_loop(found: dict[str, Any]) -> dict[str, str]:
     """The length of a feedback loop in words, a line each."""
     of, facts = found["of"], {}
     for known in found["all"]["known_by"]:
-        bounds = [about(known[name]) if known[name] is not None else "?" for name in ("low", "high")]
-        facts[f"{known['share']:.0%} of {of}"] = f"known after {about(known['age'])} ({bounds[0]} to {bounds[1]})"
+        facts[f"{known['share']:.0%} of {of}"] = (
+            f"known after {about(known['age'])}{_bounds(known['low'], known['high'])}"
+        )
     for name, each in found["segments"].items():
         half = each["known_by"][0]
         facts[f"half of {of}, {name}"] = f"known after {about(half['age'])}"
     for name, length in found["usable_after"].items():
         facts["decisions usable" + (f", {name}" if name else "")] = f"after {spell(length)}"
     return facts
+
+
+def _bounds(low: int | None, high: int | None) -> str:
+    """The bounds of an age in words; nothing where there is none, as when every label takes the same time."""
+    if low is not None and high is not None:
+        return f" ({about(low)} to {about(high)})"
+    if low is not None:
+        return f" (at least {about(low)})"
+    return "" if high is None else f" (at most {about(high)})"
 
 
 def about(length: int) -> str:

@@ -86,3 +86,17 @@ def test_nothing_is_timed_before_a_positive_came() -> None:
 def test_ages_are_told_to_three_digits() -> None:
     """In days, hours, minutes or seconds."""
     assert [about(length) for length in (0, 90 * 60_000_000, 100 * HOUR)] == ["0 s", "1.5 h", "4.17 d"]
+
+
+def test_bounds_that_do_not_exist_are_not_told() -> None:
+    """Where every label takes the same time there is no bound on either side."""
+    label = sp.label(RETURNS.n > 0, on="order", within="10d", absent="void")
+    found = feedback_loop(plan(label), matured().drop_columns(["field.channel"]))
+    for low, high, words in [
+        (None, None, "known after 10.2 d"),
+        (3 * DAY, None, "known after 10.2 d (at least 3 d)"),
+        (None, 4 * DAY, "known after 10.2 d (at most 4 d)"),
+        (3 * DAY, 4 * DAY, "known after 10.2 d (3 d to 4 d)"),
+    ]:
+        found["all"]["known_by"] = [{"share": 0.5, "age": 10 * DAY + 5 * HOUR, "low": low, "high": high}]
+        assert told_loop(found)["50% of labels"] == words
