@@ -73,6 +73,11 @@ def _nothing() -> None:
     """No outcome was told."""
 
 
+def _undisputed(_: pa.Array) -> np.ndarray | None:
+    """Nobody says on which decisions annotators disagree."""
+    return None
+
+
 def _unstored(_: Snapshot) -> None:
     """Nobody keeps the rows that models learn from."""
 
@@ -85,7 +90,8 @@ class Workspace:
     `owner` names who holds this workspace: whoever comes back under this name takes up what it left. `told` gives what
     was told of decisions rather than read from a source. `verified` is how many decisions of each tick are worked out
     again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
-    `stored` keeps the rows that a model learns from.
+    `stored` keeps the rows that a model learns from; `disputed` says of decisions, by their keys, whether annotators
+    disagree on them.
     """
 
     metadata: Metadata
@@ -99,6 +105,7 @@ class Workspace:
     told: Callable[[], pa.Table | None] = _nothing
     verified: int = 0
     stored: Callable[[Snapshot], object] = _unstored
+    disputed: Callable[[pa.Array], np.ndarray | None] = _undisputed
 
 
 @dataclass(frozen=True)
@@ -489,6 +496,7 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
             recompute=recompute if recipe is None else None,
             measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
+            contested=work.disputed(examples.keys) if plan.system.goal.protect else None,
         )
         snapshot = loop.snapshot(now)
         work.stored(snapshot)

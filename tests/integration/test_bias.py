@@ -12,7 +12,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.cli.main import main
-from setpoint.core.times import time
+from setpoint.core.times import MINUTE, time
 from setpoint.labels.items import Item
 
 START = time("2026-01-01")
@@ -37,7 +37,7 @@ def test_check_reads_what_annotators_disagree_on(tmp_path: Path) -> None:
     """Two people vote on the same mails and fall out twice as often over those of one language."""
     rng = np.random.default_rng(0)
     rows = 1_200
-    ids, at = [f"m{i}" for i in range(rows)], START + np.arange(rows) * 60_000_000
+    ids, at = [f"m{i}" for i in range(rows)], START + np.arange(rows) * 48 * MINUTE
     language = rng.choice(["en", "de"], rows)
     times = pa.array(at, pa.timestamp("us", tz="UTC"))
     pq.write_table(pa.table({"mail": ids, "ts": times, "language": language}), tmp_path / "mails.parquet")
@@ -68,6 +68,11 @@ def test_check_reads_what_annotators_disagree_on(tmp_path: Path) -> None:
         for key, other in zip(ids, differs.tolist(), strict=True):
             queue.vote("ann", key, value="ham")
             queue.vote("bob", key, value="spam" if other else "ham")
-        (finding,) = live.check()["bias"]["findings"]
+        found = live.check()["bias"]
+        (finding,) = [one for one in found["findings"] if one["kind"] == "contested"]
+        card = live.train()["card"]
     assert (finding["source"], finding["kind"], finding["group"]) == ("label", "contested", "de")
     assert finding["category"] == "human"
+    assert "**language = de**: " in card
+    assert f"contested {finding['evidence'].split()[3][:2]}" in card
+    assert "language de, label: annotators disagree on " in card

@@ -16,10 +16,9 @@ from setpoint.data.source_rules import source_breaches
 from setpoint.declare.source import info
 from setpoint.features.python_verdicts import python_verdicts
 from setpoint.history import Requests, requests_of
-from setpoint.labels.votes import contested
 from setpoint.learn.audit import check_labeller, check_outcomes
 from setpoint.learn.bias_sources import audit_training_set
-from setpoint.system.label import label_queue
+from setpoint.system.disputed import disputed
 from setpoint.system.labelled import all_decisions, label_states
 from setpoint.system.opened import Opened
 from setpoint.system.quarantine import entries
@@ -73,10 +72,9 @@ def _bias(opened: Opened, requests: Requests) -> dict[str, Any] | None:
     goal = opened.declared.goal
     if not goal.protect:
         return None
-    examples, disputed = all_decisions(opened, requests), None
-    if opened.declared.hand is not None:
-        disputed = contested(label_queue(opened).history(), examples.keys.cast(pa.string()).to_pylist())
-    found = audit_training_set(goal, examples, contested=disputed, seed=opened.settings.seed)
+    examples = all_decisions(opened, requests)
+    contested = disputed(opened, examples.keys)
+    found = audit_training_set(goal, examples, contested=contested, seed=opened.settings.seed)
     return None if found is None else found.to_dict()
 
 

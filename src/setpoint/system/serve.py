@@ -21,6 +21,7 @@ from setpoint.registry import audit
 from setpoint.serve.outcomes import Outcomes
 from setpoint.session import LogBook, Session
 from setpoint.system.backends import open_log
+from setpoint.system.disputed import disputed
 from setpoint.system.label import hand_rows
 from setpoint.system.opened import Opened
 from setpoint.system.workspaces import LIVE
@@ -47,7 +48,7 @@ def session(opened: Opened) -> Iterator[Session]:
         log, told = open_log(folders.log, quota=quota), open_log(folders.outcomes, quota=quota)
         outcomes = Outcomes(plan.system.name, told)
         book = LogBook(plan, work, events.tables, outcomes, hand=partial(hand_rows, opened))
-        watched = replace(work, told=book.told, verified=VERIFIED)
+        watched = replace(work, told=book.told, verified=VERIFIED, disputed=partial(disputed, opened))
         loop = open_loop(plan, watched, events.tables, book.examples, started=opened.clock.now())
         session = Session(
             loop,

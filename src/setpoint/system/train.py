@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from setpoint.core.clock import SimulatedClock
@@ -15,6 +17,7 @@ from setpoint.registry import audit, models, runs
 from setpoint.registry.card import make_card, to_markdown
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
+from setpoint.system.disputed import disputed
 from setpoint.system.opened import Opened
 from setpoint.system.workspaces import LIVE
 from setpoint.watch.told import told_act, told_gate
@@ -37,7 +40,8 @@ def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
         def examples(moment: int) -> TrainingSet:
             return examples_of(plan, log, take_snapshot(rows, moment, contents=contents))
 
-        loop = open_loop(plan, work, rows, examples, started=now)
+        watched = replace(work, disputed=partial(disputed, opened))
+        loop = open_loop(plan, watched, rows, examples, started=now)
         model = train_once(loop, now, reason="asked for")
         document = models.get(work.metadata, model)
         found = runs.runs_of(work.metadata, model)[-1]
