@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from setpoint.core import times
 from setpoint.core.errors import SetpointError
 from setpoint.data.arrays import UTC_MICROSECONDS, Mask
+from setpoint.data.dictionary_columns import plain, texts_by_value
 from setpoint.data.rows import canonical_type, kind_of_type
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 
@@ -39,10 +40,11 @@ class Cast:
     naive: Mask | None = None
 
 
-def cast(column: pa.ChunkedArray | pa.Array, kind: str, *, fractions: bool = False) -> Cast:
+def cast(column: pa.ChunkedArray | pa.Array, kind: str, *, fractions: bool = False, encoded: bool = False) -> Cast:
     """A column of any type as values of a kind: texts are read, a date is its midnight UTC, NaN is NULL.
 
-    Numbers that are all whole become int64, unless they may be `fractions` elsewhere.
+    Numbers that are all whole become int64, unless they may be `fractions` elsewhere. With `encoded` texts of few
+    values that come dictionary-encoded stay so.
 
     >>> done = cast(pa.array(["1.5", "abc", ""]), "number")
     >>> done.values.to_pylist(), done.wrong.tolist()
@@ -50,8 +52,10 @@ def cast(column: pa.ChunkedArray | pa.Array, kind: str, *, fractions: bool = Fal
     """
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, column.type.value_type)
+    texts = texts_by_value(column) if encoded and kind == TEXT else None
+    if texts is not None:
+        return Cast(texts)
+    column = plain(column)
     given = kind_of_type(column.type)
     if pa.types.is_null(column.type):
         return Cast(pa.nulls(len(column), canonical_type(kind)))
@@ -167,6 +171,8 @@ def _numbers(column: pa.Array) -> pa.Array:
 
 
 def _without_nan(column: pa.Array) -> pa.Array:
+    if _is_finite(column):
+        return column
     strange = pc.is_nan(column)
     if pc.any(strange).as_py():
         return pc.if_else(strange, pa.scalar(None, pa.float64()), column)
@@ -257,7 +263,17 @@ def _bounded(column: pa.Array) -> Cast:
 
 def infinite(column: pa.Array) -> npt.NDArray[np.bool_] | None:
     """True where a number is infinite, or None when none is."""
-    if not pa.types.is_floating(column.type):
+    if not pa.types.is_floating(column.type) or _is_finite(column):
         return None
     found = pc.is_inf(column)
     return _mask(found) if pc.any(found).as_py() else None
+
+
+def _is_finite(column: pa.Array) -> bool:
+    """Whether all float64 numbers are finite, as is their sum, in one pass; False tells nothing: it may be too big."""
+    data = column.buffers()[1]
+    if data is None or not pa.types.is_float64(column.type) or not len(column):
+        return False
+    numbers = np.frombuffer(data, np.float64, count=len(column), offset=column.offset * 8)
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.add.reduce(numbers)))

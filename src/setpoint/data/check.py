@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from setpoint.data.arrays import NULL_TIME, UTC_MICROSECONDS, Mask, null_mask, t
 from setpoint.data.blobs import MALFORMED_BLOB, TOO_LARGE, Judged, judge_blobs
 from setpoint.data.casting import Cast, cast, infinite
 from setpoint.data.contract import ColumnContract, Contract
+from setpoint.data.dictionary_columns import Columns, by_value, plain
 from setpoint.data.duplicates import shared_rows
 from setpoint.data.faults import Fault, Violations, number, says, says_values, show
 from setpoint.data.files import BAD_REASON, BAD_RULE, RAW_COLUMNS
@@ -180,7 +181,8 @@ def check_each(
             judged = judge_blobs(raw[name], blobs[name])
             columns[name], found[name] = judged.digests, _blob_faults(raw, name, judged)
             continue
-        done = cast(to_json(raw[name]) if column.json else raw[name], column.kind, fractions=name in fractions)
+        values = to_json(plain(raw[name])) if column.json else raw[name]
+        done = cast(values, column.kind, fractions=name in fractions, encoded=True)
         if done.naive is not None:
             naive[name] = Naive.of(raw, name, done)
         columns[name] = done.values
@@ -204,8 +206,10 @@ def check_each(
         bad |= faults[-1].rows
     if info.retracted is not None:
         at = np.where(back, NULL_TIME, at)
-        columns = {name: each if name in says_which(info) else without(each, back) for name, each in columns.items()}
-    batch = Batch(info, raw, columns, at, known_at, _among(info, columns, at, known_at, settled))
+        named = says_which(info)
+        columns = {name: each if name in named else without(plain(each), back) for name, each in columns.items()}
+    decoded = Columns(columns)
+    batch = Batch(info, raw, decoded, at, known_at, _among(info, decoded, at, known_at, settled))
     scope, near = Scope({info.name: contract.kinds}, {}, {}), around or Around()
     for fault in row_faults(contract.rules, batch, scope, near, among=~(bad | skipped | back)):
         faults.append(fault)
@@ -316,10 +320,14 @@ def _column_faults(raw: pa.Table, name: str, column: ColumnContract, done: Cast,
             limit = _moment(end) if column.kind == TIME else end
             fault("range", _truth(beyond(done.values, limit)), f"{words} {_spell(end, column)}")
     if column.binds("allowed") and column.allowed is not None:
-        known = pc.is_in(done.values, value_set=pa.array(column.allowed, pa.string()))
-        strange = pc.and_(pc.is_valid(done.values), pc.invert(known))
+        strange = by_value(done.values, _not_among(column.allowed))
         fault("not-allowed", _truth(strange), f"one of {', '.join(column.allowed)}")
     return found
+
+
+def _not_among(allowed: Sequence[str]) -> Callable[[pa.Array], pa.Array]:
+    known = pa.array(allowed, pa.string())
+    return lambda texts: pc.and_(pc.is_valid(texts), pc.invert(pc.is_in(texts, value_set=known)))
 
 
 def _moment(moment: float) -> pa.Scalar:

@@ -1,7 +1,8 @@
 """Where a condition is false, over Arrow columns block by block: the truth of `evaluate`, without leaving Arrow.
 
 What Arrow computes to the same bits it computes: comparisons, & and | (Kleene's), membership, patterns, + - * / of
-numbers. The rest is left to `evaluate`, part by part. Blocks are short enough to stay in the processor's cache.
+numbers. The rest is left to `evaluate`, part by part. Blocks are short enough to stay in the processor's cache. What is
+said of one dictionary-encoded column is found for each of its values.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.data.arrays import UTC_MICROSECONDS, to_array, to_arrow
+from setpoint.data.dictionary_columns import plain, spread, texts_by_value, values_and_null
 from setpoint.data.evaluate import Inputs, evaluate
 from setpoint.data.texts import matched
-from setpoint.declare.expr import Binary, Call, Column, Expr, Literal, walk
+from setpoint.declare.expr import Binary, Call, Column, Expr, Literal, PythonCall, walk
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME, Scope, kind_of
 from setpoint.declare.source import info
 
@@ -38,11 +40,15 @@ def where_false(condition: Expr, columns: Mapping[str, pa.Array], scope: Scope) 
     >>> where_false(sales.price > 0, price, Scope({"sales": {"price": "number"}}, {}, {})).tolist()
     [1, 3]
     """
-    names = [node.name for node in walk(condition) if isinstance(node, Column)]
-    size = len(columns[names[0]])
+    names = dict.fromkeys(node.name for node in walk(condition) if isinstance(node, Column))
+    given = {name: _by_value_or_plain(columns[name]) for name in names}
+    of_values = _OfValues(given, scope)
+    if of_values.column(condition) is not None and pc.all(of_values.truth(condition), min_count=0).as_py():
+        return np.zeros(0, dtype=np.int64)
+    size = len(given[next(iter(names))])
     found = []
     for start in range(0, size, BLOCK):
-        block = _Block({name: columns[name].slice(start, BLOCK) for name in names}, scope)
+        block = _Block({name: column.slice(start, BLOCK) for name, column in given.items()}, scope, of_values)
         truth = block.value(condition)
         if isinstance(truth, pa.Scalar):
             truth = pa.array([truth.as_py()] * block.size, pa.bool_())
@@ -53,19 +59,55 @@ def where_false(condition: Expr, columns: Mapping[str, pa.Array], scope: Scope) 
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 
-class _Block:
-    """Some rows of a source, and the values of expressions over them: Arrow arrays, and scalars for constants."""
+def _by_value_or_plain(column: pa.Array) -> pa.Array:
+    encoded = texts_by_value(column)
+    return plain(column) if encoded is None else encoded
+
+
+class _OfValues:
+    """What expressions over one dictionary-encoded column are for each of its values, and for NULL: found once."""
 
     def __init__(self, columns: Mapping[str, pa.Array], scope: Scope) -> None:
         self._columns, self._scope = columns, scope
+        self._encoded = {name for name, column in columns.items() if pa.types.is_dictionary(column.type)}
+        self._found: dict[int, pa.Array] = {}
+
+    def column(self, expr: Expr) -> str | None:
+        """The only column that an expression reads, if it is encoded; a Python function may look at whole columns."""
+        if not self._encoded or isinstance(expr, Column):
+            return None
+        nodes = list(walk(expr))
+        names = {node.name for node in nodes if isinstance(node, Column)}
+        if len(names) != 1 or not names <= self._encoded or any(isinstance(node, PythonCall) for node in nodes):
+            return None
+        return names.pop()
+
+    def truth(self, expr: Expr) -> pa.Array:
+        """The value of such an expression for each value of its column, and for NULL."""
+        name = self.column(expr)
+        assert name is not None
+        if id(expr) not in self._found:
+            values = {name: values_and_null(self._columns[name])}
+            self._found[id(expr)] = _Block(values, self._scope, _OfValues(values, self._scope)).value(expr)
+        return self._found[id(expr)]
+
+
+class _Block:
+    """Some rows of a source, and the values of expressions over them: Arrow arrays, and scalars for constants."""
+
+    def __init__(self, columns: Mapping[str, pa.Array], scope: Scope, of_values: _OfValues) -> None:
+        self._columns, self._scope, self._of_values = columns, scope, of_values
         self.size = len(next(iter(columns.values())))
 
     def value(self, expr: Expr) -> pa.Array | pa.Scalar:
         """The values of an expression: int64 or float64, string, bool or timestamp."""
         if isinstance(expr, Column):
-            return self._columns[expr.name]
+            return plain(self._columns[expr.name])
         if isinstance(expr, Literal):
             return _constant(expr)
+        encoded = self._of_values.column(expr)
+        if encoded is not None:
+            return spread(self._of_values.truth(expr), self._columns[encoded])
         found = None
         if isinstance(expr, Binary):
             found = self._binary(expr)
@@ -112,7 +154,7 @@ class _Block:
         for node in walk(expr):
             if isinstance(node, Column):
                 kind = self.kind(node)
-                columns[info(node.source).name, node.name] = to_array(self._columns[node.name], kind)
+                columns[info(node.source).name, node.name] = to_array(plain(self._columns[node.name]), kind)
         return to_arrow(evaluate(expr, Inputs(self.size, columns=columns)), self.kind(expr))
 
 

@@ -15,6 +15,7 @@ from setpoint.core.errors import DataError, WrongType
 from setpoint.data.arrays import Mask
 from setpoint.data.casting import cast
 from setpoint.data.conditions import where_false
+from setpoint.data.dictionary_columns import stored
 from setpoint.data.duplicates import shared_rows
 from setpoint.data.faults import Fault, number, says_values, show
 from setpoint.data.find import find
@@ -121,11 +122,11 @@ def row_faults(rules: Sequence[RowRule], batch: Batch, scope: Scope, around: Aro
         if isinstance(rule, Unique):
             continue
         if isinstance(rule, Holds):
-            rows = where_false(rule.condition, batch.columns, scope)
+            rows = where_false(rule.condition, _stored(rule, batch), scope)
             words = says_values(batch.raw, [column.name for column in rule.columns], str(rule.condition))
         elif isinstance(rule, NotNull):
             name = rule.column.name
-            rows = _where(pc.is_null(batch.columns[name]))
+            rows = _where(pc.is_null(stored(batch.columns, name)))
             words = says_values(batch.raw, [name], f"a {scope.schemas[batch.info.name][name]}")
         else:
             rows, words = _dangling(rule, batch, around, among)
@@ -133,6 +134,11 @@ def row_faults(rules: Sequence[RowRule], batch: Batch, scope: Scope, around: Aro
         if fault is not None:
             found.append(fault)
     return found
+
+
+def _stored(rule: Holds, batch: Batch) -> dict[str, pa.Array]:
+    """The columns that a condition reads, dictionary-encoded where they came so."""
+    return {column.name: stored(batch.columns, column.name) for column in rule.columns}
 
 
 def _where(truth: pa.Array) -> Ints:
