@@ -15,8 +15,9 @@ import setpoint as sp
 from setpoint.cli.main import main, parser
 from setpoint.core.errors import NothingYet
 from setpoint.core.times import DAY, time
+from setpoint.labels.acquired import why_asked
 from setpoint.rollout.active import STRATEGIES
-from setpoint.rollout.fill import ERRORS, why_asked
+from setpoint.rollout.fill import ERRORS
 
 START = time("2026-01-01")
 ROWS, DAYS = 3000, 60

@@ -111,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     )
     label.add_argument("--count", type=int, default=50, help="with --fill, how many (default: 50)")
     label.add_argument(
-        "--random", type=float, default=0.2, help="with --fill, the share drawn at random, to judge with (default: 0.2)"
+        "--random", type=float, help="with --fill, the share drawn at random, to judge with (default: as declared)"
     )
     label.add_argument("--as", dest="annotator", metavar="NAME", help="who votes")
     label.add_argument("--next", action="store_true", help="hand out the next item")

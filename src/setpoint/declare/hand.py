@@ -12,6 +12,9 @@ from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 
 CONSENSUS = ("majority", "dawid-skene")
 
+RANDOM_SHARE, LEAST_RANDOM = 0.2, 0.01
+"""The share of what is asked about that is drawn at random, unless declared otherwise, and the least there may be."""
+
 MOST_CLASSES = 127
 """A vote is kept as an int8 class number."""
 
@@ -22,7 +25,8 @@ class Hand:
 
     Of several `votes` on an item `consensus` makes one label; `positive` is the class that a decision's label counts
     as true. A share `repeat` of an annotator's items is handed to him a second time, to see whether he agrees with
-    himself. An item that was handed out and not voted on goes to somebody else after `lease` microseconds.
+    himself. An item that was handed out and not voted on goes to somebody else after `lease` microseconds. Of the
+    decisions that a strategy puts before people a share `random` is drawn by lot, to judge models by.
     """
 
     classes: tuple[str, ...]
@@ -32,6 +36,7 @@ class Hand:
     consensus: str
     repeat: float
     lease: int
+    random: float = RANDOM_SHARE
 
     def number(self, value: str) -> int:
         """The number of a class; raises NameUnknown for one that there is not."""
@@ -49,6 +54,7 @@ class Hand:
             "consensus": self.consensus,
             "repeat": self.repeat,
             "lease": self.lease,
+            "random": self.random,
         }
 
 
@@ -61,11 +67,13 @@ def hand(
     consensus: str = "majority",
     repeat: float = 0.05,
     lease: str | timedelta = "10m",
+    random: float = RANDOM_SHARE,
 ) -> Hand:
     """Labels that people give: one of `classes` for each item, `votes` of them wanted on each.
 
     `guidelines` are Markdown, shown beside the item. `positive` is the class that means true for a decision (the first
     one if not given). `consensus` is "majority", or "dawid-skene", which weighs annotators by how often they err.
+    `random` is the share of what active learning asks about that is drawn at random: those labels alone judge models.
 
     >>> hand(["fraud", "fine"], guidelines="Is the *buyer* real?", votes=2).positive
     'fraud'
@@ -88,4 +96,22 @@ def hand(
     length = times.duration(lease)
     if length <= 0:
         raise DeclarationError(f"lease={lease!r}.", expected='a positive duration, such as "10m"')
-    return Hand(names, guidelines, votes, positive or names[0], consensus, float(repeat), length)
+    share = check_random(random)
+    return Hand(names, guidelines, votes, positive or names[0], consensus, float(repeat), length, share)
+
+
+def check_random(share: float) -> float:
+    """A share to draw at random; raises WrongType for no share, DeclarationError for one that is too small.
+
+    >>> check_random(1)
+    1.0
+    """
+    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0.0 <= share <= 1.0:
+        raise WrongType(f"random={share!r}.", expected=f"a share, {LEAST_RANDOM:g} to 1")
+    if share < LEAST_RANDOM:
+        raise DeclarationError(
+            f"random={share!r}: hardly any decision would be asked about at random.",
+            expected=f"a share of at least {LEAST_RANDOM:g}",
+            hint="What a strategy picks cannot judge a model; only labels asked for at random can.",
+        )
+    return float(share)

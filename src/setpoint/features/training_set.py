@@ -66,25 +66,26 @@ class TrainingSet:
             **{f"__field.{name}": self.fields[name] for name in self.fields.column_names},
             **{name: self.features[name] for name in self.features.column_names},
             **({} if self.weight is None else {"__weight": pa.array(self.weight)}),
+            **self._acquired(),
         }
         return digest([self.snapshot_digest, ContentDigests().of(pa.table(told))])
 
+    def _acquired(self) -> dict[str, pa.Array]:
+        """How labels were acquired; nothing where all are natural."""
+        found = self.labels.acquired
+        if found is None:
+            return {}
+        return {f"__acquired.{name}": pa.array(getattr(found, name)) for name in ("how", "chance", "state", "value")}
+
     def take(self, index: np.ndarray) -> TrainingSet:
         """The training set of some of the decisions, by their places."""
-        rows, labels = pa.array(index), self.labels
+        rows = pa.array(index)
         return TrainingSet(
             keys=self.keys.take(rows),
             at=self.at[index],
             fields=self.fields.take(rows),
             features=self.features.take(rows),
-            labels=Labels(
-                state=labels.state[index],
-                value=labels.value[index],
-                settled_at=labels.settled_at[index],
-                mature=labels.mature[index],
-                outcome={name: values[index] for name, values in labels.outcome.items()},
-                as_of=labels.as_of,
-            ),
+            labels=self.labels.take(index),
             snapshot_digest=self.snapshot_digest,
             weight=None if self.weight is None else self.weight[index],
         )

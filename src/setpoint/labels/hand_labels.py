@@ -12,9 +12,10 @@ from setpoint.core.ids import new
 from setpoint.core.ports import Clock, Metadata
 from setpoint.core.times import MINUTE
 from setpoint.declare.hand import Hand
+from setpoint.labels.acquired import Asked
 from setpoint.labels.consensus import dawid_skene, majority
 from setpoint.labels.queue import Queue
-from setpoint.labels.told import HAND
+from setpoint.labels.told import COLUMNS, HAND
 from setpoint.labels.told import told_rows as rows_of_told
 from setpoint.labels.votes import DECIDING, SKIP, VOTE, Vote, vote_matrix
 
@@ -128,33 +129,45 @@ def hand_label(name: str, metadata: Metadata, item: str) -> HandLabel | None:
     return _label(found[-1]) if found else None
 
 
-def hand_rows(labels: Sequence[HandLabel], *, positive: str) -> pa.Table:
+def hand_rows(labels: Sequence[HandLabel], *, positive: str, asked: Asked | None = None) -> pa.Table:
     """Labels of hand as they are told of decisions: 1 for the class `positive`, 0 for any other.
 
-    A row for each version (`version`), with NULL for one that takes the label back; `key` is the item.
+    `key` is the item. A row for each version of a label, with NULL for one that takes it back, and for each chance with
+    which it was `asked` for, as draws that come later raise that; `version` counts these rows. `before` is the value of
+    the version before the label was said to be likely wrong.
 
     >>> label = HandLabel("7", 1, "fraud", 1.0, "majority", 3, 4, ())
-    >>> hand_rows([label], positive="fraud").to_pylist()
-    [{'id': 'hand/7', 'by': 'hand', 'key': '7', 'value': 1.0, 'version': 1, 'at': 3, 'known_at': 4}]
+    >>> hand_rows([label], positive="fraud").select(["id", "value", "chance", "known_at"]).to_pylist()
+    [{'id': 'hand/7', 'value': 1.0, 'chance': None, 'known_at': 4}]
     """
-    items = [label.item for label in labels]
-    values = [None if label.value is None else float(label.value == positive) for label in labels]
-    return pa.table(
-        {
-            "id": pa.array([f"{HAND}/{item}" for item in items], pa.string()),
-            "by": pa.array([HAND] * len(items), pa.string()),
-            "key": pa.array(items, pa.string()),
-            "value": pa.array(values, pa.float64()),
-            "version": pa.array([label.version for label in labels], pa.int64()),
-            "at": pa.array([label.at for label in labels], pa.int64()),
-            "known_at": pa.array([label.known_at for label in labels], pa.int64()),
-        }
-    )
+    versions: dict[str, list[HandLabel]] = {}
+    for label in labels:
+        versions.setdefault(label.item, []).append(label)
+    rows: list[dict[str, Any]] = []
+    for item, each in versions.items():
+        doubted = (asked or Asked()).doubted.get(item)
+        steps: list[dict[str, Any]] = []
+        for label, following in zip(each, [*each[1:], None], strict=True):
+            ends = None if following is None else following.known_at
+            value = None if label.value is None else float(label.value == positive)
+            doubt = doubted is not None and label.known_at >= doubted
+            said = {"id": f"{HAND}/{item}", "by": HAND, "key": item, "value": value, "at": label.at, "doubted": doubt}
+            said |= {"settled_at": label.known_at, "before": steps[-1]["before"] if doubt and steps else None}
+            said |= {} if doubt else {"before": value}
+            steps += [
+                {**said, "chance": chance, "known_at": known_at}
+                for known_at, chance in (asked or Asked()).chances(item, label.known_at, ends)
+            ]
+        rows += [{**step, "version": number} for number, step in enumerate(steps, 1)]
+    return pa.Table.from_pylist(rows, schema=_TOLD)
 
 
-def told_rows(labels: Sequence[HandLabel], _: pa.Array, *, positive: str) -> pa.Table:
+_TOLD = pa.schema([("id", pa.string()), ("at", pa.int64()), ("known_at", pa.int64()), *COLUMNS.items()])
+
+
+def told_rows(labels: Sequence[HandLabel], _: pa.Array, *, positive: str, asked: Asked | None = None) -> pa.Table:
     """Labels of hand as they are told of decisions, whatever their keys."""
-    return hand_rows(labels, positive=positive)
+    return hand_rows(labels, positive=positive, asked=asked)
 
 
 def with_hand(told: pa.Table | None, hand: pa.Table | None) -> pa.Table | None:

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.data.labels import Labels
 from setpoint.data.rows import AT, KNOWN_AT
 from setpoint.declare.label import EACH, Label
 from setpoint.declare.source import info
@@ -47,9 +46,9 @@ def settle(
     Decisions wait while a source is not fresh, which is complete only up to what `complete_to` says.
 
     Only the sources' rows that such a decision could meet are read, so a tick costs what the tick brought. `told` are
-    outcomes that no source brings. `on` is the column by which events are met, `by` that of the field by which the
-    label's time goes. Where an event is only one decision's, others compete for it: those that stay pending, and those
-    that were settled `earlier`.
+    outcomes that no source brings; a label that a strategy asked for judges nothing, so its decision is settled without
+    it. `on` is the column by which events are met, `by` that of the field by which the label's time goes. Where an
+    event is only one decision's, others compete for it: those that stay pending, and those that were settled `earlier`.
     """
     ripe = ends_by(label, decisions, by) + label.delay <= complete_until(label, as_of, complete_to)
     pending, mature = decisions.filter(pa.array(~ripe)), decisions.filter(pa.array(ripe))
@@ -71,9 +70,9 @@ def settle(
         segments=None if by is None else asked[by].combine_chunks(),
         complete_to=complete_to,
     )
-    labels = _first(labels, mature.num_rows)
+    labels = labels.take(slice(mature.num_rows))
     if told is not None:
-        labels = with_told(labels, mature["key"].combine_chunks(), told, as_of=as_of)
+        labels = with_told(labels, mature["key"].combine_chunks(), told, as_of=as_of).judging
     mature = mature.append_column("state", pa.array(labels.state))
     mature = mature.append_column("value", pa.array(labels.value))
     mature = mature.append_column("settled_at", pa.array(labels.settled_at))
@@ -91,17 +90,6 @@ def ends_by(label: Label, decisions: pa.Table, by: str | None) -> np.ndarray:
 def _as_long(actions: pa.Array, size: int) -> pa.Array:
     """The actions, with NULL for the decisions after them, whose labels nobody asks for."""
     return pa.concat_arrays([actions, pa.nulls(size - len(actions), actions.type)])
-
-
-def _first(labels: Labels, size: int) -> Labels:
-    """The labels of the first so many decisions."""
-    return Labels(
-        labels.state[:size],
-        labels.value[:size],
-        labels.settled_at[:size],
-        labels.mature[:size],
-        {name: values[:size] for name, values in labels.outcome.items()},
-    )
 
 
 def _reachable(rows: pa.Table, at: np.ndarray, as_of: int) -> pa.Table:

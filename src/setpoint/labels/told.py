@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from setpoint.data.rows import AT, ID, KNOWN_AT, known_prefix, known_rows
 from setpoint.data.versions import unfold
 from setpoint.declare.source import EVENTS, TOLD, SourceInfo
+from setpoint.labels.acquired import acquired
 from setpoint.labels.join import KNOWN, Labels
 
 __all__ = ["COLUMNS", "HAND", "OUTCOME", "TOLD", "beside_sources", "told_rows", "with_told"]
@@ -25,8 +26,16 @@ COLUMNS = {
     "decision": pa.string(),
     "value": pa.float64(),
     "version": pa.int64(),
+    "chance": pa.float64(),
+    "doubted": pa.bool_(),
+    "before": pa.float64(),
+    "settled_at": pa.int64(),
 }
-"""What is told, whoever does: all of it is in every snapshot, so that a later teller changes no earlier one."""
+"""What is told, whoever does: all of it is in every snapshot, so that a later teller changes no earlier one.
+
+`chance` is that of being asked by lot: NULL for what nobody was asked by a strategy, 0 for what one picked. `before` is
+the value that a label had before it was doubted; `settled_at` when it became known, if not with this version.
+"""
 
 _SOURCE = SourceInfo(
     TOLD,
@@ -82,7 +91,8 @@ def with_told(labels: Labels, keys: pa.Array, told: pa.Table | None, *, as_of: i
     """The labels after what was told by a time, in rows that `told_rows` gives: a told value is the label.
 
     It wins over what a source says, since somebody looked at this very decision; what the product observed stands
-    before what people judged. Whether a decision is mature does not change.
+    before what people judged. Whether a decision is mature does not change. How labels of hand were acquired, and which
+    of them may judge, is told with them.
     """
     standing = None if told is None else known_rows(told, as_of)
     if standing is None or not standing.num_rows:
@@ -95,5 +105,8 @@ def with_told(labels: Labels, keys: pa.Array, told: pa.Table | None, *, as_of: i
     state, value, settled_at = labels.state.copy(), labels.value.copy(), labels.settled_at.copy()
     state[rows] = KNOWN
     value[rows] = heard["value"].to_numpy()[found]
-    settled_at[rows] = heard[KNOWN_AT].to_numpy()[found]
-    return replace(labels, state=state, value=value, settled_at=settled_at)
+    settled_at[rows] = pc.coalesce(heard["settled_at"], heard[KNOWN_AT]).to_numpy()[found]
+    after = replace(labels, state=state, value=value, settled_at=settled_at)
+    doubted = pc.fill_null(heard["doubted"], False).to_numpy().astype(bool)
+    judged = np.where(doubted, heard["before"].to_numpy(), heard["value"].to_numpy())
+    return acquired(labels, after, rows, heard["chance"].to_numpy()[found], judged[found])

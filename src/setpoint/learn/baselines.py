@@ -96,7 +96,8 @@ def baselines(plan: Plan, matrices: Matrices, sides: Sides) -> tuple[Baseline, .
     best. The rule is what decides without a model, and what a first model takes over from.
     """
     encoder, y, weight = matrices.encoder, sides.train.y, sides.train.weight
-    prior = float(np.average(y, weights=weight))
+    stand_for = sides.representative
+    prior = float(np.average(stand_for.y, weights=stand_for.weight))
     weights = weight, sides.validation.weight
     aucs = single_feature_aucs(encoder, matrices.train, y, matrices.validation, sides.validation.y, weights=weights)
     best = int(np.argmax(np.nan_to_num(aucs)))

@@ -172,6 +172,7 @@ def judge(
     champion_saw: int | None = None,
     plain: Scored | None = None,
     harm_blocks: bool = False,
+    asked: Sequence[Verdict] = (),
     margin: float = 0.0,
     findings: Sequence[Finding] = (),
     measured: Mapping[str, float] | None = None,
@@ -182,6 +183,7 @@ def judge(
     `champion_saw` is the time up to which the champion was trained when that reaches into the held-out rows: it is
     flattered there, so the comparison is stated but does not block. `plain` is what the same recipe would have decided
     if it were fitted on real rows as they are; with `harm_blocks` a model that is shown worse than that is held back.
+    `asked` says whether labels that people were asked for suffice to judge by.
     `measured` gives the measured guardrails' values
     by metric, such as {"latency(99)": 9000.0} in microseconds, {"size": 1.2} in MB; with `judge_measured=False` those
     that a clock gave are reported only.
@@ -193,7 +195,7 @@ def judge(
         for rail in goal.must
     ]
     return GateReport(
-        guardrails=tuple(verdicts),
+        guardrails=(*verdicts, *asked),
         baselines=tuple(_against_baseline(goal, bench, ours, each, margin=margin) for each in baselines),
         champion=None
         if champion is None

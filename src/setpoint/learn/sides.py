@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,11 +12,16 @@ import pyarrow as pa
 
 from setpoint.core.errors import DataError, NothingYet
 from setpoint.core.times import DAY
+from setpoint.data.labels import ACQUIRED, AT_RANDOM, NATURAL, PICKED
 from setpoint.data.splits import Split, split_by_time
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.join import CENSORED, KNOWN, UNKNOWN, VOID
 from setpoint.learn.encode import Encoder, encoder_of
+from setpoint.measure.rows import effective
+
+LEAST_EACH = 10
+"""Fewer held-out labels of a class than this judge nothing, where labels have to be asked for."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,20 @@ class Examples:
 
 @dataclass(frozen=True)
 class Sides:
-    """A training's rows (`index`: their places in the training set), split by time with the plan's embargo."""
+    """A training's rows (`index`: their places in the training set), split by time with the plan's embargo.
+
+    Where people were asked for labels, rows of the newer sides weigh and say what `judging_rows` gives. `whole` are all
+    rows, with their places, if some are on no side: picked ones that are too new to be on the training side. `fair` are
+    the training rows that may judge, `acquired` counts the labels of each side.
+    """
 
     rows: Examples
     index: np.ndarray
     split: Split
     fitting: Examples | None = None
+    whole: tuple[Examples, np.ndarray] | None = None
+    fair: Examples | None = None
+    acquired: Mapping[str, Mapping[str, int]] | None = None
 
     @cached_property
     def train(self) -> Examples:
@@ -85,6 +99,31 @@ class Sides:
     def given(self) -> Examples:
         """The rows that a learner is given: those of the training side, and what was added to them."""
         return self.train if self.fitting is None else self.fitting
+
+    @property
+    def every(self) -> Examples:
+        """All rows that train what is released."""
+        return self.rows if self.whole is None else self.whole[0]
+
+    @property
+    def places(self) -> np.ndarray:
+        """The places of every row in the training set."""
+        return self.index if self.whole is None else self.whole[1]
+
+    @property
+    def representative(self) -> Examples:
+        """Rows of the training side that stand for decisions, as those that a strategy picked do not.
+
+        All rows where none was picked, or where the others are of one class.
+        """
+        fair = self.fair
+        return self.train if fair is None or fair.y.size == 0 or fair.y.min() == fair.y.max() else fair
+
+    @property
+    def picked(self) -> float:
+        """The share of the training side that a strategy picked."""
+        counts = {} if self.acquired is None else self.acquired["train"]
+        return counts.get(ACQUIRED[PICKED], 0) / max(1, self.split.train.size)
 
     @cached_property
     def validation(self) -> Examples:
@@ -136,10 +175,34 @@ def mature_rows(examples: TrainingSet) -> tuple[Examples, np.ndarray]:
     return rows, places
 
 
+def judging_rows(plan: Plan, examples: TrainingSet) -> tuple[Examples, np.ndarray]:
+    """The mature rows that may judge a model, in order of time, and their places; not those that a strategy picked.
+
+    One that was asked for at random stands for others without a label: it weighs one over its chance, and all of them
+    together as many as there are mature decisions without a natural label.
+    """
+    rows, places = mature_rows(examples)
+    found = examples.labels.acquired
+    if found is None:
+        return rows, places
+    may = np.flatnonzero((found.state[places] == KNOWN) & (found.chance[places] > 0))
+    rows, places = rows.take(may), places[may]
+    weight, drawn = rows.weight / found.chance[places], found.how[places] == AT_RANDOM
+    state = np.asarray(examples.labels.state)
+    open_ = (found.how != NATURAL) | (state == UNKNOWN) | (state == CENSORED)
+    if plan.system.label.absent == "void":
+        open_ |= state == VOID
+    if drawn.any():
+        weight[drawn] *= (open_ & examples.labels.mature).sum() / weight[drawn].sum()
+    weight = np.ones(weight.size) if np.allclose(weight, weight[:1]) else weight * (weight.size / weight.sum())
+    return replace(rows, y=np.asarray(found.value[places], dtype=np.float64), weight=weight), places
+
+
 def divide(plan: Plan, examples: TrainingSet, *, held_out_from: int | None = None) -> Sides:
     """The sides of a training: the newest share, or all from a time on, is held out.
 
-    Raises NothingYet when there are fewer rows than the plan's minimum, or a side lacks positives or negatives.
+    Shares are of the rows that may judge; those that a strategy picked are on the training side or on none. Raises
+    NothingYet when there are fewer rows than the plan's minimum, or a side lacks positives or negatives.
     """
     rows, places = mature_rows(examples)
     if rows.y.size < plan.minimum_rows:
@@ -148,25 +211,103 @@ def divide(plan: Plan, examples: TrainingSet, *, held_out_from: int | None = Non
             expected=f"at least {plan.minimum_rows}",
             hint="Wait for labels to mature, or decide on a longer history.",
         )
+    judging, judges = judging_rows(plan, examples)
+    acquired, hint = examples.labels.acquired, "Wait for labels to mature, or decide on a longer history."
+    if acquired is not None and (acquired.how[judges] == NATURAL).sum() <= judges.size / 2:
+        hint = ask_for(plan, more_at_random(judging.y, judging.weight, share=plan.held_out))
+        _need_judges(judging, hint)
     try:
         split = split_by_time(
-            rows.at,
+            judging.at,
             plan.embargo,
             held_out_share=plan.held_out,
             validation_share=plan.validation,
             start=held_out_from,
         )
     except DataError as error:
-        raise NothingYet(error.problem, expected=error.expected, hint=error.hint) from error
+        raise NothingYet(
+            error.problem, expected=error.expected, hint=error.hint if acquired is None else hint
+        ) from error
+    sides = Sides(rows, places, split)
+    if acquired is not None:
+        sides = _with_picked(plan, sides, judging, judges, acquired.how)
     for name in ("train", "validation", "held_out"):
-        y = rows.y[getattr(split, name)]
+        y = sides.rows.y[getattr(sides.split, name)]
         if y.size == 0 or y.min() == y.max():
             raise NothingYet(
                 f"The {name.replace('_', '-')} side has {y.size} rows, {int(y.sum())} of them positive.",
                 expected="rows of both classes on every side of the split",
-                hint="Wait for labels to mature, or decide on a longer history.",
+                hint=hint,
             )
-    return Sides(rows, places, split)
+    return sides
+
+
+def ask_for(plan: Plan, more: int) -> str:
+    """How to get so many more labels that may judge, in words."""
+    hand = plan.system.hand
+    if hand is None:
+        return f"About {more:,} more labels asked for at random would do."
+    return (
+        f"About {more:,} more labels asked for at random would do: `setpoint label --fill random`, or with another "
+        f"strategy {math.ceil(more / hand.random):,} in all at the declared share of {hand.random:g}."
+    )
+
+
+def more_at_random(y: np.ndarray, weight: np.ndarray, *, share: float = 1.0) -> int:
+    """About how many more rows it takes until a share of all has ten of the rarer class; at least one.
+
+    >>> more_at_random(np.array([1.0, 0.0, 0.0, 0.0]), np.ones(4)), more_at_random(np.array([]), np.ones(0), share=0.5)
+    (36, 40)
+    """
+    have = effective(weight)
+    rate = float(np.average(y > 0, weights=weight)) if y.size else 0.5
+    rarer = max(min(rate, 1.0 - rate), 0.5 / max(have, 1.0))
+    return max(1, math.ceil(LEAST_EACH / (rarer * share) - have))
+
+
+def _need_judges(judging: Examples, hint: str) -> None:
+    if judging.y.size == 0 or judging.y.min() == judging.y.max():
+        raise NothingYet(
+            f"Of the labels that people were asked for {judging.y.size} may judge a model, {int(judging.y.sum())} of "
+            "them positive; those that a strategy picked only train.",
+            expected="labels of both classes that were asked for at random",
+            hint=hint,
+        )
+
+
+def _with_picked(plan: Plan, sides: Sides, judging: Examples, judges: np.ndarray, how: np.ndarray) -> Sides:
+    """The sides of all rows where those that may judge, at the places `judges`, were split.
+
+    Picked ones are on the training side as far as their label settled before validation begins.
+    """
+    rows, places = sides.rows, sides.index
+    begins, ends = sides.split.validation_start, sides.split.held_out_start
+    train = rows.at + plan.embargo < begins
+    may = np.isin(places, judges)
+    kept = np.flatnonzero(train | may)
+    y, weight = rows.y.copy(), rows.weight.copy()
+    newer = np.flatnonzero(may & ~train)
+    beside = np.searchsorted(np.flatnonzero(may), newer)
+    y[newer], weight[newer] = judging.y[beside], judging.weight[beside]
+    index, sided = places[kept], replace(rows, y=y, weight=weight).take(kept)
+    at = sided.at
+    validation = np.flatnonzero((at >= begins) & (at + plan.embargo < ends))
+    parts = np.flatnonzero(train[kept]), validation, np.flatnonzero(at >= ends)
+    used = sum(part.size for part in parts)
+    named = zip(("train", "validation", "held_out"), parts, strict=True)
+    return Sides(
+        sided,
+        index,
+        Split(*parts, begins, ends, at.size - used),
+        whole=(rows, places),
+        fair=judging.take(np.flatnonzero(train[may])),
+        acquired={name: _ways(how[index[part]]) for name, part in named} | {"released": _ways(how[places])},
+    )
+
+
+def _ways(how: np.ndarray) -> dict[str, int]:
+    """How many labels were acquired in each way."""
+    return dict(zip(ACQUIRED, np.bincount(how, minlength=len(ACQUIRED)).tolist(), strict=True))
 
 
 def count_rows(examples: TrainingSet, sides: Sides) -> dict[str, int]:
@@ -181,6 +322,8 @@ def count_rows(examples: TrainingSet, sides: Sides) -> dict[str, int]:
         "unknown": (mature & (state == UNKNOWN)).sum(),
         "not mature": (~mature).sum(),
     }
+    if sides.whole is not None:
+        left_out["picked, newer"] = sides.whole[1].size - sides.index.size
     totals = {"decisions": state.size, "usable": (mature & (state == KNOWN)).sum()}
     if examples.weight is not None and (examples.weight == 0).any():
         left_out["without weight"] = (mature & (state == KNOWN) & (examples.weight == 0)).sum()

@@ -14,10 +14,11 @@ from setpoint.declare.label import WEIGHTED
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.added import Added, with_added
+from setpoint.learn.asked import judged_by
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
 from setpoint.learn.bias_sources import BiasAudit, audit_training_set
-from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
+from setpoint.learn.calibrate import Calibration, calibrate, recalibrate, recalibrate_picked
 from setpoint.learn.drawn import check_selection, draw_decisions
 from setpoint.learn.encode import Encoder, encoder_of
 from setpoint.learn.explain import importances
@@ -32,11 +33,14 @@ from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, Trial, fit, gained_by, refit, search, spec_for
 from setpoint.learn.sides import Examples, Matrices, Sides, count_rows, divide, encode
 from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
+from setpoint.measure.calibrators import IDENTITY, CalibrationMap
 
 Measure = Callable[[Scorer], Mapping[str, float]]
 """Gives the measured guardrails of a scorer by metric, such as {"latency(99)": 9000.0}, in microseconds."""
 
 
+MUCH = 0.1
+"""A training side of which a strategy picked as much is recalibrated on rows that stand for decisions."""
 PROBE_ROUNDS = 20
 """Rounds of the small training that the leak audit runs on changed data."""
 
@@ -49,7 +53,8 @@ class Candidate:
     same recipe fitted on the training side only. `scores` are the procedure's for the held-out rows, whose places in
     the training set are `held_out`. `balance` is what the rows that fitted it underwent for a rare class, `added` what
     label programs and made-up rows added to those of the procedure, `sample` how its decisions were drawn, `bias` what
-    its training set says of the groups of the attributes that the goal protects.
+    its training set says of the groups of the attributes that the goal protects, `acquired` how many labels of each
+    side are natural, were asked for at random, or were picked by a strategy.
     """
 
     recipe: Recipe
@@ -71,6 +76,7 @@ class Candidate:
     added: Added | None = field(default=None, repr=False)
     sample: Mapping[str, Any] | None = None
     bias: BiasAudit | None = None
+    acquired: Mapping[str, Mapping[str, int]] | None = None
 
     @property
     def digest(self) -> str:
@@ -110,6 +116,7 @@ class Candidate:
             **({} if self.added is None or self.added.nothing else {"added": self.added.to_dict()}),
             **({} if self.sample is None else {"sample": dict(self.sample)}),
             **({} if self.bias is None else {"bias": self.bias.to_dict()}),
+            **({} if self.acquired is None else {"labels": {name: dict(of) for name, of in self.acquired.items()}}),
         }
 
 
@@ -151,18 +158,18 @@ def train(
     if older.any:
         older, sides, matrices, fitted = keep_if_better(plan, older, sides, matrices, fitted, learners, seed=seed)
     calibration = calibrate_fitted(fitted, sides)
-    threshold = choose_threshold(goal, sides.train)
+    threshold = choose_threshold(goal, sides.representative)
     procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
     if plan.system.label.immature == WEIGHTED:
         fitted = fit_with_young(plan, examples, sides, matrices, fitted, scorer=procedure, learners=learners, seed=seed)
         calibration = calibrate_fitted(fitted, sides)
         procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
-    whole = Added(sides.rows)
+    whole = Added(sides.every)
     if not older.dropped:
-        whole = with_added(plan.system, examples, sides.rows, sides.index, seed=seed)
-        whole = with_unlabelled(plan, examples, whole, sides.rows, learners=learners, seed=seed)
+        whole = with_added(plan.system, examples, sides.every, sides.places, seed=seed)
+        whole = with_unlabelled(plan, examples, whole, sides.every, learners=learners, seed=seed)
     young = with_young(plan, examples, whole.rows, procedure)
-    encoder = encoder_of(plan, sides.rows.features)
+    encoder = encoder_of(plan, sides.every.features)
     released = release(fitted, young.rows, encoder, calibration, threshold, learners=learners, seed=seed)
     scored = decide(plan, procedure, sides.held_out, name="candidate")
     trivial = baselines(plan, matrices, sides)
@@ -176,6 +183,7 @@ def train(
         plain=decide_plainly(plan, fitted, sides, older, learners=learners, seed=seed),
         harm_blocks=sides.fitting is not None,
         margin=plan.system.release.margin,
+        asked=judged_by(plan, sides),
         findings=(*findings, *check_skill(sides.validation.y, fitted.validated), *check_selection(goal, sides.rows)),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
@@ -200,6 +208,7 @@ def train(
         added=older,
         sample=drawn.lineage if raked.lineage is None else raked.lineage,
         bias=audit_training_set(goal, weighed(examples, sides), contested=contested, seed=seed),
+        acquired=sides.acquired,
     )
 
 
@@ -241,10 +250,20 @@ def search_or_fit(
 
 
 def calibrate_fitted(fitted: Fitted, sides: Sides) -> Calibration:
-    """The calibration that the validation rows ask for, once what was done about a rare class is undone."""
+    """The calibration that the validation rows ask for, once what was done about a rare class is undone.
+
+    Where much of what was learned from was picked by a strategy, its rates are those of what was picked.
+    """
+    if sides.picked >= MUCH:
+        return recalibrate_picked(sides.validation, fitted.probabilities, after=correction_of(fitted))
     if fitted.balance is None:
         return calibrate(sides.validation, fitted.validated)
     return recalibrate(sides.validation, fitted.validated, fitted.balance.correction)
+
+
+def correction_of(fitted: Fitted) -> CalibrationMap:
+    """What undoes a method against a rare class; nothing where there was none."""
+    return IDENTITY if fitted.balance is None else fitted.balance.correction
 
 
 def keep_if_better(
@@ -284,7 +303,7 @@ def decide_plainly(
     bare = replace(sides, fitting=None)
     matrices = encode(plan, bare)
     plainly = fit(learners, matrices, bare, recipe=fitted.recipe, seed=seed)
-    threshold = choose_threshold(plan.system.goal, bare.train)
+    threshold = choose_threshold(plan.system.goal, bare.representative)
     scorer = procedure_of(plainly, matrices, bare, calibrate_fitted(plainly, bare), threshold)
     return decide(plan, scorer, bare.held_out, name=f"without {' and '.join(done)}")
 
@@ -298,7 +317,8 @@ def probe_of(plan: Plan, learners: Mapping[str, Learner], recipe: Recipe | None,
         matrices = encode(plan, sides)
         fitted = fit(learners, matrices, sides, recipe=small, seed=seed)
         calibration = calibrate(sides.validation, fitted.validated)
-        return procedure_of(fitted, matrices, sides, calibration, choose_threshold(plan.system.goal, sides.train))
+        threshold = choose_threshold(plan.system.goal, sides.representative)
+        return procedure_of(fitted, matrices, sides, calibration, threshold)
 
     return procedure
 

@@ -1,8 +1,7 @@
 """Active learning: which decisions are worth a label, and which are labelled at random so that they can judge.
 
 A score is higher where a label tells more. What a strategy picks is no sample of anything: a metric over it is biased.
-So a share of every batch is drawn at random, by numbers that belong to keys for good (permanent random numbers;
-Ohlsson 1995, "Coordination of Samples Using Permanent Random Numbers"), and those rows alone calibrate and judge.
+So a share of every batch is drawn at random, by lots (`labels.acquired`), and those rows alone calibrate and judge.
 """
 
 from __future__ import annotations
@@ -11,14 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 
 from setpoint.core.errors import DataError, NameUnknown
-from setpoint.core.rng import seed_for
-from setpoint.data.frame import FIXED, Frame
-from setpoint.data.identity import mix, text_hashes
-from setpoint.data.sample import Sample, sample_of
-from setpoint.measure.calibrators import CalibrationMap, fit_platt
+from setpoint.declare.hand import RANDOM_SHARE
+from setpoint.labels.acquired import lots
 from setpoint.measure.confident_learning import two_classes
 from setpoint.measure.rows import Array
 from setpoint.rollout.spread import k_center, weighted_clusters
@@ -27,8 +22,6 @@ UNCERTAINTY, MARGIN, ENTROPY = "uncertainty", "margin", "entropy"
 COMMITTEE, COST, DIVERSITY, CLUSTERS, RANDOM = "committee", "cost", "diversity", "clusters", "random"
 STRATEGIES = (UNCERTAINTY, MARGIN, ENTROPY, COMMITTEE, COST, DIVERSITY, CLUSTERS, RANDOM)
 
-RANDOM_SHARE = 0.2
-"""The share of a batch that is drawn at random, unless told otherwise."""
 BROADER = 10
 """Clusters are made of so many times more rows than are picked: the most uncertain ones (Zhdanov 2019)."""
 
@@ -133,8 +126,8 @@ def pick(pool: Pool, strategy: str, n: int, *, random_share: float = RANDOM_SHAR
     if n < 1:
         raise DataError(f"{n} decisions are to be picked.", expected="1 or more")
     n = min(n, len(pool.keys))
-    drawn = n if strategy == RANDOM else round(n * random_share)
-    by_lot = random_order(pool.keys, seed=seed)[:drawn]
+    drawn = n if strategy == RANDOM else drawn_of(n, random_share)
+    by_lot = np.argsort(lots(pool.keys, seed=seed), kind="stable")[:drawn]
     rest = np.setdiff1d(np.arange(len(pool.keys)), by_lot)
     chosen, words = _chosen(pool, strategy, rest, n - drawn, seed=seed)
     found = [(int(place), "at random, to judge with", True) for place in by_lot]
@@ -146,51 +139,13 @@ def pick(pool: Pool, strategy: str, n: int, *, random_share: float = RANDOM_SHAR
     ]
 
 
-def random_order(keys: Sequence[str], *, seed: int) -> np.ndarray:
-    """Places of the keys in the order of a random number that belongs to each key for good.
+def drawn_of(n: int, share: float) -> int:
+    """How many of a batch are drawn at random: the share of it, and one at least where there is to be any.
 
-    The first ones are a simple random sample of all keys, whatever else was picked and in whichever batches.
-
-    >>> random_order(["a", "b", "c"], seed=1).tolist() == random_order(["a", "b", "c"], seed=1).tolist()
-    True
+    >>> drawn_of(50, 0.2), drawn_of(2, 0.2), drawn_of(2, 0.0)
+    (10, 1, 0)
     """
-    salt = np.uint64(seed_for(seed, "random labels"))
-    return np.argsort(mix(text_hashes(pa.array(keys, pa.string())) ^ salt), kind="stable")
-
-
-def evaluation_sample(keys: Sequence[str], asked: np.ndarray, *, seed: int) -> Sample:
-    """The decisions that can judge a model: a simple random sample of `keys`, all decisions that it is to stand for.
-
-    `asked` says which were put to people, at random or by a strategy. The sample are those first in random order up to
-    the first that was not asked: which they are does not depend on what a strategy picked, so a mean over them is
-    unbiased. One that people could not tell is part of it, and lacks a label.
-
-    >>> keys = [f"c{i}" for i in range(100)]
-    >>> first = random_order(keys, seed=1)[:10]
-    >>> asked = np.isin(np.arange(100), first)
-    >>> evaluation_sample(keys, asked, seed=1).weight
-    array([10., 10., 10., 10., 10., 10., 10., 10., 10., 10.])
-    """
-    order = random_order(keys, seed=seed)
-    missing = np.flatnonzero(~np.asarray(asked, dtype=bool)[order])
-    size = int(missing[0]) if missing.size else order.size
-    index = np.sort(order[:size])
-    return sample_of(index, np.full(size, size / max(order.size, 1)), Frame("simple", FIXED, order.size, size, seed))
-
-
-def recalibrated(y: Array, p: Array, sample: Sample) -> CalibrationMap:
-    """The map that undoes what learning from picked labels did to probabilities, fitted on a random sample's labels.
-
-    `y` and `p` are of the sample's rows in order; a row without a label (NaN) is left out. Picked labels have other
-    rates than decisions have, so that a model of them is wrong about rates even where it ranks well.
-
-    >>> frame = Frame("simple", FIXED, 4, 4)
-    >>> sample = sample_of(np.arange(4), np.ones(4), frame)
-    >>> recalibrated(np.array([0.0, 0.0, 0.0, 1.0]), np.array([0.5, 0.5, 0.5, 0.5]), sample).kind
-    'platt'
-    """
-    known = ~np.isnan(y)
-    return fit_platt(y[known], p[known], weight=sample.weight[known])
+    return min(n, max(round(n * share), int(share > 0)))
 
 
 def _chosen(pool: Pool, strategy: str, rest: np.ndarray, n: int, *, seed: int) -> tuple[np.ndarray, list[str]]:

@@ -16,6 +16,7 @@ from setpoint.data.decisions import features_of, fields_of
 from setpoint.data.labels import KNOWN, STATES, VOID
 from setpoint.declare.label import Label
 from setpoint.declare.plan import Plan
+from setpoint.labels.acquired import ERRORS, Draw, limit_of, lot_seed, remember
 from setpoint.labels.items import Item, items_of_decisions
 from setpoint.labels.queue import Queue
 from setpoint.learn.label_errors import Review
@@ -25,11 +26,12 @@ from setpoint.learn.search import Recipe
 from setpoint.registry import models
 from setpoint.rollout.active import COMMITTEE, RANDOM, Pick, Pool, pick
 
+__all__ = ["ERRORS", "Filled", "fill", "fill_errors", "newest_models", "pool_of", "recipe_of", "take_pool"]
+
 MOST = 20_000
 """Of the newest decisions without a label so many are looked at, and as many that have one for "diversity"."""
 MEMBERS = 5
 """A committee are the newest models, no more than so many."""
-ERRORS = "errors"
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,7 @@ def take_pool(
         done.append(rows.filter(pc.and_(fresh, told)))
         if sum(part.num_rows for part in waiting) >= MOST:
             break
-    both = (pa.concat_tables(found, promote_options="permissive").slice(0, MOST) for found in (waiting, done))
-    pool, labelled = both
+    pool, labelled = (_newest(pa.concat_tables(found, promote_options="permissive")) for found in (waiting, done))
     return pool, labelled
 
 
@@ -135,11 +136,12 @@ def fill(
     strategy: str,
     count: int,
     random_share: float,
-    seed: int,
     now: int,
 ) -> tuple[Filled, list[Item]]:
     """Choose of a pool, of these rows, what people label next, and record why; gives the items, in order, too.
 
+    The rows are all decisions that nobody was asked about, or the newest of them where there are more than are looked
+    at.
     Raises NothingYet where a strategy needs a model and none was released, or a committee and there is only one.
     """
     if strategy != RANDOM and pool.points is None:
@@ -148,11 +150,16 @@ def fill(
         )
     if strategy == COMMITTEE and pool.members is None:
         raise NothingYet("There is only one model.", expected="a committee of at least two that were trained")
+    seed = lot_seed(queue.name)
     picks = pick(pool, strategy, count, random_share=random_share, seed=seed)
     items = items_of_decisions(rows.take(pa.array([each.place for each in picks], pa.int64())))
     items = [replace(item, priority=each.priority) for item, each in zip(items, picks, strict=True)]
     told = tuple(_told(each) for each in picks)
-    _remember(queue.name, metadata, told, strategy=strategy, now=now)
+    at = rows["at"].to_numpy()
+    decided = [{**each, "decided": int(at[pick.place])} for each, pick in zip(told, picks, strict=True)]
+    drawn = limit_of(pool.keys, sum(each.random for each in picks), seed=seed)
+    draw = Draw(now, int(at.min()) + 1 if at.size >= MOST else 0, int(at.max()), drawn) if at.size else None
+    remember(queue.name, metadata, decided, strategy=strategy, now=now, draw=draw)
     return Filled(strategy, len(items), 0, told), items
 
 
@@ -177,14 +184,17 @@ def fill_errors(
         if each.key not in there and each.key in known
     ]
     again = queue.ask_again({each.key: each.confidence for each in worst if each.key in there})
-    _remember(queue.name, metadata, told, strategy=ERRORS, now=now)
+    remember(queue.name, metadata, told, strategy=ERRORS, now=now)
     facts = {name: value for name, value in review.to_dict().items() if name != "errors"}
     return Filled(ERRORS, len(items), again, told, facts), items
 
 
-def why_asked(name: str, metadata: Metadata, key: str) -> list[dict[str, Any]]:
-    """Each time an item was picked to be labelled: by which strategy, why, and when; the last one last."""
-    return metadata.find(_noun(name), key=key)
+def _newest(rows: pa.Table) -> pa.Table:
+    """The newest rows, where there are more than are looked at: none of those left out is newer than one of them."""
+    if rows.num_rows <= MOST:
+        return rows
+    order = np.argsort(-rows["at"].to_numpy(), kind="stable")[:MOST]
+    return rows.take(pa.array(order))
 
 
 def _of_keys(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
@@ -193,11 +203,3 @@ def _of_keys(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
 
 def _told(each: Pick) -> dict[str, Any]:
     return {"key": each.key, "priority": each.priority, "reason": each.reason, "random": each.random}
-
-
-def _remember(name: str, metadata: Metadata, picks: Sequence[Mapping[str, Any]], *, strategy: str, now: int) -> None:
-    metadata.append(_noun(name), [{**each, "strategy": strategy, "at": now} for each in picks])
-
-
-def _noun(name: str) -> str:
-    return f"label pick/{name}"

@@ -47,7 +47,8 @@ def register(
         plan=plan.digest,
         rows=int(examples.at.size),
     )
-    usable = np.flatnonzero(examples.usable)
+    asked = examples.labels.acquired is not None
+    usable = np.flatnonzero(examples.labels.mature if asked else examples.usable)  # what was picked stands for nothing
     usable = usable[:: 1 + usable.size // REFERENCE_ROWS]
     seen = examples.features.take(pa.array(usable))
     reference = make_reference(seen, candidate.scorer.score(seen), examples.at[usable], edges_from=edges_from)

@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from setpoint.core.ports import Metadata, Segments, Tables
 from setpoint.data.arrays import NULL_TIME
 from setpoint.data.decisions import DECISIONS, lasts_by, met_by, part_name
+from setpoint.data.labels import ACQUIRED
 from setpoint.data.rows import ALWAYS, AT, ENDS, KNOWN_AT, NEVER
 from setpoint.declare.plan import Plan
 from setpoint.labels.completeness import stale_sources
 from setpoint.labels.hand_labels import with_hand
-from setpoint.labels.join import STATES, resolve
+from setpoint.labels.join import KNOWN, STATES, Labels, resolve
 from setpoint.labels.told import with_told
 from setpoint.serve.log import log_table, take_records
 from setpoint.serve.outcomes import Outcomes
@@ -77,7 +78,10 @@ def labels_of(
     as_of: int,
     hand: pa.Table | None = None,
 ) -> pa.Table:
-    """What is known by a time of each decision's label: `state`, `value`, `settled_at`, and whether it is `mature`."""
+    """What is known by a time of each decision's label: `state`, `value`, `settled_at`, and whether it is `mature`.
+
+    `acquired` says how a known label was: natural, at random, or picked by a strategy.
+    """
     label, at, by = plan.system.label, decisions["at"].to_numpy(), lasts_by(plan)
     keys, on = decisions["key"].combine_chunks(), decisions[met_by(plan)].combine_chunks()
     segments = None if by is None else decisions[by].combine_chunks()
@@ -95,8 +99,14 @@ def labels_of(
             "value": pa.array(labels.value),
             "settled_at": pa.array(settled, pa.int64(), mask=settled == NULL_TIME),
             "mature": pa.array(labels.mature),
+            "acquired": _acquired(labels),
         }
     )
+
+
+def _acquired(labels: Labels) -> pa.Array:
+    how = np.zeros(labels.state.size, dtype=np.int8) if labels.acquired is None else labels.acquired.how
+    return pa.array(np.array(ACQUIRED)[how], pa.string(), mask=labels.state != KNOWN)
 
 
 def shown_rows(rows: pa.Table) -> pa.Table:

@@ -9,9 +9,11 @@ import pyarrow as pa
 
 from setpoint.core.errors import NothingYet
 from setpoint.data.snapshot import take_snapshot
+from setpoint.declare.hand import check_random
 from setpoint.declare.source import info
 from setpoint.features.backfill import completed
 from setpoint.history import examples_of, requests_of
+from setpoint.labels.acquired import asked_of
 from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes, told_rows, with_hand
 from setpoint.labels.items import newest_items, with_blobs
 from setpoint.labels.label_model import LabelFit
@@ -19,7 +21,6 @@ from setpoint.labels.queue import Queue
 from setpoint.labels.vote_report import VoteReport
 from setpoint.learn.added import report_programs
 from setpoint.learn.label_errors import review_labels
-from setpoint.rollout.active import RANDOM_SHARE
 from setpoint.rollout.fill import ERRORS, fill, fill_errors, newest_models, pool_of, recipe_of, take_pool
 from setpoint.serve.asked import labels_of, take_moment
 from setpoint.serve.outcomes import Outcomes
@@ -51,8 +52,9 @@ def queue_decisions(opened: Opened, count: int) -> int:
         return queue.add(with_blobs(items, blobs, opened.blob))
 
 
-def fill_queue(opened: Opened, strategy: str, count: int, *, random_share: float = RANDOM_SHARE) -> dict[str, Any]:
+def fill_queue(opened: Opened, strategy: str, count: int, *, random_share: float | None = None) -> dict[str, Any]:
     """Put decisions before people whose labels tell most, by a strategy; or, by "errors", labels likely wrong."""
+    share = None if random_share is None else check_random(random_share)
     queue, folders, plan, now = label_queue(opened), opened.workspaces.newest()[0], opened.plan, opened.clock.now()
     with opened.workspaces.recorded() as (metadata, tables, _), ExitStack() as stack:
         log, told = (reading(stack, folder) for folder in (folders.log, folders.outcomes))
@@ -86,8 +88,7 @@ def fill_queue(opened: Opened, strategy: str, count: int, *, random_share: float
                 pool,
                 strategy=strategy,
                 count=count,
-                random_share=random_share,
-                seed=opened.settings.seed,
+                random_share=queue.hand.random if share is None else share,
                 now=now,
             )
     blobs = [name for name, _ in info(opened.declared.decide.spine).blobs]
@@ -107,7 +108,10 @@ def hand_rows(opened: Opened, keys: pa.ChunkedArray) -> pa.Table | None:
         return None
     settle_votes(label_queue(opened), opened.metadata, clock=opened.clock)
     labels = hand_labels(opened.declared.name, opened.metadata, every_version=True)
-    return told_rows(labels, keys.combine_chunks(), positive=opened.declared.hand.positive) if labels else None
+    if not labels:
+        return None
+    asked = asked_of(opened.declared.name, opened.metadata)
+    return told_rows(labels, keys.combine_chunks(), positive=opened.declared.hand.positive, asked=asked)
 
 
 def program_report(opened: Opened) -> tuple[VoteReport, LabelFit | None]:

@@ -26,7 +26,6 @@ from setpoint.labels.hand_labels import HandLabel
 from setpoint.labels.label_model import LabelFit
 from setpoint.labels.queue import Queue
 from setpoint.labels.vote_report import VoteReport
-from setpoint.rollout.active import RANDOM_SHARE
 from setpoint.serve.decide import Decision
 from setpoint.serve.outcomes import Outcome
 from setpoint.session import Session
@@ -232,11 +231,11 @@ class Live(Opened):
         """Put the newest decisions that are not there yet into the queue of what people label; gives how many."""
         return queue_decisions(self, count)
 
-    def fill_queue(self, strategy: str, count: int, *, random_share: float = RANDOM_SHARE) -> dict[str, Any]:
+    def fill_queue(self, strategy: str, count: int, *, random_share: float | None = None) -> dict[str, Any]:
         """Put decisions before people whose labels tell most, by a strategy; or, by "errors", labels likely wrong.
 
-        A share of a strategy's decisions is drawn at random, to judge with. Raises NothingYet where a strategy needs a
-        model that is not there yet.
+        A share of a strategy's decisions is drawn at random, to judge with: as declared, or as given. Raises
+        NothingYet where a strategy needs a model that is not there yet.
         """
         return fill_queue(self, strategy, count, random_share=random_share)
 

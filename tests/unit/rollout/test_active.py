@@ -7,21 +7,19 @@ import pytest
 from scipy.stats import entropy as shannon
 
 from setpoint.core.errors import DataError, NameUnknown
-from setpoint.measure.logistic import fit_logistic, sigmoid
-from setpoint.measure.metrics import brier, log_loss
+from setpoint.labels.acquired import Asked, Draw, limit_of
 from setpoint.rollout.active import (
     STRATEGIES,
     Pool,
     disagreement,
     entropy,
-    evaluation_sample,
     margin,
     pick,
-    random_order,
-    recalibrated,
     stakes,
     uncertainty,
 )
+
+KEYS = [f"c{i}" for i in range(2000)]
 
 
 def pool(n: int = 200, *, seed: int = 0) -> Pool:
@@ -109,56 +107,36 @@ def test_a_strategy_says_what_it_lacks() -> None:
         pick(bare, "margin", 2, random_share=1.5)
 
 
-def test_the_evaluation_sample_does_not_depend_on_what_was_picked() -> None:
-    """In batches of any strategy, the decisions that can judge are the first ones in random order."""
-    rows = pool(300)
-    asked = np.zeros(300, dtype=bool)
-    for strategy in ("margin", "uncertainty", "entropy"):
-        left = np.flatnonzero(~asked)
-        part = Pool(np.asarray(rows.keys)[left].tolist(), rows.p[left])
-        asked[left[[each.place for each in pick(part, strategy, 40, random_share=0.25, seed=9)]]] = True
-    sample = evaluation_sample(rows.keys, asked, seed=9)
-    assert len(sample) >= 30
-    assert sample.index.tolist() == sorted(random_order(rows.keys, seed=9)[: len(sample)].tolist())
-    assert sample.weight.sum() == pytest.approx(300)
-    assert sample.frame.probability
+def asked_in_batches(p: np.ndarray, at: np.ndarray, *, seed: int) -> Asked:
+    """Three batches by margin, of all decisions taken by then that nobody was asked about."""
+    left, draws = np.ones(at.size, dtype=bool), []
+    picked: dict[str, tuple[int, int]] = {}
+    for now, until in enumerate((1000, 1500, 2000), 1):
+        pool = np.flatnonzero(left & (at < until))
+        names = [KEYS[place] for place in pool]
+        found = pick(Pool(names, p[pool]), "margin", 200, random_share=0.25, seed=seed)
+        limit = limit_of(names, sum(each.random for each in found), seed=seed)
+        draws.append(Draw(now, 0, until - 1, limit))
+        for each in found:
+            left[pool[each.place]] = False
+            picked[each.key] = (now, int(at[pool[each.place]]))
+    return Asked(picked, draws=draws, seed=seed)
 
 
 def test_picked_labels_are_biased_and_the_random_ones_are_not() -> None:
-    """The rate over all asked is far off; over the evaluation samples of 200 draws it is right on average."""
+    """The rate of all labels is far off; that of the random ones, by their chance, is right over 100 draws."""
     rng = np.random.default_rng(5)
+    at = np.arange(2000)
     p = rng.beta(0.5, 4.0, 2000)
     y = (rng.random(2000) < p).astype(float)
-    keys = [f"c{i}" for i in range(2000)]
-    picked, judged = [], []
-    for seed in range(200):
-        found = pick(Pool(keys, p), "margin", 300, random_share=1 / 3, seed=seed)
-        asked = np.zeros(2000, dtype=bool)
-        asked[[each.place for each in found]] = True
-        sample = evaluation_sample(keys, asked, seed=seed)
-        picked.append(y[asked].mean())
-        judged.append(float(np.average(y[sample.index], weights=sample.weight)))
+    picked, weighed, totals = [], [], []
+    for seed in range(100):
+        asked = asked_in_batches(p, at, seed=seed)
+        chance = np.array([(asked.chances(KEYS[i], 9)[-1][1] or 0.0) if KEYS[i] in asked.picked else 0.0 for i in at])
+        drawn = chance > 0
+        picked.append(y[[KEYS[i] in asked.picked for i in at]].mean())
+        weighed.append(float(np.average(y[drawn], weights=1 / chance[drawn])))
+        totals.append(float((1 / chance[drawn]).sum()))
     assert np.mean(picked) > 2 * y.mean()
-    error = np.std(judged) / np.sqrt(len(judged))
-    assert abs(np.mean(judged) - y.mean()) < 3 * error
-
-
-def test_a_model_of_picked_labels_is_recalibrated_on_the_random_ones() -> None:
-    """A model fitted on rows that were picked by class is wrong about rates; the random labels put that right."""
-    rng = np.random.default_rng(2)
-    x = rng.normal(size=(6000, 1))
-    y = (rng.random(6000) < 1 / (1 + np.exp(2.5 - 1.5 * x[:, 0]))).astype(float)
-    positives, negatives = np.flatnonzero(y > 0)[:300], np.flatnonzero(y <= 0)[:300]
-    chosen = np.concatenate([positives, negatives])
-    start, slope = fit_logistic([np.ones(600), x[chosen, 0]], y[chosen], weight=np.ones(600))
-    raw = sigmoid(start + slope * x[:, 0])
-    keys = [f"c{i}" for i in range(6000)]
-    asked = np.isin(np.arange(6000), random_order(keys, seed=4)[:300])
-    sample = evaluation_sample(keys, asked, seed=4)
-    labels = np.where(sample.index % 50 == 0, np.nan, y[sample.index])  # people could not tell some
-    mended = recalibrated(labels, raw[sample.index], sample).apply(raw)
-    fresh = ~asked
-    fresh[chosen] = False
-    assert abs(mended[fresh].mean() - y[fresh].mean()) < 0.03 < abs(raw[fresh].mean() - y[fresh].mean())
-    assert brier(y[fresh], mended[fresh]) < brier(y[fresh], raw[fresh])
-    assert log_loss(y[fresh], mended[fresh]) < log_loss(y[fresh], raw[fresh])
+    assert abs(np.mean(weighed) - y.mean()) < 3 * np.std(weighed) / np.sqrt(100)
+    assert abs(np.mean(totals) - 2000) < 3 * np.std(totals) / np.sqrt(100)

@@ -1,0 +1,34 @@
+"""Whether labels that people were asked for at random suffice to judge a model by."""
+
+from __future__ import annotations
+
+import math
+
+from setpoint.data.labels import ACQUIRED, AT_RANDOM, PICKED
+from setpoint.declare.plan import Plan
+from setpoint.learn.gate import HOLDS, UNKNOWN, Verdict
+from setpoint.learn.sides import LEAST_EACH, Sides, ask_for, more_at_random
+from setpoint.measure.rows import effective
+
+NAME = f"labels to judge by of each class >= {LEAST_EACH}"
+
+
+def judged_by(plan: Plan, sides: Sides) -> tuple[Verdict, ...]:
+    """What the held-out rows are where people were asked for labels, and whether they are enough; nothing otherwise.
+
+    Rows count by their weights (Kish 1965), as those asked for at random stand for many others.
+    """
+    counts = sides.acquired
+    if counts is None:
+        return ()
+    rows, held_out, older = sides.held_out, counts["held_out"], counts["train"]
+    rarer = min(effective(rows.weight[rows.y > 0]), effective(rows.weight[rows.y <= 0]))
+    reason = (
+        f"{held_out[ACQUIRED[AT_RANDOM]]} of the {rows.y.size} held-out labels were asked for at random and weigh by "
+        f"their chance; {older[ACQUIRED[PICKED]]} labels that a strategy picked trained it and judge nothing"
+    )
+    if rarer >= LEAST_EACH:
+        return (Verdict(NAME, HOLDS, LEAST_EACH, rarer, rarer, None, reason),)
+    more = math.ceil(more_at_random(rows.y, rows.weight) / plan.held_out)
+    reason += f"; {rarer:.3g} of the rarer class do not suffice. {ask_for(plan, more)}"
+    return (Verdict(NAME, UNKNOWN, LEAST_EACH, rarer, rarer, more, reason),)
