@@ -65,6 +65,7 @@ from setpoint.declare.goal import (
     precision,
     recall,
     size,
+    worst_slice,
 )
 from setpoint.declare.hand import hand
 from setpoint.declare.imbalance import imbalance
@@ -202,6 +203,7 @@ __all__ = [
     "vocabulary",
     "volume",
     "weighted",
+    "worst_slice",
 ]
 
 _OPENED = ("Live", "open_system")

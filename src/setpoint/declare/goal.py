@@ -25,6 +25,7 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "brier": (0.0, 1.0, False),
     "ece": (0.0, 1.0, False),
     "business": (float("-inf"), float("inf"), True),
+    "worst_slice": (1.0, float("inf"), False),
     "latency": (0.0, float("inf"), False),
     "size": (0.0, float("inf"), False),
     "cpu_per_1000": (0.0, float("inf"), False),
@@ -35,15 +36,18 @@ TOLERANCE = 0.005
 
 MEASURED = ("latency", "size", "cpu_per_1000")
 """Guardrails on the model itself rather than on its decisions; in replay those of time are reported, not judged."""
+SLICED = ("log_loss", "brier", "accuracy")
+"""Metrics that are means over decisions, so that slices can be told apart by them."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric by name; `option` is its one parameter, `by` names the groups whose gap is meant."""
+    """A metric by name; `option` is its one parameter, `by` names the groups whose gap is meant, `of` the loss."""
 
     name: str
     option: float | None = None
     by: str | None = None
+    of: str | None = None
 
     @property
     def greater_is_better(self) -> bool:
@@ -64,12 +68,15 @@ class Metric:
 
     def __str__(self) -> str:
         inner = "" if self.option is None else f"{self.option:g}"
+        if self.of is not None:
+            inner = f"{self.of}()" if self.option is None else f"{self.of}(), depth={inner}"
         text = f"{self.name}({inner})"
         return text if self.by is None else f"gap({text}, by={self.by!r})"
 
     def to_dict(self) -> dict[str, Any]:
         """The metric as JSON-like data."""
-        return {"name": self.name, "option": self.option, "by": self.by}
+        named = {"name": self.name, "option": self.option, "by": self.by}
+        return named if self.of is None else {**named, "of": self.of}
 
 
 @dataclass(frozen=True)
@@ -193,9 +200,26 @@ def gap(metric: Metric, *, by: str) -> Metric:
     >>> str(gap(recall(), by="carrier") <= 0.1)
     "gap(recall(), by='carrier') <= 0.1"
     """
-    if metric.name in MEASURED or metric.by is not None:
+    if metric.name in (*MEASURED, "worst_slice") or metric.by is not None:
         raise DeclarationError(f"gap({metric}, by={by!r}).", expected="a metric of decisions")
     return replace(metric, by=by)
+
+
+def worst_slice(metric: Metric, *, depth: int | None = None) -> Metric:
+    """How many times the loss of all other decisions the worst slice has: one that is declared, or found.
+
+    The loss of a decision is its log loss, its Brier score, or for accuracy whether the action was wrong. Slices of at
+    most `depth` conditions, 2 unless it says otherwise, are found on older decisions and judged on newer ones.
+
+    >>> str(worst_slice(log_loss()) <= 1.5)
+    'worst_slice(log_loss()) <= 1.5'
+    """
+    if not isinstance(metric, Metric) or metric.name not in SLICED or metric.by is not None:
+        known = ", ".join(f"{each}()" for each in SLICED)
+        raise DeclarationError(f"worst_slice({metric}).", expected=f"one of {known}")
+    if depth not in (None, 1, 2, 3):
+        raise DeclarationError(f"worst_slice({metric}, depth={depth!r}).", expected="1, 2 or 3 conditions")
+    return Metric("worst_slice", None if depth is None else float(depth), of=metric.name)
 
 
 @dataclass(frozen=True)
@@ -312,14 +336,14 @@ def goal(
     rare class while a model is fitted. `protect` names the attributes, request fields or features, whose groups `check`
     looks at for bias; a dict gives the known shares of their groups in the population, where there are any.
 
-    >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric
-    Metric(name='auc', option=None, by=None)
+    >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric.name
+    'auc'
     """
     if not isinstance(metric, Metric):
         raise WrongType(f"The goal's metric is {metric!r}.", expected="a metric such as sp.auc()")
     if metric.name not in RANGES:
         raise NameUnknown("metric", metric.name, RANGES, where="Setpoint")
-    if metric.by is not None or metric.name in MEASURED:
+    if metric.by is not None or metric.name in (*MEASURED, "worst_slice"):
         raise DeclarationError(f"{metric} cannot be optimised.", expected="a metric of decisions, such as sp.auc()")
     for guardrail in must:
         if not isinstance(guardrail, Guardrail):
