@@ -45,10 +45,12 @@ from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
 from setpoint.registry import audit, models
+from setpoint.registry.bases import check_bases, stale
 from setpoint.registry.steps import run_step
 from setpoint.rollout.advance import Act, Look, ReleaseState, advance, offer, rollback_look, shadow_look
 from setpoint.rollout.outcomes import actions_of, concat, costs_of_rows, kept_columns, outcome_columns
 from setpoint.rollout.register import load_reference, register
+from setpoint.rollout.retire import retire
 from setpoint.rollout.retrain import Due, training_due
 from setpoint.rollout.shadow import Evidence, Pair, compare_shadow
 from setpoint.serve.latency import measure_model
@@ -206,10 +208,15 @@ class Loop:
         return take_snapshot(beside_sources(self.rows, self.work.told(), as_of), as_of, contents=self.contents)
 
     def scorer(self, model: str | None) -> Scorer | None:
-        """A model ready to score, loaded once; None for no model."""
+        """A model ready to score, loaded once; None for no model.
+
+        Raises BaseChanged for one that learned from another base model than the plan has: it would score other numbers
+        under the same names.
+        """
         if model is None:
             return None
         if model not in self.scorers:
+            check_bases(models.get(self.work.metadata, model), self.plan.bases)
             folder = models.folder_of(self.work.models, model)
             self.scorers[model] = load_scorer(folder, self.work.learners, expected=model)
         return self.scorers[model]
@@ -539,13 +546,29 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
 def train_once(loop: Loop, now: int, *, reason: str) -> str:
     """Train one candidate outside the grid of ticks, offer it for release, commit; gives the model's digest.
 
-    Raises NothingYet when too few labels are mature.
+    Models that learned from other base models than the plan has are retired first. Raises NothingYet when too few
+    labels are mature.
     """
-    state, acts = retrain(loop, loop.state, now, Due("request", reason))
+    state, retired = retire_stale(loop, loop.state)
+    state, acts = retrain(loop, state, now, Due("request", reason))
     if acts[0].kind == "postpone":
         raise NothingYet(acts[0].reason, hint="Wait for labels to mature, or train as of a later time.")
-    commit(loop, follow(loop, state), now, Written(None, None, None, None, (), tuple(acts)))
+    commit(loop, follow(loop, state), now, Written(None, None, None, None, (), (*retired, *acts)))
     return acts[0].subject
+
+
+def retire_stale(loop: Loop, state: LoopState) -> tuple[LoopState, list[Act]]:
+    """The state without the models whose base is another one now: none of them may score a decision any more."""
+    release, reasons = state.release, dict[str, str]()
+    for model in (release.champion, release.challenger, release.previous, state.frozen, state.reference):
+        found = None if model is None else stale(models.get(loop.work.metadata, model), loop.plan.bases)
+        if found is not None:
+            reasons[found.model] = f"it learned from {found.base!r} as {found.was}; here it is {found.found}"
+    release, acts = retire(release, reasons)
+    if state.reference in reasons:
+        loop.reference = None
+        state = replace(state, reference=None)
+    return replace(state, release=release, frozen=None if state.frozen in reasons else state.frozen), acts
 
 
 def follow(loop: Loop, state: LoopState) -> LoopState:

@@ -155,6 +155,10 @@ def plan(words: Namespace) -> int:
         out.print(f"[yellow]warning[/] {escape(warning)}")
     for change in shown["changes"]:
         out.print(f"[cyan]changed[/] {escape(change['what'])}: runs again {escape(', '.join(change['runs_again']))}")
+    for model in shown["stale_models"]:
+        does = f"; it {model['role']}, and is refused until `setpoint train` retires it" if model["role"] else ""
+        told = f"learned from {model['base']!r} as {model['was']}, which is {model['found']} now{does}"
+        out.print(f"[yellow]stale[/] model {model['model'][:12]} {escape(told)}")
     return 0
 
 

@@ -10,7 +10,7 @@ from setpoint.core.ports import Metadata
 from setpoint.core.records import RULE
 
 NOUN = "audit"
-PROMOTE, ROLLBACK = "promote", "rollback"
+PROMOTE, ROLLBACK, RETIRE = "promote", "rollback", "retire"
 """The acts that change which model decides: its subject does from then on, or no longer."""
 
 
@@ -46,8 +46,8 @@ def trail(metadata: Metadata, **equal: Any) -> list[dict[str, Any]]:
 def live_at(acts: Iterable[Mapping[str, Any]], moment: int) -> Live:
     """What was live at a time, and why, from the acts of one system in order.
 
-    A promotion puts its subject in charge; a rollback of it puts its predecessor back. The act's own moment counts as
-    after it. Without any act the fallback rule decides.
+    A promotion puts its subject in charge; a rollback of it puts its predecessor back, its retirement the rule. The
+    act's own moment counts as after it. Without any act the fallback rule decides.
 
     >>> acts = [{"at": 5, "act": "promote", "subject": "m1", "reason": "first"}]
     >>> live_at(acts, 4).model, live_at(acts, 5).model
@@ -62,6 +62,8 @@ def live_at(acts: Iterable[Mapping[str, Any]], moment: int) -> Live:
             stack.append(act["subject"])
         elif act["act"] == ROLLBACK and act["subject"] == stack[-1]:
             stack.pop()
+        elif act["act"] == RETIRE and act["subject"] == stack[-1]:
+            stack = [RULE]
         else:
             continue
         since, reason = act["at"], act["reason"]

@@ -17,7 +17,7 @@ from setpoint.data.hold import held_under
 from setpoint.data.manifest import STORED, Manifest, StoredSource, find_manifest, manifests, stored_snapshots
 from setpoint.registry import models
 
-SNAPSHOT, TRAINING_SET = "snapshot", "training_set"
+SNAPSHOT, TRAINING_SET, BASE = "snapshot", "training_set", "base model"
 
 ROLES = {
     "champion": "decides",
@@ -67,7 +67,7 @@ def trace_model(metadata: Metadata, model: str, *, stored: Metadata | None = Non
     if model == RULE:
         return (Link("rule", RULE, "the fallback rule of the declaration; it was not trained"),)
     body = models.get(metadata, model)
-    links = [_model(body)]
+    links = [_model(body), *_bases(body)]
     used = metadata.get(TRAINING_SET, body["training_set"])
     if used is None:
         links.append(Link("training set", body["training_set"], "no record of how it was built"))
@@ -91,10 +91,10 @@ def trace_model(metadata: Metadata, model: str, *, stored: Metadata | None = Non
 def trace_uses(metadata: Metadata, stored: Metadata, subject: str) -> tuple[Link, ...]:
     """The links from what is stored to the models that learned from it: none where nothing is called so.
 
-    The subject is the digest of a snapshot, a source's rows, a contract or a file (a beginning is enough), or the name
-    of a file.
+    The subject is the digest of a snapshot, a source's rows, a contract, a file or a base model's weights (a beginning
+    is enough), or the name of a file or a base model.
     """
-    links: list[Link] = []
+    links = _uses_of_base(metadata, subject)
     for manifest in manifests(stored):
         matches = [link for link in _all_of(manifest) if _is_called(link, subject)]
         if matches:
@@ -104,6 +104,22 @@ def trace_uses(metadata: Metadata, stored: Metadata, subject: str) -> tuple[Link
             for body in models.all_models(metadata, snapshot=manifest.snapshot):
                 links += [Link("training set", body["training_set"], f"of model {body['model'][:12]}"), _model(body)]
     return tuple(links)
+
+
+def _uses_of_base(metadata: Metadata, subject: str) -> list[Link]:
+    """A base model of this name or digest, each version of it followed by the models that learned from that."""
+    found: dict[Link, list[Link]] = {}
+    for body in models.all_models(metadata):
+        for link in _bases(body):
+            if subject and (link.digest.startswith(subject) or link.detail.startswith(f"{subject} ")):
+                found.setdefault(link, []).append(_model(body))
+    return [link for base, learned in found.items() for link in (base, *learned)]
+
+
+def _bases(body: Mapping[str, Any]) -> list[Link]:
+    """The base models that a model learned from: their weights, and the package that brought them."""
+    told = sorted(body.get("bases", {}).items())
+    return [Link(BASE, one["digest"], f"{name} as {one['package']} {one['version']}, frozen") for name, one in told]
 
 
 def snapshot_named(registries: Iterable[Metadata], stored: Metadata, which: str) -> str:
@@ -133,7 +149,7 @@ def needed_snapshots(registries: Iterable[Metadata]) -> dict[str, str]:
         registered = {body["model"]: body["snapshot"] for body in models.all_models(metadata)}
         for model, snapshot in registered.items():
             found.setdefault(snapshot, f"model {model[:12]} learned from it")
-        for model, role in _in_use(metadata):
+        for model, role in models_in_use(metadata):
             if model not in registered:
                 raise DataError(
                     f"The model {model} {role}, but is not registered.",
@@ -144,7 +160,7 @@ def needed_snapshots(registries: Iterable[Metadata]) -> dict[str, str]:
     return found
 
 
-def _in_use(metadata: Metadata) -> Iterator[tuple[str, str]]:
+def models_in_use(metadata: Metadata) -> Iterator[tuple[str, str]]:
     """The models that loops name, with what for; what needs one most comes last."""
     for state in metadata.find("loop"):
         named = {**state["release"], "frozen": state["frozen"], "reference": state["reference"]}

@@ -65,7 +65,7 @@ class ReleaseState:
 class Act:
     """One act of a release, for the audit trail.
 
-    `kind` is promote, reject, rollback, hold, start_shadow or end_watch; `subject` the model it is about.
+    `kind` is promote, reject, rollback, retire, hold, start_shadow or end_watch; `subject` the model it is about.
     """
 
     kind: str

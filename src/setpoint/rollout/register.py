@@ -14,6 +14,7 @@ from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.train import Candidate
 from setpoint.registry import lineage, models, runs
+from setpoint.registry.bases import told_bases
 from setpoint.watch.reference import Reference, make_reference
 
 REFERENCE_ROWS = 50_000
@@ -37,6 +38,8 @@ def register(
     `edges_from` is the reference of the model before: its bins are kept, so that days before and after compare.
     """
     body = {**candidate.to_dict(), "system": plan.system.name, "trained_at": now}
+    if plan.bases:
+        body["bases"] = told_bases(plan.bases)
     models.put(folder, metadata, model=candidate.digest, save=candidate.scorer.save, body=body)
     lineage.put_inputs(
         metadata,

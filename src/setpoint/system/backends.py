@@ -22,14 +22,16 @@ from setpoint.backends.sklearn import LogisticLearner
 from setpoint.backends.sql_source import DIALECTS, SqlSource
 from setpoint.backends.sqlite_blobs import SqliteBlobs
 from setpoint.backends.sqlite_state import SqliteState
-from setpoint.core.errors import SettingInvalid
-from setpoint.core.ports import Blobs, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables
+from setpoint.backends.wordllama import open_wordllama
+from setpoint.core.errors import NameUnknown, SettingInvalid
+from setpoint.core.ports import Blobs, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables, TextBase
 
 __all__ = [
     "FETCHERS",
     "Relation",
     "ask",
     "copy_tables",
+    "open_bases",
     "open_blobs",
     "open_learners",
     "open_log",
@@ -112,6 +114,18 @@ def open_learners(threads: int) -> dict[str, Learner]:
     """Every learner, by name."""
     learners: list[Learner] = [LightGBMLearner(threads=threads), LogisticLearner()]
     return {learner.name: learner for learner in learners}
+
+
+BASES: Mapping[str, Callable[[], TextBase]] = {"wordllama": open_wordllama}
+"""What opens each base model of texts, by the name that `sp.embedding(..., base=)` takes."""
+
+
+def open_bases(names: Sequence[str]) -> dict[str, TextBase]:
+    """The base models of these names; raises NameUnknown for one that is none, MissingExtra for one not installed."""
+    for name in names:
+        if name not in BASES:
+            raise NameUnknown("base model", name, BASES, where="Setpoint")
+    return {name: BASES[name]() for name in names}
 
 
 def relation(tables: Tables, name: str, parts: Sequence[str], newer: pa.Table) -> Relation:

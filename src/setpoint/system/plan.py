@@ -10,6 +10,7 @@ from setpoint.declare.base_rate import with_base_rate
 from setpoint.declare.formats import format_choices
 from setpoint.declare.plan import diff_declarations
 from setpoint.features.freshness import freshness_of
+from setpoint.registry.bases import stale_models
 from setpoint.serve.asked import take_moment
 from setpoint.system.labelled import base_rate
 from setpoint.system.opened import Opened
@@ -21,6 +22,8 @@ def show_plan(opened: Opened) -> dict[str, Any]:
     """The plan with each choice's reason, and what changed since it was last shown."""
     plan = with_base_rate(opened.plan, base_rate(opened))
     declared = {**opened.declared.to_dict(), "versions": dict(plan.versions)}
+    if plan.bases:
+        declared["bases"] = {name: str(version) for name, version in plan.bases.items()}
     before = opened.metadata.get("declaration", opened.declared.name)
     changes = [] if before is None else diff_declarations(before, declared)
     opened.metadata.put("declaration", opened.declared.name, declared)
@@ -41,7 +44,14 @@ def show_plan(opened: Opened) -> dict[str, Any]:
         ],
         "warnings": list(plan.warnings),
         "changes": [change.to_dict() for change in changes],
+        "stale_models": _stale_models(opened),
     }
+
+
+def _stale_models(opened: Opened) -> list[dict[str, str]]:
+    """The models that learned from another base model than the one that is here now."""
+    with opened.workspaces.registries() as registries:
+        return [model.to_dict() for model in stale_models(registries, opened.plan.bases)]
 
 
 def catalogue(opened: Opened) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import log_of
 from setpoint.history import OnlineSample, Progress, replay, results_of
 from setpoint.loop import TickReport
+from setpoint.registry.bases import told_bases
 from setpoint.system.opened import Opened
 from setpoint.system.verify import refuse_share
 from setpoint.system.workspaces import REPLAY, RESULTS
@@ -37,7 +38,8 @@ def run_replay(
         raise WrongType(f"Batches are {batch / 1e6:g} seconds long.", expected='more than "0s", such as "1d"')
     before = cpu_seconds()
     plan, snapshot = opened.plan, take_snapshot(opened.rows, 2**62)
-    name = digest([opened.declared.digest, snapshot.digest, start, end, batch, sample, opened.settings.seed])[:12]
+    given = [opened.declared.digest, snapshot.digest, start, end, batch, sample, opened.settings.seed]
+    name = digest([*given, told_bases(plan.bases)] if plan.bases else given)[:12]
     folders = opened.workspaces.replay(name)
     taken_in = cpu_seconds() - before
     if fresh and folders.home.exists():

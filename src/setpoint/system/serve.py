@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -35,17 +35,17 @@ VERIFIED = 200
 def session(opened: Opened) -> Iterator[Session]:
     """The system deciding now: requests answered, the log written, events and ticks taken on `refresh`."""
     adopted = opened.workspaces.adopt()
-    plan, folders = opened.plan, opened.workspaces.live
+    plan, folders, quota = opened.plan, opened.workspaces.live, opened.workspaces.quota
     with (
         opened.open(folders, opened.clock, what=LIVE) as (work, state),
         opened.events.log(work.metadata, work.tables) as events,
+        closing(open_log(folders.log, quota=quota)) as log,
+        closing(open_log(folders.outcomes, quota=quota)) as told,
     ):
         if adopted is not None:
             now = opened.clock.now()
             reason = f"the live system goes on from the replay {adopted}"
             audit.record(work.metadata, at=now, act="adopt", subject=plan.system.name, reason=reason)
-        quota = opened.workspaces.quota
-        log, told = open_log(folders.log, quota=quota), open_log(folders.outcomes, quota=quota)
         outcomes = Outcomes(plan.system.name, told)
         book = LogBook(plan, work, events.tables, outcomes, hand=partial(hand_rows, opened))
         watched = replace(work, told=book.told, verified=VERIFIED, disputed=partial(disputed, opened))

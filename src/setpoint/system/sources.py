@@ -31,12 +31,13 @@ from setpoint.data.taken import taken_last
 from setpoint.data.told import read_batches, rows_of
 from setpoint.declare.contract import in_order_of_reference
 from setpoint.declare.declaration import System
+from setpoint.declare.embedding import bases_named
 from setpoint.declare.json_reads import json_reads
 from setpoint.declare.plan import Plan, Profile, make_plan
 from setpoint.declare.scales import Scale, without_scale
 from setpoint.declare.source import SourceInfo, info
 from setpoint.features.fit import DOES_NOT_FIT, unfit
-from setpoint.system.backends import FETCHERS
+from setpoint.system.backends import FETCHERS, open_bases
 from setpoint.system.workspaces import Workspaces
 
 _logger = logging.getLogger("setpoint.system")
@@ -182,7 +183,8 @@ class Sources:
         days = max(1.0, (int(known.max()) - int(known.min())) / DAY) if known.size else 1.0
         sizes = {name: table.num_rows for name, table in rows.items()}
         profile = Profile(sizes, spine.num_rows / days, self._scales(rows))
-        return make_plan(self.declared, {name: kinds(table) for name, table in rows.items()}, profile)
+        bases = open_bases(bases_named(feature.expr for feature in self.declared.features))
+        return make_plan(self.declared, {name: kinds(table) for name, table in rows.items()}, profile, bases=bases)
 
     def _scales(self, rows: Mapping[str, pa.Table]) -> dict[str, Scale]:
         """The scale of each column that is summed without one: found when it was first seen, and kept from then on."""

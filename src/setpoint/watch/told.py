@@ -65,12 +65,12 @@ def told_model(document: Mapping[str, Any], acts: Sequence[Mapping[str, Any]]) -
 
 
 def _ended(acts: Sequence[Mapping[str, Any]], model: str) -> str | None:
-    """When a model that was promoted stopped deciding: rolled back, or another one was promoted."""
+    """When a model that was promoted stopped deciding: rolled back or retired, or another one was promoted."""
     live = False
     for act in acts:
         if act["act"] == "promote" and act["subject"] == model:
             live = True
-        elif live and (act["act"] == "promote" or (act["act"] == "rollback" and act["subject"] == model)):
+        elif live and (act["act"] == "promote" or (act["act"] in ("rollback", "retire") and act["subject"] == model)):
             return str(act["at"])
     return None
 
