@@ -13,7 +13,17 @@ import numpy.typing as npt
 from setpoint.core.errors import DataError
 from setpoint.measure.calibrators import FITTERS, IDENTITY, CalibrationMap, Kind
 from setpoint.measure.metrics import log_losses
-from setpoint.measure.rows import Array, Codes, Rows, as_rows, codes_for, effective, need_probabilities, totals
+from setpoint.measure.rows import (
+    Array,
+    Codes,
+    Rows,
+    as_rows,
+    codes_for,
+    effective,
+    need_probabilities,
+    newest_of,
+    totals,
+)
 
 BLOCKS = 20
 """Without clusters, the newest rows are taken as this many stretches of time, alike within."""
@@ -82,9 +92,7 @@ def choose_calibration(
     need_probabilities(rows.p)
     if times.shape != rows.y.shape:
         raise DataError(f"There are {rows.y.size} rows and times of shape {times.shape}.", expected="one time per row")
-    if not 0 < newest < 1:
-        raise DataError(f"newest={newest}.", expected="a share between 0 and 1")
-    judged = _newest(times, newest)
+    judged = newest_of(times, newest)
     older, newer = rows.where(~judged), rows.where(judged)
     sizes = {"fitted": older.y.size, "judged": newer.y.size}
     if min(_scarcer(older), _scarcer(newer)) < LEAST_CLASS:
@@ -106,14 +114,6 @@ def choose_calibration(
     reason = f"{chosen.kind} lowers the log loss of the newest rows by {chosen.gain:.2g} +- {chosen.standard_error:.2g}"
     refitted = FITTERS[chosen.kind](rows.y, rows.p, weight=rows.weight)
     return CalibrationChoice(refitted, tuple(trials), reason=reason, **sizes)
-
-
-def _newest(times: npt.NDArray[Any], share: float) -> npt.NDArray[np.bool_]:
-    """The newest share of rows; rows of one time stay together."""
-    if times.size == 0:
-        return np.zeros(0, dtype=bool)
-    first = min(int(times.size * (1 - share)), times.size - 1)
-    return np.asarray(times >= np.partition(times, first)[first])
 
 
 def _scarcer(rows: Rows) -> float:

@@ -128,6 +128,21 @@ def effective(weight: Array) -> float:
     return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
+def newest_of(at: npt.ArrayLike, share: float) -> Mask:
+    """The newest share of rows, such as those that calibrate; rows of one time stay together.
+
+    >>> newest_of([3, 1, 2, 2], 0.5)
+    array([ True, False,  True,  True])
+    """
+    times = np.asarray(at)
+    if not 0 < share < 1:
+        raise DataError(f"newest={share}.", expected="a share between 0 and 1")
+    if times.size == 0:
+        return np.zeros(0, dtype=bool)
+    first = min(int(times.size * (1 - share)), times.size - 1)
+    return np.asarray(times >= np.partition(times, first)[first])
+
+
 def totals(codes: Codes, values: Array, size: int) -> Array:
     """The sum of the values of each code below `size`.
 
