@@ -7,8 +7,8 @@ import math
 from setpoint.data.labels import ACQUIRED, AT_RANDOM, PICKED
 from setpoint.declare.plan import Plan
 from setpoint.learn.gate import HOLDS, UNKNOWN, Verdict
+from setpoint.learn.picked import rarer
 from setpoint.learn.sides import LEAST_EACH, Sides, ask_for, more_at_random
-from setpoint.measure.rows import effective
 
 NAME = f"labels to judge by of each class >= {LEAST_EACH}"
 
@@ -22,13 +22,13 @@ def judged_by(plan: Plan, sides: Sides) -> tuple[Verdict, ...]:
     if counts is None:
         return ()
     rows, held_out, older = sides.held_out, counts["held_out"], counts["train"]
-    rarer = min(effective(rows.weight[rows.y > 0]), effective(rows.weight[rows.y <= 0]))
+    least = rarer(rows.y, rows.weight)
     reason = (
         f"{held_out[ACQUIRED[AT_RANDOM]]} of the {rows.y.size} held-out labels were asked for at random and weigh by "
         f"their chance; {older[ACQUIRED[PICKED]]} labels that a strategy picked trained it and judge nothing"
     )
-    if rarer >= LEAST_EACH:
-        return (Verdict(NAME, HOLDS, LEAST_EACH, rarer, rarer, None, reason),)
+    if least >= LEAST_EACH:
+        return (Verdict(NAME, HOLDS, LEAST_EACH, least, least, None, reason),)
     more = math.ceil(more_at_random(rows.y, rows.weight) / plan.held_out)
-    reason += f"; {rarer:.3g} of the rarer class do not suffice. {ask_for(plan, more)}"
-    return (Verdict(NAME, UNKNOWN, LEAST_EACH, rarer, rarer, more, reason),)
+    reason += f"; {least:.3g} of the rarer class do not suffice. {ask_for(plan, more)}"
+    return (Verdict(NAME, UNKNOWN, LEAST_EACH, least, least, more, reason),)

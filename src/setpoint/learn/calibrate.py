@@ -7,20 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
-from setpoint.learn.sides import LEAST_EACH, Examples
+from setpoint.learn.sides import Examples
 from setpoint.measure.calibration import ReliabilityBin, reliability
-from setpoint.measure.calibration_choice import LEAST_CLASS, CalibrationChoice, choose_calibration
-from setpoint.measure.calibrators import IDENTITY, CalibrationMap, Kind, fit_platt
-from setpoint.measure.rows import effective
+from setpoint.measure.calibration_choice import CalibrationChoice, choose_calibration
+from setpoint.measure.calibrators import IDENTITY, CalibrationMap, Kind
 
 LEAST_DAYS = 14
 """Days to fit a map on, and as many to judge it on."""
 ERRORS = 2.0
 """Standard errors that a map must gain."""
-FARTHEST = 40.0
-"""Log odds are shifted by no more."""
 
 
 @dataclass(frozen=True)
@@ -84,36 +80,6 @@ def recalibrate(validation: Examples, scores: np.ndarray, correction: Calibratio
     found = calibrate(validation, correction.apply(scores), kinds=("temperature", "platt")).choice
     reason = f"what was done about the rare class is undone; {found.reason}"
     return Calibration(replace(found, map=compose(correction, found.map), reason=reason))
-
-
-def recalibrate_picked(validation: Examples, scores: np.ndarray, *, after: CalibrationMap = IDENTITY) -> Calibration:
-    """The calibration of a model that learned from picked labels, on rows that stand for decisions.
-
-    What a strategy picks has other rates than decisions have, and so has a model of it where it is not the very truth.
-    So a map is always fitted here: a line through the log odds, or with few rows of a class a shift of them alone (the
-    intercept of Cox 1958, "Two further applications of a model for binary regression"), or none with fewer than ten.
-    `scores` have been through the map `after` already.
-    """
-    y, weight = validation.y, validation.weight
-    rarer = min(effective(weight[y > 0]), effective(weight[y <= 0]))
-    words = f"the model learned from picked labels; {y.size} others, {rarer:.0f} of the rarer class, "
-    if rarer < LEAST_EACH:
-        found, words = IDENTITY, words + f"cannot say how far its rates are off: that needs {LEAST_EACH}"
-    elif rarer < LEAST_CLASS:
-        found, words = _shifted(y, scores, weight), words + "shift its log odds"
-    else:
-        found, words = fit_platt(y, scores, weight=weight), words + "draw a line through its log odds"
-    return Calibration(CalibrationChoice(compose(after, found), (), y.size, 0, words))
-
-
-def _shifted(y: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> CalibrationMap:
-    """The shift of log odds that makes the mean score the rate."""
-    rate = float(np.average(y, weights=weight))
-
-    def off(shift: float) -> float:
-        return float(np.average(CalibrationMap("platt", (1.0, shift)).apply(scores), weights=weight)) - rate
-
-    return CalibrationMap("platt", (1.0, float(brentq(off, -FARTHEST, FARTHEST))))
 
 
 def compose(first: CalibrationMap, then: CalibrationMap) -> CalibrationMap:

@@ -238,6 +238,8 @@ def _guardrail(rail: Guardrail, found: Interval, bench: Bench) -> Verdict:
 def _labels(more: int | None, bench: Bench) -> str:
     if more is None:
         return "the estimate is on the limit, so no number of labels would settle it"
+    if bench.asked:
+        return f"about {more:,} more held-out labels that were asked for at random would settle it"
     per_day = bench.rows.y.size / max(1, int(np.unique(bench.rows.days).size))
     return f"about {more:,} more labels ({math.ceil(more / per_day):,} days) would settle it"
 

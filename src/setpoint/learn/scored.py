@@ -56,12 +56,13 @@ class Bench:
     """The held-out rows that models are judged on, with the draws and seed of every interval.
 
     Intervals are clustered by day (UTC): rows of a day share its weather, its outages and its customers. Rows count by
-    their weights, in values and in intervals.
+    their weights, in values and in intervals. `asked` says that more labels come only where people are asked.
     """
 
     rows: Examples
     draws: int
     seed: int
+    asked: bool = False
 
     def interval(self, metric: Metric, scored: Scored, *, level: float = ONE_SIDED) -> Interval:
         """A declared metric of what a model did, with its interval; a gap of groups is a metric too."""

@@ -79,7 +79,7 @@ class Sides:
 
     Where people were asked for labels, rows of the newer sides weigh and say what `judging_rows` gives. `whole` are all
     rows, with their places, if some are on no side: picked ones that are too new to be on the training side. `fair` are
-    the training rows that may judge, `acquired` counts the labels of each side.
+    the training rows that may judge, at `fair_at` among those; `acquired` counts the labels of each side.
     """
 
     rows: Examples
@@ -88,6 +88,7 @@ class Sides:
     fitting: Examples | None = None
     whole: tuple[Examples, np.ndarray] | None = None
     fair: Examples | None = None
+    fair_at: np.ndarray | None = None
     acquired: Mapping[str, Mapping[str, int]] | None = None
 
     @cached_property
@@ -118,6 +119,12 @@ class Sides:
         """
         fair = self.fair
         return self.train if fair is None or fair.y.size == 0 or fair.y.min() == fair.y.max() else fair
+
+    @property
+    def asked(self) -> bool:
+        """Whether most of what is held out was asked for."""
+        counts = {} if self.acquired is None else self.acquired["held_out"]
+        return counts.get(ACQUIRED[AT_RANDOM], 0) > self.split.held_out.size / 2
 
     @property
     def picked(self) -> float:
@@ -301,6 +308,7 @@ def _with_picked(plan: Plan, sides: Sides, judging: Examples, judges: np.ndarray
         Split(*parts, begins, ends, at.size - used),
         whole=(rows, places),
         fair=judging.take(np.flatnonzero(train[may])),
+        fair_at=np.flatnonzero(may[train]),
         acquired={name: _ways(how[index[part]]) for name, part in named} | {"released": _ways(how[places])},
     )
 

@@ -18,7 +18,7 @@ from setpoint.learn.asked import judged_by
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
 from setpoint.learn.bias_sources import BiasAudit, audit_training_set
-from setpoint.learn.calibrate import Calibration, calibrate, recalibrate, recalibrate_picked
+from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
 from setpoint.learn.drawn import check_selection, draw_decisions
 from setpoint.learn.encode import Encoder, encoder_of
 from setpoint.learn.explain import importances
@@ -27,20 +27,18 @@ from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
 from setpoint.learn.imbalance import Balance, able
 from setpoint.learn.immature import fit_with_young, with_young
+from setpoint.learn.picked import MUCH, recalibrate_picked
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, Trial, fit, gained_by, refit, search, spec_for
 from setpoint.learn.sides import Examples, Matrices, Sides, count_rows, divide, encode
 from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
-from setpoint.measure.calibrators import IDENTITY, CalibrationMap
 
 Measure = Callable[[Scorer], Mapping[str, float]]
 """Gives the measured guardrails of a scorer by metric, such as {"latency(99)": 9000.0}, in microseconds."""
 
 
-MUCH = 0.1
-"""A training side of which a strategy picked as much is recalibrated on rows that stand for decisions."""
 PROBE_ROUNDS = 20
 """Rounds of the small training that the leak audit runs on changed data."""
 
@@ -157,12 +155,12 @@ def train(
     fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
     if older.any:
         older, sides, matrices, fitted = keep_if_better(plan, older, sides, matrices, fitted, learners, seed=seed)
-    calibration = calibrate_fitted(fitted, sides)
+    calibration = calibrate_fitted(fitted, sides, matrices, learners, seed=seed)
     threshold = choose_threshold(goal, sides.representative)
     procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
     if plan.system.label.immature == WEIGHTED:
         fitted = fit_with_young(plan, examples, sides, matrices, fitted, scorer=procedure, learners=learners, seed=seed)
-        calibration = calibrate_fitted(fitted, sides)
+        calibration = calibrate_fitted(fitted, sides, matrices, learners, seed=seed)
         procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
     whole = Added(sides.every)
     if not older.dropped:
@@ -175,7 +173,7 @@ def train(
     trivial = baselines(plan, matrices, sides)
     report = judge(
         goal,
-        Bench(sides.held_out, plan.draws, seed),
+        Bench(sides.held_out, plan.draws, seed, asked=sides.asked),
         scored,
         baselines=[decide_alike(plan, each, threshold, sides.held_out) for each in trivial],
         champion=None if champion is None else decide(plan, champion, sides.held_out, name="champion"),
@@ -249,21 +247,18 @@ def search_or_fit(
     )
 
 
-def calibrate_fitted(fitted: Fitted, sides: Sides) -> Calibration:
+def calibrate_fitted(
+    fitted: Fitted, sides: Sides, matrices: Matrices, learners: Mapping[str, Learner], *, seed: int
+) -> Calibration:
     """The calibration that the validation rows ask for, once what was done about a rare class is undone.
 
-    Where much of what was learned from was picked by a strategy, its rates are those of what was picked.
+    A model that learned from much that a strategy picked gets one on rows that stand for decisions.
     """
     if sides.picked >= MUCH:
-        return recalibrate_picked(sides.validation, fitted.probabilities, after=correction_of(fitted))
+        return recalibrate_picked(fitted, sides, matrices.encoder, learners, seed=seed)
     if fitted.balance is None:
         return calibrate(sides.validation, fitted.validated)
     return recalibrate(sides.validation, fitted.validated, fitted.balance.correction)
-
-
-def correction_of(fitted: Fitted) -> CalibrationMap:
-    """What undoes a method against a rare class; nothing where there was none."""
-    return IDENTITY if fitted.balance is None else fitted.balance.correction
 
 
 def keep_if_better(
@@ -304,7 +299,8 @@ def decide_plainly(
     matrices = encode(plan, bare)
     plainly = fit(learners, matrices, bare, recipe=fitted.recipe, seed=seed)
     threshold = choose_threshold(plan.system.goal, bare.representative)
-    scorer = procedure_of(plainly, matrices, bare, calibrate_fitted(plainly, bare), threshold)
+    calibration = calibrate_fitted(plainly, bare, matrices, learners, seed=seed)
+    scorer = procedure_of(plainly, matrices, bare, calibration, threshold)
     return decide(plan, scorer, bare.held_out, name=f"without {' and '.join(done)}")
 
 

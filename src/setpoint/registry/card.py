@@ -63,6 +63,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             **({"rare class": _pairs(model["imbalance"])} if "imbalance" in model else {}),
             **({"added rows": _added(model["added"])} if "added" in model else {}),
             **({"sample": _sample(model["sample"])} if "sample" in model else {}),
+            **({"labels": _labels(model["labels"])} if "labels" in model else {}),
             "sources": ", ".join(f"{name} ({info(source).path})" for name, source in sorted(system.sources.items())),
             **({"base models": _bases(model["bases"])} if model.get("bases") else {}),
             "features": ", ".join(f"{name} ({kind})" for name, kind in plan.features.items()),
@@ -139,6 +140,15 @@ def _added(added: Mapping[str, Any]) -> str:
     if added.get("self_labelled"):
         parts.append(f"{added['self_labelled']} self-labelled rows")
     return "; ".join([*parts, *([added["dropped"]] if added["dropped"] else [])])
+
+
+def _labels(labels: Mapping[str, Mapping[str, int]]) -> str:
+    """How the labels were acquired that what is released learned from, and those that judged the procedure."""
+    words = {"natural": "natural", "at random": "asked for at random", "picked": "picked by a strategy"}
+    every, judged = (
+        ", ".join(f"{labels[side][way]} {said}" for way, said in words.items()) for side in ("released", "held_out")
+    )
+    return f"{every}; held out: {judged}. Picked ones train, and judge nothing"
 
 
 def _sample(sample: Mapping[str, Any]) -> str:
