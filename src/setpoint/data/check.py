@@ -74,11 +74,11 @@ class Naive:
     @staticmethod
     def of(raw: pa.Table, name: str, done: Cast) -> Naive:
         """What a cast found in a column."""
-        assert done.naive is not None
-        rows = int(done.naive.sum())
-        filled = rows + len(done.values) - done.values.null_count
-        row = int(np.argmax(done.naive))
-        return Naive(filled, rows, number(raw, row), show(raw, name, row)) if rows else Naive(filled)
+        read = len(done.values) - done.values.null_count
+        if done.naive is None or not done.naive.any():
+            return Naive(read)
+        rows, row = int(done.naive.sum()), int(np.argmax(done.naive))
+        return Naive(read + rows, rows, number(raw, row), show(raw, name, row))
 
     def and_then(self, later: Naive) -> Naive:
         """This and what was found in rows that come later."""
@@ -105,7 +105,7 @@ class Checked:
 class Each:
     """Rows each held to the contract by itself: what is left to be told is what they say of each other.
 
-    `back` rows take another back. `naive` has the columns in which times without a zone were found.
+    `back` rows take another back. `naive` has each column of times.
     """
 
     batch: Batch
@@ -183,7 +183,7 @@ def check_each(
             continue
         values = to_json(plain(raw[name])) if column.json else raw[name]
         done = cast(values, column.kind, fractions=name in fractions, encoded=True)
-        if done.naive is not None:
+        if column.kind == TIME:
             naive[name] = Naive.of(raw, name, done)
         columns[name] = done.values
         found[name] = _column_faults(raw, name, column, done, required=name in contract.required)

@@ -59,24 +59,6 @@ class Violations:
                 found[fault.rule] = found.get(fault.rule, 0) + rows
         return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
-    def breaking(self, rule: str) -> Mask:
-        """True for each row that breaks this rule, first or not."""
-        found = np.zeros(self.first.size, dtype=bool)
-        for fault in self.faults:
-            if fault.rule == rule:
-                found |= fault.rows
-        return found
-
-    def told(self, rule: str, most: int) -> str:
-        """Why the first rows that break this rule do."""
-        reasons = [
-            fault.explain(int(row))
-            for fault in self.faults
-            if fault.rule == rule
-            for row in np.flatnonzero(fault.rows)[:most]
-        ]
-        return "; ".join(reasons[:most])
-
     def rule(self, row: int) -> str:
         """The rule that a bad row breaks."""
         return self.faults[int(self.first[row])].rule

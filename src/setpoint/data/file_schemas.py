@@ -49,7 +49,7 @@ def together(info: SourceInfo, parts: Sequence[pa.Table], names: Sequence[str]) 
         return filled[0][0] if filled else parts[0]
     tables = [_lacking(info, part, name, [other for other, _ in filled]) for part, name in filled]
     changes = _changes([(part, name) for part, name in filled])
-    tables = _alike(info, tables)
+    tables = alike(info, tables)
     try:
         whole = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
@@ -115,7 +115,7 @@ def _lacking(info: SourceInfo, table: pa.Table, name: str, all_: Sequence[pa.Tab
     return with_bad(table, dict.fromkeys(range(table.num_rows), words))
 
 
-def _alike(info: SourceInfo, tables: Sequence[pa.Table]) -> list[pa.Table]:
+def alike(info: SourceInfo, tables: Sequence[pa.Table]) -> list[pa.Table]:
     """The tables with the columns as texts whose types have nothing in common."""
     names = dict.fromkeys(name for table in tables for name in table.column_names if name not in RAW_COLUMNS)
     found = list(tables)

@@ -114,10 +114,19 @@ def content_ids(columns: Mapping[str, pa.Array], known_at: Ints) -> pa.Array:
     order = np.lexsort((np.arange(size), known_at, hashes))
     starts = np.r_[True, hashes[order][1:] != hashes[order][:-1]] if size else np.zeros(0, bool)
     count = np.arange(size) - np.maximum.accumulate(np.where(starts, np.arange(size), 0))
-    if not count.any():
-        return ids
     occurrence = np.zeros(size, dtype=np.int64)
     occurrence[order] = count
+    return numbered_ids(ids, occurrence)
+
+
+def numbered_ids(ids: pa.Array, occurrence: Ints) -> pa.Array:
+    """Identities with the number of their occurrence, from 0, where that is not the first.
+
+    >>> numbered_ids(pa.array(["a", "a"]), np.array([0, 1])).to_pylist()
+    ['a', 'a-1']
+    """
+    if not occurrence.any():
+        return ids
     numbered = pc.binary_join_element_wise(ids, pc.cast(pa.array(occurrence), pa.string()), "-")
     return pc.if_else(pa.array(occurrence > 0), numbered, ids)
 
