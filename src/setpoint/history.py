@@ -96,6 +96,11 @@ def requests_of(plan: Plan, rows: Mapping[str, pa.Table], *, start: int | None, 
     return Requests(table.select([decide.key, *decide.fields]).take(chosen).combine_chunks(), at[index][order])
 
 
+def last_tick(plan: Plan, requests: Requests) -> int:
+    """The tick by which the labels of all these decisions have matured: there a replay of them ends."""
+    return -(-(int(requests.at[-1]) + plan.system.label.matures_after) // plan.tick)
+
+
 @dataclass
 class OnlineSample:
     """A share of the hours whose decisions are sent through the online path as well, and what did not agree.
@@ -211,7 +216,7 @@ def replay(
     """
     requests = requests_of(plan, rows, start=start, end=end)
     first = int(requests.at[0]) // plan.tick
-    last = -(-(int(requests.at[-1]) + plan.system.label.matures_after) // plan.tick)
+    last = last_tick(plan, requests)
     log: list[pa.Table] = []
     contents = ContentDigests()
 
@@ -267,8 +272,8 @@ def _decide(loop: Loop, reader: FeatureReader, span: Requests) -> pa.Table:
         return decide_many(span.table, span.at, features, serving, positions=positions)
 
 
-def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot, *, told: pa.Table | None = None) -> TrainingSet:
-    """Every decision of a log with what it saw, and what a snapshot, or somebody who told, knows of its label."""
+def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot) -> TrainingSet:
+    """Every decision of a log with what it saw, and what a snapshot knows of its label, told labels included."""
     at, by = log["at"].to_numpy(), lasts_by(plan)
     labels = resolve(
         plan.system.label,
@@ -281,8 +286,7 @@ def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot, *, told: pa.Table
         segments=None if by is None else log[by].combine_chunks(),
         complete_to=stale_sources(plan.system, snapshot.rows, snapshot.as_of),
     )
-    heard = told if told is not None else snapshot.rows.get(TOLD)
-    labels = with_told(labels, log["key"].combine_chunks(), heard, as_of=snapshot.as_of)
+    labels = with_told(labels, log["key"].combine_chunks(), at, snapshot.rows.get(TOLD), as_of=snapshot.as_of)
     return build_training_set(plan, fields_of(log), at, features_of(log), labels, snapshot.digest)
 
 

@@ -21,8 +21,7 @@ from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of
-from setpoint.labels.hand_labels import with_hand
-from setpoint.labels.told import beside_sources
+from setpoint.labels.told import beside_sources, told_rows
 from setpoint.loop import Loop, TickReport, Workspace, tick
 from setpoint.serve.desk import Desk
 from setpoint.serve.log import take_records
@@ -52,7 +51,7 @@ class LogBook:
         rows: Mapping[str, pa.Table],
         outcomes: Outcomes,
         *,
-        hand: Callable[[pa.ChunkedArray], pa.Table | None] = lambda _: None,
+        hand: Callable[[], pa.Table | None] = lambda: None,
     ) -> None:
         self._plan, self._work, self._rows, self._outcomes, self._hand = plan, work, rows, outcomes, hand
         self._contents = ContentDigests()
@@ -65,11 +64,11 @@ class LogBook:
             self._log.append(decided)
 
     def told(self) -> pa.Table | None:
-        """The outcomes of these decisions that were told, and their labels of hand; None when there is none."""
+        """What was told of these decisions, and what people say of them, as rows; None when there is nothing."""
         if not self._log:
             return None
         decided = pa.concat_tables([part.select(["decision_id", "key"]) for part in self._log])
-        return with_hand(self._outcomes.rows(decided), self._hand(decided["key"]))
+        return told_rows(self._outcomes.rows(decided), self._hand())
 
     def examples(self, as_of: int) -> TrainingSet:
         """The training set of every decision in the log: each feature by the version that the plan has."""

@@ -16,7 +16,6 @@ from setpoint.labels.acquired import Asked
 from setpoint.labels.consensus import dawid_skene, majority
 from setpoint.labels.queue import Queue
 from setpoint.labels.told import COLUMNS, HAND
-from setpoint.labels.told import told_rows as rows_of_told
 from setpoint.labels.votes import DECIDING, SKIP, VOTE, Vote, vote_matrix
 
 DECIDED = "decided"
@@ -163,16 +162,6 @@ def hand_rows(labels: Sequence[HandLabel], *, positive: str, asked: Asked | None
 
 
 _TOLD = pa.schema([("id", pa.string()), ("at", pa.int64()), ("known_at", pa.int64()), *COLUMNS.items()])
-
-
-def told_rows(labels: Sequence[HandLabel], _: pa.Array, *, positive: str, asked: Asked | None = None) -> pa.Table:
-    """Labels of hand as they are told of decisions, whatever their keys."""
-    return hand_rows(labels, positive=positive, asked=asked)
-
-
-def with_hand(told: pa.Table | None, hand: pa.Table | None) -> pa.Table | None:
-    """What was told of decisions and their labels of hand, as rows; None where there is neither."""
-    return rows_of_told(told, hand)
 
 
 def _parts(label: HandLabel) -> dict[str, Any]:

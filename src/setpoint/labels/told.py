@@ -14,8 +14,9 @@ from setpoint.data.versions import unfold
 from setpoint.declare.source import EVENTS, TOLD, SourceInfo
 from setpoint.labels.acquired import acquired
 from setpoint.labels.join import KNOWN, Labels
+from setpoint.labels.meet import Ints
 
-__all__ = ["COLUMNS", "HAND", "OUTCOME", "TOLD", "beside_sources", "told_rows", "with_told"]
+__all__ = ["COLUMNS", "HAND", "OUTCOME", "TOLD", "beside_sources", "known_by", "told_rows", "with_told"]
 
 OUTCOME, HAND = "outcome", "hand"
 """Who tells: the product, of what it observed; or people who look at decisions."""
@@ -82,13 +83,21 @@ def beside_sources(rows: Mapping[str, pa.Table], told: pa.Table | None, as_of: i
     >>> [sorted(beside_sources(rows, pa.table({KNOWN_AT: [5]}), as_of)) for as_of in (4, 5)]
     [['sales'], ['sales', 'told labels']]
     """
-    if told is None or not known_prefix(told, as_of).num_rows:
-        return rows
-    return {**rows, TOLD: told}
+    return rows if told is None or known_by(told, as_of) is None else {**rows, TOLD: told}
 
 
-def with_told(labels: Labels, keys: pa.Array, told: pa.Table | None, *, as_of: int) -> Labels:
-    """The labels after what was told by a time, in rows that `told_rows` gives: a told value is the label.
+def known_by(told: pa.Table | None, as_of: int) -> pa.Table | None:
+    """What was told by a time; None where nothing was.
+
+    >>> known_by(pa.table({KNOWN_AT: [5]}), 4) is None
+    True
+    """
+    known = None if told is None else known_prefix(told, as_of)
+    return known if known is not None and known.num_rows else None
+
+
+def with_told(labels: Labels, keys: pa.Array, at: Ints, told: pa.Table | None, *, as_of: int) -> Labels:
+    """The labels of decisions with these keys and times after what was told by a time: a told value is the label.
 
     It wins over what a source says, since somebody looked at this very decision; what the product observed stands
     before what people judged. Whether a decision is mature does not change. How labels of hand were acquired, and which
@@ -105,7 +114,8 @@ def with_told(labels: Labels, keys: pa.Array, told: pa.Table | None, *, as_of: i
     state, value, settled_at = labels.state.copy(), labels.value.copy(), labels.settled_at.copy()
     state[rows] = KNOWN
     value[rows] = heard["value"].to_numpy()[found]
-    settled_at[rows] = pc.coalesce(heard["settled_at"], heard[KNOWN_AT]).to_numpy()[found]
+    settled = pc.coalesce(heard["settled_at"], heard[KNOWN_AT]).to_numpy()[found]
+    settled_at[rows] = np.maximum(settled, at[rows])  # what was told of a key before somebody decided on it
     after = replace(labels, state=state, value=value, settled_at=settled_at)
     doubted = pc.fill_null(heard["doubted"], False).to_numpy().astype(bool)
     judged = np.where(doubted, heard["before"].to_numpy(), heard["value"].to_numpy())

@@ -16,11 +16,9 @@ from setpoint.data.labels import ACQUIRED
 from setpoint.data.rows import ALWAYS, AT, ENDS, KNOWN_AT, NEVER
 from setpoint.declare.plan import Plan
 from setpoint.labels.completeness import stale_sources
-from setpoint.labels.hand_labels import with_hand
 from setpoint.labels.join import KNOWN, STATES, Labels, resolve
 from setpoint.labels.told import with_told
 from setpoint.serve.log import log_table, take_records
-from setpoint.serve.outcomes import Outcomes
 
 READ = ("decision_id", "key", "at", "acted")
 """The columns of the decision log that labels are joined by."""
@@ -74,9 +72,8 @@ def labels_of(
     decisions: pa.Table,
     rows: Mapping[str, pa.Table],
     *,
-    told: Outcomes | None,
+    told: pa.Table | None,
     as_of: int,
-    hand: pa.Table | None = None,
 ) -> pa.Table:
     """What is known by a time of each decision's label: `state`, `value`, `settled_at`, and whether it is `mature`.
 
@@ -89,8 +86,7 @@ def labels_of(
     actions = None if label.censored_when is None else pc.if_else(acted, plan.system.goal.act.name, "")
     complete_to = stale_sources(plan.system, rows, as_of)
     labels = resolve(label, on, at, rows, as_of, actions=actions, segments=segments, complete_to=complete_to)
-    heard = None if told is None else told.rows(decisions.select(["decision_id", "key"]))
-    labels = with_told(labels, keys, with_hand(heard, hand), as_of=as_of)
+    labels = with_told(labels, keys, at, told, as_of=as_of)
     settled = labels.settled_at
     return pa.table(
         {

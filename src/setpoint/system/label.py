@@ -13,21 +13,21 @@ from setpoint.declare.hand import check_random
 from setpoint.declare.source import info
 from setpoint.features.backfill import completed
 from setpoint.history import examples_of, requests_of
-from setpoint.labels.acquired import asked_of
-from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes, told_rows, with_hand
+from setpoint.labels.hand_labels import HandLabel, hand_labels, settle_votes
 from setpoint.labels.items import newest_items, with_blobs
 from setpoint.labels.label_model import LabelFit
 from setpoint.labels.queue import Queue
+from setpoint.labels.told import beside_sources
 from setpoint.labels.vote_report import VoteReport
 from setpoint.learn.added import report_programs
 from setpoint.learn.label_errors import review_labels
 from setpoint.rollout.fill import ERRORS, fill, fill_errors, newest_models, pool_of, recipe_of, take_pool
 from setpoint.serve.asked import labels_of, take_moment
-from setpoint.serve.outcomes import Outcomes
 from setpoint.system.backends import open_learners
 from setpoint.system.labelled import all_decisions
 from setpoint.system.opened import Opened
 from setpoint.system.scorers import Scorers
+from setpoint.system.told import told_labels
 from setpoint.system.workspaces import reading
 from setpoint.watch.consistency import versions_recorded
 
@@ -57,19 +57,17 @@ def fill_queue(opened: Opened, strategy: str, count: int, *, random_share: float
     share = None if random_share is None else check_random(random_share)
     queue, folders, plan, now = label_queue(opened), opened.workspaces.newest()[0], opened.plan, opened.clock.now()
     with opened.workspaces.recorded() as (metadata, tables, _), ExitStack() as stack:
-        log, told = (reading(stack, folder) for folder in (folders.log, folders.outcomes))
-        moment, sources = take_moment(plan, metadata, tables, log), opened.events.rows_of(metadata, tables)
-        outcomes = None if told is None else Outcomes(plan.system.name, told)
+        moment = take_moment(plan, metadata, tables, reading(stack, folders.log))
+        sources, told = opened.events.rows_of(metadata, tables), told_labels(opened)
         learners = open_learners(opened.settings.threads)
         newest = newest_models(plan.system.name, metadata)
         if strategy == ERRORS:
             rows = pa.concat_tables([*moment.newest_first(tables)][::-1], promote_options="permissive")
             log_rows = completed(plan, rows, tables, sources, versions=versions_recorded(metadata))
-            heard = None if outcomes is None else outcomes.rows(rows.select(["decision_id", "key"]))
-            heard = with_hand(heard, hand_rows(opened, rows["key"]))
+            known = take_snapshot(beside_sources(sources, told, now), now)
             review = review_labels(
                 plan,
-                examples_of(plan, log_rows.combine_chunks(), take_snapshot(sources, now), told=heard),
+                examples_of(plan, log_rows.combine_chunks(), known),
                 learners=learners,
                 recipe=recipe_of(plan, metadata, learners, newest),
                 seed=opened.settings.seed,
@@ -77,8 +75,7 @@ def fill_queue(opened: Opened, strategy: str, count: int, *, random_share: float
             filled, items = fill_errors(queue, opened.metadata, review, rows, count=count, now=now)
         else:
             decided = moment.joined_by(plan, tables)
-            hand = hand_rows(opened, decided["key"])
-            labels = labels_of(plan, decided, sources, told=outcomes, hand=hand, as_of=now)
+            labels = labels_of(plan, decided, sources, told=told, as_of=now)
             pool, labelled = take_pool(moment.newest_first(tables), labels, queue.keys(), label=plan.system.label)
             scorers = Scorers(folders.models, learners)
             filled, items = fill(
@@ -100,18 +97,6 @@ def labels_by_hand(opened: Opened) -> list[HandLabel]:
     """The labels that votes have made by now, each in its last version."""
     settle_votes(label_queue(opened), opened.metadata, clock=opened.clock)
     return hand_labels(opened.declared.name, opened.metadata)
-
-
-def hand_rows(opened: Opened, keys: pa.ChunkedArray) -> pa.Table | None:
-    """The labels of hand of decisions with these keys, as told outcomes; None where nobody labels."""
-    if opened.declared.hand is None:
-        return None
-    settle_votes(label_queue(opened), opened.metadata, clock=opened.clock)
-    labels = hand_labels(opened.declared.name, opened.metadata, every_version=True)
-    if not labels:
-        return None
-    asked = asked_of(opened.declared.name, opened.metadata)
-    return told_rows(labels, keys.combine_chunks(), positive=opened.declared.hand.positive, asked=asked)
 
 
 def program_report(opened: Opened) -> tuple[VoteReport, LabelFit | None]:

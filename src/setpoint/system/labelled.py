@@ -8,23 +8,31 @@ from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.history import Requests, requests_of
 from setpoint.labels.join import KNOWN, STATES, Labels, resolve
+from setpoint.labels.told import beside_sources, with_told
 from setpoint.system.opened import Opened
+from setpoint.system.told import told_labels
+
+EVER = 2**62
+"""As of this time all is known that ever was."""
 
 
 def all_decisions(opened: Opened, requests: Requests) -> TrainingSet:
     """Every decision that the sources bring, with what is known of its label now."""
     plan = opened.plan
     features = FeatureReader(plan, opened.rows).read(requests.table, requests.at)
-    labels, snapshot = labels_known(opened, requests), take_snapshot(opened.rows, 2**62)
+    labels, rows = labels_known(opened, requests), beside_sources(opened.rows, told_labels(opened), EVER)
+    snapshot = take_snapshot(rows, EVER)
     return build_training_set(plan, requests.table, requests.at, features, labels, snapshot.digest)
 
 
 def labels_known(opened: Opened, requests: Requests) -> Labels:
-    """What is known of the labels of requests once the last of them is mature."""
+    """What is known of the labels of requests once the last of them is mature, and all that was told of them."""
     label, table = opened.plan.system.label, requests.table
     end = int(requests.at[-1]) + label.matures_after
     segments = None if label.by is None else table[label.by].combine_chunks()
-    return resolve(label, table[label.on].combine_chunks(), requests.at, opened.rows, end, segments=segments)
+    labels = resolve(label, table[label.on].combine_chunks(), requests.at, opened.rows, end, segments=segments)
+    keys = table[opened.plan.system.decide.key].combine_chunks()
+    return with_told(labels, keys, requests.at, told_labels(opened), as_of=EVER)
 
 
 def label_states(opened: Opened, requests: Requests) -> dict[str, int]:

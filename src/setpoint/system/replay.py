@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from typing import Any
 
 from setpoint.core.clock import SimulatedClock, cpu_seconds
@@ -14,10 +15,12 @@ from setpoint.data.feed import RowsFeed
 from setpoint.data.snapshot import take_snapshot
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import log_of
-from setpoint.history import OnlineSample, Progress, replay, results_of
+from setpoint.history import OnlineSample, Progress, last_tick, replay, requests_of, results_of
+from setpoint.labels.told import beside_sources, known_by
 from setpoint.loop import TickReport
 from setpoint.registry.bases import told_bases
 from setpoint.system.opened import Opened
+from setpoint.system.told import told_labels
 from setpoint.system.verify import refuse_share
 from setpoint.system.workspaces import REPLAY, RESULTS
 
@@ -37,7 +40,10 @@ def run_replay(
     if batch <= 0:
         raise WrongType(f"Batches are {batch / 1e6:g} seconds long.", expected='more than "0s", such as "1d"')
     before = cpu_seconds()
-    plan, snapshot = opened.plan, take_snapshot(opened.rows, 2**62)
+    plan = opened.plan
+    until = last_tick(plan, requests_of(plan, opened.rows, start=start, end=end)) * plan.tick
+    told = known_by(told_labels(opened), until)
+    snapshot = take_snapshot(beside_sources(opened.rows, told, until), 2**62)
     given = [opened.declared.digest, snapshot.digest, start, end, batch, sample, opened.settings.seed]
     name = digest([*given, told_bases(plan.bases)] if plan.bases else given)[:12]
     folders = opened.workspaces.replay(name)
@@ -49,7 +55,7 @@ def run_replay(
         feed = RowsFeed(opened.rows)
         found = replay(
             plan,
-            work,
+            replace(work, told=lambda: told),
             work.clock,
             opened.rows,
             start=start,

@@ -22,8 +22,8 @@ from setpoint.serve.outcomes import Outcomes
 from setpoint.session import LogBook, Session
 from setpoint.system.backends import open_log
 from setpoint.system.disputed import disputed
-from setpoint.system.label import hand_rows
 from setpoint.system.opened import Opened
+from setpoint.system.told import by_hand
 from setpoint.system.workspaces import LIVE
 from setpoint.watch.status import loop_status
 
@@ -47,7 +47,7 @@ def session(opened: Opened) -> Iterator[Session]:
             reason = f"the live system goes on from the replay {adopted}"
             audit.record(work.metadata, at=now, act="adopt", subject=plan.system.name, reason=reason)
         outcomes = Outcomes(plan.system.name, told)
-        book = LogBook(plan, work, events.tables, outcomes, hand=partial(hand_rows, opened))
+        book = LogBook(plan, work, events.tables, outcomes, hand=partial(by_hand, opened))
         watched = replace(work, told=book.told, verified=VERIFIED, disputed=partial(disputed, opened))
         loop = open_loop(plan, watched, events.tables, book.examples, started=opened.clock.now())
         session = Session(
@@ -75,8 +75,6 @@ def session(opened: Opened) -> Iterator[Session]:
             yield session
         finally:
             session.close()
-            log.close()
-            told.close()
 
 
 def example_request(opened: Opened, now: int) -> dict[str, Any]:

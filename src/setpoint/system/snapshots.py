@@ -12,8 +12,10 @@ from setpoint.data.hold import end_hold, hold_snapshot
 from setpoint.data.manifest import load_snapshot
 from setpoint.data.snapshot import Snapshot, take_snapshot
 from setpoint.data.snapshot_diff import EXAMPLES
+from setpoint.labels.told import beside_sources
 from setpoint.registry import lineage
 from setpoint.system.opened import Opened
+from setpoint.system.told import told_labels
 from setpoint.watch.shifts import compare_snapshots
 
 
@@ -64,9 +66,11 @@ def _stored(opened: Opened, which: str) -> str | None:
 
 
 def _known(opened: Opened, as_of: int) -> Snapshot:
-    """The sources' rows as they were known at a time: those of what was recorded last, if anything was."""
+    """What was known at a time, told labels included: the rows of what was recorded last, if anything was."""
+    told = told_labels(opened)
     try:
         with opened.workspaces.recorded() as (metadata, tables, _):
-            return take_snapshot(opened.events.rows_of(metadata, tables), as_of)
+            rows = opened.events.rows_of(metadata, tables)
+            return take_snapshot(beside_sources(rows, told, as_of), as_of)
     except NothingYet:
-        return take_snapshot(opened.rows, as_of)
+        return take_snapshot(beside_sources(opened.rows, told, as_of), as_of)

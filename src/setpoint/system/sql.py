@@ -11,10 +11,9 @@ from setpoint.data.decisions import DECISIONS, SCORES
 from setpoint.data.rows import AT, KNOWN_AT
 from setpoint.rollout.outcomes import BASE
 from setpoint.serve.asked import labels_of, shown_rows, take_moment
-from setpoint.serve.outcomes import Outcomes
 from setpoint.system.backends import Relation, ask, relation
-from setpoint.system.label import hand_rows
 from setpoint.system.opened import Opened
+from setpoint.system.told import told_labels
 from setpoint.system.workspaces import reading
 
 LABELS, OUTCOMES = "labels of decisions", 'SELECT * FROM decisions JOIN "labels of decisions" USING (decision_id)'
@@ -25,9 +24,8 @@ def sql(opened: Opened, query: str) -> pa.Table:
     """The answer to one SELECT over `decisions`, `outcomes`, `scores` and the sources by name, as of this moment."""
     plan, folders = opened.plan, opened.workspaces.newest()[0]
     with opened.workspaces.recorded() as (metadata, tables, _), ExitStack() as stack:
-        log, told = (reading(stack, folder) for folder in (folders.log, folders.outcomes))
         sources = opened.events.rows_of(metadata, tables)
-        moment = take_moment(plan, metadata, tables, log)
+        moment = take_moment(plan, metadata, tables, reading(stack, folders.log))
         there = set(tables.parts(SCORES))
         scores = [part for part in moment.parts if part in there]
         relations = {
@@ -36,10 +34,8 @@ def sql(opened: Opened, query: str) -> pa.Table:
         }
         views = {}
         if re.search(r"\boutcomes\b", query, re.IGNORECASE):
-            outcomes = None if told is None else Outcomes(plan.system.name, told)
-            decided, now = moment.joined_by(plan, tables), opened.clock.now()
-            hand = hand_rows(opened, decided["key"])
-            labels = labels_of(plan, decided, sources, told=outcomes, hand=hand, as_of=now)
+            told, decided = told_labels(opened), moment.joined_by(plan, tables)
+            labels = labels_of(plan, decided, sources, told=told, as_of=opened.clock.now())
             relations[LABELS] = Relation(rows=[labels], times={"settled_at": "settled_at"})
             views["outcomes"] = OUTCOMES
         known = ["decisions", "outcomes", "scores"]

@@ -12,6 +12,7 @@ from setpoint.data.snapshot import ContentDigests, take_snapshot
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
+from setpoint.labels.told import beside_sources
 from setpoint.loop import open_loop, train_once
 from setpoint.registry import audit, models, runs
 from setpoint.registry.card import make_card, to_markdown
@@ -19,14 +20,15 @@ from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
 from setpoint.system.disputed import disputed
 from setpoint.system.opened import Opened
+from setpoint.system.told import told_labels
 from setpoint.system.workspaces import LIVE
 from setpoint.watch.told import told_act, told_gate
 
 
 def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
     """Train one candidate on what was known at a time (default: now), judge it, and offer it for release."""
+    plan, contents, told = opened.plan, ContentDigests(), told_labels(opened)
     now = opened.clock.now() if as_of is None else as_of
-    plan, contents = opened.plan, ContentDigests()
     with (
         opened.open(opened.workspaces.live, SimulatedClock(now), what=LIVE) as (work, _),
         opened.events.log(work.metadata, work.tables) as events,
@@ -38,9 +40,10 @@ def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
         log = decide_many(requests.table, requests.at, features, Serving(plan), positions=positions)
 
         def examples(moment: int) -> TrainingSet:
-            return examples_of(plan, log, take_snapshot(rows, moment, contents=contents))
+            known = beside_sources(rows, told, moment)
+            return examples_of(plan, log, take_snapshot(known, moment, contents=contents))
 
-        watched = replace(work, disputed=partial(disputed, opened))
+        watched = replace(work, told=lambda: told, disputed=partial(disputed, opened))
         loop = open_loop(plan, watched, rows, examples, started=now)
         model = train_once(loop, now, reason="asked for")
         document = models.get(work.metadata, model)

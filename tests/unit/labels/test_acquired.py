@@ -26,7 +26,7 @@ def after(asked: Asked, *labels: HandLabel, as_of: int = 99, known: dict[str, fl
     value = np.array([natural.get(key, np.nan) for key in keys])
     before = Labels(state, value, np.full(3, -1), np.ones(3, dtype=bool), {})
     told = told_rows(hand_rows(labels, positive="yes", asked=asked))
-    return with_told(before, pa.array(keys), told, as_of=as_of)
+    return with_told(before, pa.array(keys), np.zeros(3, np.int64), told, as_of=as_of)
 
 
 def ways(labels: Labels) -> tuple[list[int], list[float]]:
