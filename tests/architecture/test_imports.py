@@ -32,6 +32,8 @@ MAY_IMPORT = {
     "psycopg": {"backends"},
     "redis": {"backends"},
     "rich": {"cli", "console"},
+    "safetensors": {"backends"},
+    "tokenizers": {"backends"},
     "pytest": {"conformance"},
     "hypothesis": {"conformance"},
 }

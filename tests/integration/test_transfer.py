@@ -196,15 +196,18 @@ MODULES = "stats special linalg signal ndimage optimize sparse interpolate spati
 WORDS = "distribution|test|random|statistic|probability|sample|variance"
 
 
-def docstrings() -> pa.Table:
-    """What SciPy says of its functions, each text once, and whether they are of scipy.stats: real texts."""
+def summaries() -> pa.Table:
+    """The first sentences that SciPy says of its functions, and whether these are of scipy.stats: real, short texts."""
     found: dict[str, bool] = {}
     for name in MODULES.split():
         module = importlib.import_module(f"scipy.{name}")
         for word in sorted(module.__all__):
-            text = inspect.getdoc(getattr(module, word, None)) or ""
-            if text and not inspect.ismodule(getattr(module, word)):
-                found.setdefault(" ".join(text.split())[:600], name == "stats")
+            said = inspect.getdoc(getattr(module, word, None)) or ""
+            prose = [
+                part.split() for part in said.split("\n\n") if len(part.split()) > 3 and "(" not in part.split()[0]
+            ]
+            if prose and not inspect.ismodule(getattr(module, word)):
+                found.setdefault(" ".join(prose[0])[:150], name == "stats")
     return pa.table({"page": [f"p{n}" for n in range(len(found))], "text": list(found), "y": list(found.values())})
 
 
@@ -215,11 +218,10 @@ def pages_plan(*, embedded: bool) -> Plan:
     text = sp.field("text")
     features: dict[str, Any] = {
         "length": text.length(),
-        "formula": text.matches(r"(?s).*math:.*"),
         **{word: text.matches(rf"(?is).*\b{word}s?\b.*") for word in WORDS.split("|")},
     }
     if embedded:
-        features["text"] = sp.embedding(text, size=64)
+        features["text"] = sp.embedding(text, size=256)
     system = sp.System(
         "pages",
         decide=sp.decide(pages, fields=["text"]),
@@ -234,11 +236,12 @@ def pages_plan(*, embedded: bool) -> Plan:
 
 
 def test_few_labels_tell_more_with_the_base_model() -> None:
-    """Of 1,300 pages on SciPy, which are on statistics? With 50, 100 and 200 labels the AUC on all others rises.
+    """Of 1,250 functions, which are of statistics? With 50, 100 and 200 labels the AUC on all others rises.
 
-    The 95 % interval for the difference (DeLong) lies above 0, whichever pages are labelled.
+    Beside the length of what is said and seven words that one would look for. The 95 % interval for the difference
+    (DeLong) lies above 0.03, whichever are labelled.
     """
-    pages = docstrings()
+    pages = summaries()
     requests, at = pages.select(["page", "text"]), np.full(pages.num_rows, START, dtype=np.int64)
     without, also = (
         np.column_stack([column.to_numpy() for column in FeatureReader(plan, {}).read(requests, at).columns])
@@ -248,7 +251,7 @@ def test_few_labels_tell_more_with_the_base_model() -> None:
     for labels in (50, 100, 200):
         for draw in range(3):
             gained = difference(without, also, y, labels=labels, draw=draw)
-            assert gained.low > 0, (labels, draw, gained)
+            assert gained.low > 0.03, (labels, draw, gained)
 
 
 def difference(without: np.ndarray, also: np.ndarray, y: np.ndarray, *, labels: int, draw: int) -> Interval:
