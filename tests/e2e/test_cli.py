@@ -52,6 +52,14 @@ def test_new_writes_one_file_that_a_person_would_show(tmp_path: Path) -> None:
     run("new", "flights", str(folder), expect=2)
 
 
+def test_new_refuses_a_package_that_an_example_does_not_need(tmp_path: Path) -> None:
+    """Where an example brings its own data, --from is misuse: nothing is written, and the error says why."""
+    words = ["new", "flights", str(tmp_path / "flights"), "--from", str(tmp_path)]
+    done = subprocess.run([*SETPOINT, *words], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, (tmp_path / "flights").exists()) == (2, False)
+    assert "but it brings its own" in done.stderr
+
+
 def test_check_names_what_it_set_aside(project: str) -> None:
     """The one absurd wind speed of 2013 is in quarantine with its reason, and every flight is accounted for."""
     report = told("check", project)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from setpoint.core.errors import NameUnknown
+from setpoint.core.errors import DeclarationError, NameUnknown
 
 _HERE = Path(__file__).parent
 EXAMPLES = tuple(sorted(path.parent.name for path in _HERE.glob("*/__init__.py")))
@@ -28,8 +28,17 @@ def prepare_example(name: str, folder: Path, *, package: Path | None = None) -> 
     """Write what an example needs and Setpoint does not ship into a folder; gives the names of the files.
 
     `package` is the folder of the installed package that the data come from, where it is not found by itself. Raises
-    SourceMissing when it is not installed.
+    SourceMissing when it is not installed, DeclarationError where one is given to an example that needs none.
+
+    >>> prepare_example("flights", Path("unused"))
+    []
     """
     prepare = getattr(import_module(f"setpoint.examples.{name}"), "prepare", None)
+    if prepare is None and package is not None:
+        raise DeclarationError(
+            f"The data of the example {name!r} are to come from {str(package)!r}, but it brings its own.",
+            expected="no --from",
+            hint="Only an example whose data Setpoint does not ship reads them from a package.",
+        )
     found: list[str] = [] if prepare is None else prepare(folder, source=package)
     return found
