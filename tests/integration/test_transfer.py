@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import setpoint as sp
 from setpoint.backends.sklearn import LogisticLearner
 from setpoint.backends.wordllama import open_wordllama
 from setpoint.cli.main import main
-from setpoint.core.errors import BaseChanged, NameUnknown
+from setpoint.core.errors import BaseChanged, MissingExtra, NameUnknown
 from setpoint.core.rng import seed_for
 from setpoint.core.times import DAY, HOUR, time
 from setpoint.declare.plan import Plan, Profile, make_plan
@@ -160,11 +161,14 @@ def test_another_base_invalidates_its_children(opened: Open) -> None:
 
 
 def test_a_replay_on_another_base_is_another_replay(opened: Open) -> None:
-    """Nothing of the first is gone on with; the same base takes up the same one."""
+    """Nothing of the first is gone on with; the same base takes up the same one. Online, every value has its bits."""
     folders = []
     for release in (1, 2, 1):
         with opened(release) as live:
-            folders.append(live.replay(start=START, end=START + 3 * DAY, sample=1.0)["folder"])
+            results = live.replay(start=START, end=START + 3 * DAY, sample=1.0)
+        folders.append(results["folder"])
+        assert results["parity"]["sampled"] > 100
+        assert results["parity"]["mismatches"] == 0
     assert folders[0] == folders[2] != folders[1]
 
 
@@ -180,6 +184,19 @@ def test_a_plan_on_the_command_line_tells_stale_models(
     told = " ".join(capsys.readouterr().out.split())
     assert f"stale model {old[:12]} learned from 'letters' as letters 1.0" in told
     assert "is refused until `setpoint train` retires it" in told
+
+
+def test_without_the_extra_the_line_that_installs_it_is_told(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the first verb that looks at the data; nothing is imported before."""
+    names: dict[str, Any] = {}
+    exec(FILE.replace('base="letters", size=8', "size=64"), names)
+    with sp.open_system(names["system"], root=project, home=str(tmp_path)) as live:
+        open_wordllama.cache_clear()
+        monkeypatch.setitem(sys.modules, "tokenizers", None)
+        with pytest.raises(MissingExtra, match=r"pip install 'setpoint\[text\]'"):
+            live.check()
 
 
 def test_a_base_that_nobody_has_is_told_with_those_there_are(project: Path, tmp_path: Path) -> None:

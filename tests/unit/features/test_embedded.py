@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from setpoint.core.ports import TextBase
 from setpoint.data.feed import RowsFeed
 from setpoint.declare.expr import Family
 from setpoint.declare.plan import Plan, Profile, make_plan
+from setpoint.features.by_range import read_by_range
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.parity import compare
 from setpoint.features.reader import FeatureReader
@@ -68,11 +70,11 @@ def mails() -> tuple[pa.Table, np.ndarray]:
     return pa.table(table), np.arange(count, dtype=np.int64) * 3
 
 
-def test_training_batch_stream_and_online_have_the_same_bits() -> None:
+def test_training_batch_stream_and_online_have_the_same_bits(tmp_path: Path) -> None:
     """Of WordLlama, in two sizes, with texts that are NULL, empty or long.
 
-    Online, events are streamed in up to each mail; a batch is asked of the online state at once; and of a batch of
-    decisions each is read alone as training reads it.
+    Online, events are streamed in up to each mail; a batch is asked of the online state at once; notes come in pieces;
+    and each decision is read alone as training reads it.
     """
     for size in (64, 128):
         plan, (requests, at), rows = planned(open_wordllama(), size), mails(), {"notes": notes()}
@@ -88,6 +90,9 @@ def test_training_batch_stream_and_online_have_the_same_bits() -> None:
         batch = online.see_many(fields, last)
         together = FeatureReader(plan, rows).read(requests, np.full(len(fields), last))
         assert compare(together, [batch[place].values for place in range(len(fields))]) == []
+        pieces = {"notes": lambda columns: [notes().select([name for name in columns if name in notes().column_names])]}
+        in_ranges = read_by_range(plan, pieces, requests, at, folder=tmp_path, ranges=3)
+        assert compare(offline, in_ranges.to_pylist()) == []
         alone = [FeatureReader(plan, rows).read(requests.slice(n, 1), at[n : n + 1]) for n in range(len(fields))]
         assert compare(offline, [one.to_pylist()[0] for one in alone]) == []
 
