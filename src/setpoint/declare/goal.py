@@ -42,12 +42,16 @@ SLICED = ("log_loss", "brier", "accuracy")
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric by name; `option` is its one parameter, `by` names the groups whose gap is meant, `of` the loss."""
+    """A metric by name; `option` is its one parameter, `by` names the groups whose gap is meant.
+
+    Of the worst slice, `of` names the loss and `against` what it is compared with, if not what the model expected.
+    """
 
     name: str
     option: float | None = None
     by: str | None = None
     of: str | None = None
+    against: str | None = None
 
     @property
     def greater_is_better(self) -> bool:
@@ -70,13 +74,15 @@ class Metric:
         inner = "" if self.option is None else f"{self.option:g}"
         if self.of is not None:
             inner = f"{self.of}()" if self.option is None else f"{self.of}(), depth={inner}"
+            inner += "" if self.against is None else f", against={self.against!r}"
         text = f"{self.name}({inner})"
         return text if self.by is None else f"gap({text}, by={self.by!r})"
 
     def to_dict(self) -> dict[str, Any]:
         """The metric as JSON-like data."""
         named = {"name": self.name, "option": self.option, "by": self.by}
-        return named if self.of is None else {**named, "of": self.of}
+        named |= {} if self.of is None else {"of": self.of}
+        return named if self.against is None else {**named, "against": self.against}
 
 
 @dataclass(frozen=True)
@@ -205,11 +211,14 @@ def gap(metric: Metric, *, by: str) -> Metric:
     return replace(metric, by=by)
 
 
-def worst_slice(metric: Metric, *, depth: int | None = None) -> Metric:
-    """How many times the loss of all other decisions the worst slice has: one that is declared, or found.
+def worst_slice(metric: Metric, *, against: str = "expected", depth: int | None = None) -> Metric:
+    """How many times what the model expected it loses in the worst slice.
 
-    The loss of a decision is its log loss, its Brier score, or for accuracy whether the action was wrong. Slices of at
-    most `depth` conditions, 2 unless it says otherwise, are found on older decisions and judged on newer ones.
+    The loss of a decision is its log loss, its Brier score, or for accuracy whether the action was wrong. A model that
+    says .5 expects to lose more than one that says .01, so slices that are hard by nature are no worse if the model
+    knows it; with `against="others"` it is how many times what it loses in all others. Slices are those that the goal
+    names, and those of at most `depth` conditions (2 unless it says otherwise) found on older decisions and judged on
+    newer ones.
 
     >>> str(worst_slice(log_loss()) <= 1.5)
     'worst_slice(log_loss()) <= 1.5'
@@ -219,7 +228,10 @@ def worst_slice(metric: Metric, *, depth: int | None = None) -> Metric:
         raise DeclarationError(f"worst_slice({metric}).", expected=f"one of {known}")
     if depth not in (None, 1, 2, 3):
         raise DeclarationError(f"worst_slice({metric}, depth={depth!r}).", expected="1, 2 or 3 conditions")
-    return Metric("worst_slice", None if depth is None else float(depth), of=metric.name)
+    if against not in ("expected", "others"):
+        raise DeclarationError(f"worst_slice({metric}, against={against!r}).", expected='"expected" or "others"')
+    compared = None if against == "expected" else against
+    return Metric("worst_slice", None if depth is None else float(depth), of=metric.name, against=compared)
 
 
 @dataclass(frozen=True)

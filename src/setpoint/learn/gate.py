@@ -18,6 +18,7 @@ from setpoint.declare.goal import MEASURED, Goal, Guardrail, Metric
 from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
 from setpoint.learn.scored import Bench, Scored, form_of
+from setpoint.learn.weak import Proposals, judge_weak, tell_weak
 from setpoint.measure.intervals import (
     Interval,
     against_limit,
@@ -26,6 +27,7 @@ from setpoint.measure.intervals import (
 )
 from setpoint.measure.rows import effective
 from setpoint.measure.slices import Slice, by_group
+from setpoint.measure.weak_slices import WeakSlices
 
 HOLDS, FAILS, UNKNOWN, REPORTED = "holds", "fails", "not enough evidence", "reported"
 SLICE_DRAWS = 100
@@ -105,7 +107,8 @@ class GateReport:
 
     `effective_rows` is how many rows of equal weight would say as much (Kish 1965); None where weights are equal.
     `plain` says whether what was done to the rows that fitted the model helped; rows without a truth of their own hold
-    it back where they are shown to do harm.
+    it back where they are shown to do harm. `weak` are the slices in which the model may lose more: those declared,
+    and those that the validation rows proposed, judged on the held-out rows.
     """
 
     guardrails: tuple[Verdict, ...]
@@ -121,6 +124,7 @@ class GateReport:
     span: tuple[int, int] = (0, 0)
     effective_rows: float | None = None
     plain: Comparison | None = None
+    weak: WeakSlices | None = None
 
     @property
     def value(self) -> Interval:
@@ -159,6 +163,7 @@ class GateReport:
             "span": list(self.span),
             **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
             **({} if self.plain is None else {"plain": self.plain.to_dict()}),
+            **({} if self.weak is None else {"weak": self.weak.to_dict()}),
         }
 
 
@@ -175,6 +180,7 @@ def judge(
     asked: Sequence[Verdict] = (),
     margin: float = 0.0,
     findings: Sequence[Finding] = (),
+    proposals: Proposals | None = None,
     measured: Mapping[str, float] | None = None,
     judge_measured: bool = True,
 ) -> GateReport:
@@ -184,6 +190,7 @@ def judge(
     flattered there, so the comparison is stated but does not block. `plain` is what the same recipe would have decided
     if it were fitted on real rows as they are; with `harm_blocks` a model that is shown worse than that is held back.
     `asked` says whether labels that people were asked for suffice to judge by.
+    `proposals` are slices that other rows proposed; without them those that the goal declares are judged alone.
     `measured` gives the measured guardrails' values
     by metric, such as {"latency(99)": 9000.0} in microseconds, {"size": 1.2} in MB; with `judge_measured=False` those
     that a clock gave are reported only.
@@ -191,6 +198,8 @@ def judge(
     verdicts = [
         _measured(rail, measured or {}, judge_measured=judge_measured)
         if rail.metric.name in MEASURED
+        else _worst_slice(rail, goal, bench, ours, proposals or {})
+        if rail.metric.name == "worst_slice"
         else _guardrail(rail, bench.interval(rail.metric, ours), bench)
         for rail in goal.must
     ]
@@ -210,6 +219,7 @@ def judge(
         span=bench.rows.span,
         effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
         plain=None if plain is None else _against_plain(goal, bench, ours, plain, harm_blocks=harm_blocks),
+        weak=judge_weak(goal, bench, ours, proposals or {}),
     )
 
 
@@ -233,6 +243,24 @@ def _guardrail(rail: Guardrail, found: Interval, bench: Bench) -> Verdict:
         more = math.ceil(needed) if math.isfinite(needed) else None
         reason = f"{shown}; {_labels(more, bench)}"
     return Verdict(str(rail), verdict, rail.threshold, found.estimate, bound, more, reason)
+
+
+def _worst_slice(rail: Guardrail, goal: Goal, bench: Bench, ours: Scored, proposals: Proposals) -> Verdict:
+    """Fails where a slice is shown to be worse than allowed: no data show of every possible slice that it is not."""
+    found = judge_weak(goal, bench, ours, proposals, metric=rail.metric, times=rail.threshold)
+    judged = [each for each in found.slices if math.isfinite(each.p_value)]
+    ratio = judged[0].times if judged else None
+    estimate, bound = (float("nan"), float("nan")) if ratio is None else (ratio.estimate, ratio.low)
+    looked = f"{found.looked_at:,} slices looked at, {len(judged)} judged on {found.rows:,} held-out rows"
+    seen = f"would be seen from about {found.visible:.3g} times on"
+    seen = f"one of 5 % of the rows {seen if math.isfinite(found.visible) else 'would hardly be seen'}"
+    if found.worse:
+        verdict, reason = FAILS, "; ".join(tell_weak(found, each) for each in found.worse)
+    elif not judged and not math.isfinite(found.visible):
+        verdict, reason = UNKNOWN, f"{looked}: too few to see a slice that is worse"
+    else:
+        verdict, reason = HOLDS, f"{looked}, none shown to be worse; {seen}"
+    return Verdict(str(rail), verdict, rail.threshold, estimate, bound, None, reason)
 
 
 def _labels(more: int | None, bench: Bench) -> str:

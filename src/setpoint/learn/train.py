@@ -34,6 +34,7 @@ from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, Trial, fit, gained_by, refit, search, spec_for
 from setpoint.learn.sides import Examples, Matrices, Sides, count_rows, divide, encode
 from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
+from setpoint.learn.weak import propose_weak
 
 Measure = Callable[[Scorer], Mapping[str, float]]
 """Gives the measured guardrails of a scorer by metric, such as {"latency(99)": 9000.0}, in microseconds."""
@@ -183,6 +184,7 @@ def train(
         margin=plan.system.release.margin,
         asked=judged_by(plan, sides),
         findings=(*findings, *check_skill(sides.validation.y, fitted.validated), *check_selection(goal, sides.rows)),
+        proposals=propose_weak(goal, sides.validation, decide(plan, procedure, sides.validation, name="candidate")),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )

@@ -26,6 +26,10 @@ class Moments:
     covariance: float
     freedom: float
 
+    def inside_above(self, value: float) -> float:
+        """How often chance alone puts the inner mean so far above a value."""
+        return Moments(self.inside, 1.0, self.var_inside, 0.0, 0.0, self.freedom).above(value)
+
     def above(self, times: float) -> float:
         """How often chance alone puts the inner mean so far above so many times the outer one: a one-sided p-value."""
         spread = self.var_inside + times**2 * self.var_outside - 2 * times * self.covariance
@@ -36,13 +40,14 @@ class Moments:
 
 @dataclass(frozen=True)
 class Contrast:
-    """The mean inside and outside of a group of rows, their difference and their ratio."""
+    """The mean inside and outside of a group of rows, their difference and their ratio; `mean` is that inside."""
 
     n: int
     inside: float
     outside: float
     difference: Interval
     ratio: Interval
+    mean: Interval
     moments: Moments
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,6 +58,7 @@ class Contrast:
             "outside": _number(self.outside),
             "difference": self.difference.to_dict(),
             "ratio": self.ratio.to_dict(),
+            "mean": self.mean.to_dict(),
         }
 
 
@@ -93,7 +99,9 @@ def contrast(
     times = found.inside / found.outside if found.outside > 0 else float("nan")
     low, high = _fieller(found, quantile)
     ratio = Interval(times, low, high, level, n, units, 0, "fieller")
-    return Contrast(n, found.inside, found.outside, difference, ratio, found)
+    half = quantile * math.sqrt(found.var_inside)
+    mean = Interval(found.inside, found.inside - half, found.inside + half, level, n, units, 0, "linearised")
+    return Contrast(n, found.inside, found.outside, difference, ratio, mean, found)
 
 
 def _moments(values: Array, inside: Mask, weight: Array, codes: npt.NDArray[np.intp], clusters: int) -> Moments:

@@ -14,7 +14,10 @@ def test_it_says_how_many_times_the_loss_of_the_others_is_allowed() -> None:
     """With the loss that is meant, and how many conditions a slice may have."""
     assert str(sp.worst_slice(sp.log_loss()) <= 1.5) == "worst_slice(log_loss()) <= 1.5"
     assert str(sp.worst_slice(sp.accuracy(), depth=3) <= 2) == "worst_slice(accuracy(), depth=3) <= 2"
-    assert sp.worst_slice(sp.brier()).to_dict() == {"name": "worst_slice", "option": None, "by": None, "of": "brier"}
+    assert str(sp.worst_slice(sp.brier(), against="others")) == "worst_slice(brier(), against='others')"
+    told = {"name": "worst_slice", "option": None, "by": None, "of": "brier"}
+    assert sp.worst_slice(sp.brier()).to_dict() == told
+    assert sp.worst_slice(sp.brier(), against="others").to_dict() == {**told, "against": "others"}
     assert not sp.worst_slice(sp.brier()).greater_is_better
 
 
@@ -40,6 +43,12 @@ def test_slices_have_three_conditions_at_most() -> None:
     """More would leave too few decisions to judge."""
     with pytest.raises(DeclarationError, match="depth=4"):
         sp.worst_slice(sp.log_loss(), depth=4)
+
+
+def test_losses_are_compared_with_what_was_expected_or_with_the_others() -> None:
+    """There is no third."""
+    with pytest.raises(DeclarationError, match="against='mean'"):
+        sp.worst_slice(sp.log_loss(), against="mean")
 
 
 def test_it_is_a_guardrail_only() -> None:
