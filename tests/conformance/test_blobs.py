@@ -6,12 +6,12 @@ from pathlib import Path
 
 from setpoint.backends.sqlite_blobs import SqliteBlobs
 from setpoint.conformance.blobs import BlobsLaws
-from setpoint.core.ports import Blobs
+from setpoint.core.ports import Blobs, Clock
 
 
 class TestSqliteBlobs(BlobsLaws):
     """SQLite."""
 
-    def opened(self, folder: Path) -> Blobs:
+    def opened(self, folder: Path, clock: Clock) -> Blobs:
         """In a file."""
-        return SqliteBlobs(folder / "blobs.db")
+        return SqliteBlobs(folder / "blobs.db", clock=clock)

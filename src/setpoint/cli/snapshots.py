@@ -32,9 +32,13 @@ def show_snapshots(words: Namespace, live: Live) -> int:
     if words.snapshots:
         out.print(_listed(found))
     gone = f"{len(found['snapshots']):,} snapshots and {found['parts']:,} blocks, {size(found['bytes'])}"
+    if found["blobs"]:
+        gone += f"; {len(found['blobs']):,} blobs, {size(found['blob_bytes'])}"
+    if "blobs_kept_because" in found:
+        out.print(f"all blobs stay: {escape(found['blobs_kept_because'])}")
     if found["removed"]:
         out.print(f"removed {gone}")
-    elif found["parts"] or found["snapshots"]:
+    elif found["parts"] or found["snapshots"] or found["blobs"]:
         out.print(f"nothing needs {gone}; `setpoint status --collect --sweep` removes them")
     elif words.collect:
         out.print("everything that is stored is needed")

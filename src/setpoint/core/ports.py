@@ -241,12 +241,21 @@ class Blobs(Protocol):
     """Whole files that rows carry with them, such as images, by the digest of their content.
 
     Laws: `put` then `get` gives the same bytes, also after kill -9; a digest is kept once, and putting it again changes
-    nothing; `get` keeps the order asked for and gives None for what is not there; fetching one reads no other; safe to
-    share between threads and processes.
+    nothing but when it was put last; `get` keeps the order asked for and gives None for what is not there; fetching one
+    reads no other; `delete` looks at when a blob was put last in the moment in which it removes it, so that whoever
+    puts one meanwhile keeps it; safe to share between threads and processes.
     """
 
     def put(self, blobs: Mapping[str, bytes]) -> int:
         """Keep blobs by their digests; gives how many were not there."""
+        ...
+
+    def sizes(self, *, before: int) -> dict[str, int]:
+        """How many bytes each blob has that was put last before a time."""
+        ...
+
+    def delete(self, digests: Sequence[str], *, before: int) -> list[str]:
+        """Remove those of these blobs that were put last before a time; gives which."""
         ...
 
     def get(self, digests: Sequence[str]) -> list[bytes | None]:

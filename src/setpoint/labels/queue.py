@@ -72,6 +72,15 @@ class _Work:
         return not self.closed and len(self.standing(0, VOTE)) + holding < self.wanted
 
 
+def items_stored(store: Metadata, name: str) -> list[dict[str, Any]]:
+    """Every item of the queue of this name, as JSON-like data."""
+    return store.find(_noun("item", name))
+
+
+def _noun(what: str, name: str) -> str:
+    return f"label {what}/{name}"
+
+
 class Queue:
     """Items to be labelled by hand, in a metadata store: by priority, then in the order in which they were added.
 
@@ -375,7 +384,7 @@ class Queue:
         return found or {"annotator": who, "votes": 0, "holding": None, "repeat": [], "done": []}
 
     def _noun(self, what: str) -> str:
-        return f"label {what}/{self.name}"
+        return _noun(what, self.name)
 
     def _work(self, item: str) -> _Work | None:
         found = self._store.get(self._noun("work"), item)

@@ -24,7 +24,7 @@ from setpoint.backends.sqlite_blobs import SqliteBlobs
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.backends.wordllama import open_wordllama
 from setpoint.core.errors import NameUnknown, SettingInvalid
-from setpoint.core.ports import Blobs, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables, TextBase
+from setpoint.core.ports import Blobs, Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables, TextBase
 
 __all__ = [
     "FETCHERS",
@@ -60,9 +60,9 @@ def tables_in(folder: Path) -> Tables:
     return ParquetTables(folder)
 
 
-def open_blobs(file: Path) -> Blobs:
-    """The blobs in a file of SQLite."""
-    return SqliteBlobs(file)
+def open_blobs(file: Path, clock: Clock) -> Blobs:
+    """The blobs in a file of SQLite, which the clock says when they were put."""
+    return SqliteBlobs(file, clock=clock)
 
 
 def open_log(folder: Path, *, quota: int | None = None) -> Segments:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from setpoint.core.ports import Blobs, Metadata, OnlineState, Tables
+from setpoint.core.ports import Blobs, Clock, Metadata, OnlineState, Tables
 from setpoint.core.settings import Settings
 from setpoint.system.backends import open_blobs, open_metadata, open_state, open_tables, tables_in
 
@@ -55,9 +55,14 @@ class Folders:
         """The tables at the URL, or Parquet files in the folder."""
         return open_tables(self.tables_url) if self.tables_url else tables_in(self.tables)
 
-    def open_blobs(self) -> Blobs:
+    @property
+    def blobs(self) -> Path:
+        """The file of blobs, once there are any."""
+        return self.home / "blobs.db"
+
+    def open_blobs(self, clock: Clock) -> Blobs:
         """SQLite in the folder."""
-        return open_blobs(self.home / "blobs.db")
+        return open_blobs(self.blobs, clock)
 
     def open_state(self, settings: Settings) -> OnlineState:
         """The online state: the one the settings name, or SQLite in the folder."""

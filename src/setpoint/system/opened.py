@@ -62,7 +62,7 @@ class Opened:
 
     def blob(self, digest: str) -> bytes | None:
         """The content of a blob that a source brought, by its digest; None where there is none."""
-        blobs = self.folders.open_blobs()
+        blobs = self.folders.open_blobs(self.clock)
         try:
             return blobs.get([digest])[0]
         finally:

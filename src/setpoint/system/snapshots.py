@@ -14,6 +14,7 @@ from setpoint.data.snapshot import Snapshot, take_snapshot
 from setpoint.data.snapshot_diff import EXAMPLES
 from setpoint.labels.told import beside_sources
 from setpoint.registry import lineage
+from setpoint.system.blobs import left_over
 from setpoint.system.opened import Opened
 from setpoint.system.told import told_labels
 from setpoint.watch.shifts import compare_snapshots
@@ -46,7 +47,7 @@ def let_go(opened: Opened, name: str) -> dict[str, Any]:
 
 
 def collect_garbage(opened: Opened, *, sweep: bool = False) -> dict[str, Any]:
-    """What is stored of snapshots that nothing needs, and with `sweep` removes it; and what is kept, and why."""
+    """What is stored of snapshots and blobs that nothing needs, and with `sweep` removes it; what is kept, and why."""
     with opened.workspaces.registries() as registries:
         found = (collect if sweep else find_garbage)(
             opened.folders.open_tables(),
@@ -54,7 +55,8 @@ def collect_garbage(opened: Opened, *, sweep: bool = False) -> dict[str, Any]:
             needs=lambda: lineage.needed_snapshots(registries),
             now=opened.clock.now(),
         )
-    return {"system": opened.declared.name, **found.to_dict(), "removed": sweep}
+    blobs = left_over(opened, sweep=sweep)  # last: those that only a collected snapshot named go with it
+    return {"system": opened.declared.name, **found.to_dict(), **blobs.to_dict(), "removed": sweep}
 
 
 def _stored(opened: Opened, which: str) -> str | None:

@@ -203,7 +203,7 @@ class Sources:
     def keep_blobs(self, source: SourceInfo, raw: pa.Table, rows: pa.Table) -> None:
         """Keep the blobs of a source that good rows of it name, each content once."""
         if source.blobs:
-            blobs = self.workspaces.project.open_blobs()
+            blobs = self.workspaces.project.open_blobs(self.clock)
             try:
                 keep_blobs(source, raw, rows, blobs)
             finally:
