@@ -122,9 +122,11 @@ def gold_of(matrix: VoteMatrix, rows: Examples, places: np.ndarray) -> Gold:
 def report_programs(programs: Programs, examples: TrainingSet, *, seed: int) -> tuple[VoteReport, LabelFit | None]:
     """What label programs are worth on all decisions, and the label model that those with a known truth choose.
 
-    There is no model while there are fewer of these than declared, or where none can be told from the votes.
+    There is no model while there are fewer of these than declared, or where none can be told from the votes. A truth
+    that a strategy asked for is none of them.
     """
-    rows, places = mature_rows(examples)
+    judging = replace(examples, labels=examples.labels.judging)
+    rows, places = mature_rows(judging)
     matrix = votes_of(programs, examples)
     gold = gold_of(matrix, rows, places)
     try:

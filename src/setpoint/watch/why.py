@@ -20,6 +20,7 @@ from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Part, shown_value
 from setpoint.features.evidence_near import Circle, Neighbour, circles_of
 from setpoint.features.verify import is_logged, of_version, same, seen_by, seen_nearby
+from setpoint.labels.acquired import why_asked
 from setpoint.labels.hand_labels import hand_label
 from setpoint.labels.join import STATES
 from setpoint.registry import audit, lineage, models
@@ -192,16 +193,29 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
 
 
 def _said_by_hand(records: Records, key: str) -> dict[str, list[dict[str, Any]]]:
-    """The votes that a decision's label of hand rests on, where it has one."""
-    label = None if records.stored is None else hand_label(records.plan.system.name, records.stored, key)
-    if label is None:
+    """The votes that a decision's label of hand rests on, and why people were asked, where they were."""
+    if records.stored is None:
         return {}
-    became = f"{label.value or 'none'} ({label.method}, version {label.version})"
-    votes = [
-        {"annotator": vote["annotator"], "said": vote["value"], "at": iso(vote["at"]), "label": became}
-        for vote in label.votes
-    ]
-    return {"Label of hand": votes}
+    name, tables = records.plan.system.name, dict[str, list[dict[str, Any]]]()
+    label = hand_label(name, records.stored, key)
+    if label is not None:
+        became = f"{label.value or 'none'} ({label.method}, version {label.version})"
+        tables["Label of hand"] = [
+            {"annotator": vote["annotator"], "said": vote["value"], "at": iso(vote["at"]), "label": became}
+            for vote in label.votes
+        ]
+    asked = why_asked(name, records.stored, key)
+    if asked:
+        tables["Asked about"] = [
+            {
+                "at": iso(each["at"]),
+                "strategy": each["strategy"],
+                "reason": each["reason"],
+                "at random": "yes" if each["random"] else "no",
+            }
+            for each in asked
+        ]
+    return tables
 
 
 def _told_feature(records: Records, log: pa.Table, feature: str) -> dict[str, Any]:

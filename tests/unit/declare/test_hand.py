@@ -12,7 +12,7 @@ from setpoint.declare.hand import hand
 
 
 def test_the_declaration_says_everything_as_data() -> None:
-    """Classes, guidelines, votes, the class that means true, the consensus, repeats and the lease."""
+    """Classes, guidelines, votes, the class that means true, the consensus, repeats, the lease and the random share."""
     assert hand(["bad", "good"], guidelines="Look.", votes=2).to_dict() == {
         "classes": ["bad", "good"],
         "guidelines": "Look.",
@@ -21,6 +21,7 @@ def test_the_declaration_says_everything_as_data() -> None:
         "consensus": "majority",
         "repeat": 0.05,
         "lease": 10 * MINUTE,
+        "random": 0.2,
     }
 
 
@@ -38,6 +39,11 @@ def test_the_declaration_says_everything_as_data() -> None:
         {"repeat": 1.5},
         {"lease": "0s"},
         {"guidelines": 5},
+        {"random": 0},
+        {"random": 0.005},
+        {"random": 1.2},
+        {"random": True},
+        {"random": "half"},
     ],
     ids=str,
 )
@@ -45,6 +51,14 @@ def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any]) -> None:
     """A declaration that nobody could label by is an error at once."""
     with pytest.raises(DeclarationError):
         hand(**{"classes": ["bad", "good"], **wrong})
+
+
+def test_some_labels_are_always_asked_for_at_random() -> None:
+    """What is picked cannot judge, so a share for what can is part of every declaration."""
+    assert hand(["bad", "good"], random=0.5).random == 0.5
+    with pytest.raises(DeclarationError, match="hardly any decision") as told:
+        hand(["bad", "good"], random=0.0)
+    assert "at least 0.01" in str(told.value)
 
 
 def test_a_class_has_a_number() -> None:
