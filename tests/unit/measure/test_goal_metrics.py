@@ -9,8 +9,10 @@ import pytest
 
 from setpoint.core.errors import DataError, NameUnknown
 from setpoint.declare.metric_table import METRIC_TABLE
+from setpoint.measure.bootstrap import paired_difference
 from setpoint.measure.draws import difference_of, interval_of
 from setpoint.measure.goal_metrics import GOAL_METRICS, goal_difference, goal_interval, goal_metric
+from setpoint.measure.metrics import METRICS
 from setpoint.measure.quantile_metrics import Bounds
 from setpoint.measure.ranking_metrics import Judged
 from setpoint.measure.resample import resample
@@ -231,12 +233,38 @@ def test_rows_without_weight_are_no_evidence() -> None:
     assert (found.estimate, found.low, found.high) == pytest.approx((alone.estimate, alone.low, alone.high))
 
 
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_metrics_of_decisions_can_be_bounded_by_entity_and_time_too(name: str) -> None:
+    """The same value and, with one clustering, the same difference as their own bootstrap, before its corrections."""
+    y, good, worse = sample("lift_at_k", 400)
+    good, worse = (1 / (1 + np.exp(-each)) for each in (good, worse))
+    who, option = np.arange(400) % 40, 0.3
+    alone = paired_difference(name, y, worse, good, threshold=option, cluster=who, method="bootstrap", draws=300)
+    found = goal_difference(name, y, worse, good, option=option, cluster=who, draws=300)
+    assert found.estimate == pytest.approx(alone.estimate)
+    if alone.method == "percentile" and name != "base_rate":
+        assert (found.low, found.high) == pytest.approx((alone.low, alone.high))
+    both = goal_difference(name, y, worse, good, option=option, cluster=who, block=np.arange(400) // 20, draws=300)
+    assert both.method == "two-way"
+    assert both.high - both.low >= 0.8 * (found.high - found.low)
+
+
 def test_a_perfect_value_is_bounded_by_the_rule_of_three() -> None:
     """Fifty intervals that all hold do not show that all would."""
     y = np.zeros(50)
     found = goal_interval("coverage", y, Bounds(y - 1, y + 1))
     assert found.high == 1.0
     assert 0.9 < found.low < 0.95
+
+
+def test_two_that_differ_and_agree_on_every_draw_are_bounded_by_the_rule_of_three() -> None:
+    """Fifty rows that both hold do not show that both would always; a prediction and itself agree for ever."""
+    y = np.zeros(50)
+    found = goal_difference("coverage", y, Bounds(y - 1, y + 1), Bounds(y - 2, y + 2))
+    assert found.estimate == 0
+    assert -0.1 < found.low < -0.05
+    assert 0.05 < found.high < 0.1
+    assert goal_difference("coverage", y, Bounds(y - 1, y + 1), Bounds(y - 1, y + 1)).high == 0
 
 
 def test_a_value_without_clusters_has_no_bounds() -> None:
