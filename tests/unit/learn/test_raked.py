@@ -111,7 +111,7 @@ def test_newer_decisions_move_no_older_weight() -> None:
 
 
 def test_rows_beside_the_sides_are_raked_with_them() -> None:
-    """All that the released model learns from meets the margins; those that stand for decisions weigh as on their side."""
+    """All that the released model learns from meets the margins; what stands for decisions weighs as on its side."""
     plan, came = make_world_plan(), answered(population())
     sides = divide(plan, came)
     fair_at = np.arange(0, sides.split.train.size, 3)
