@@ -18,7 +18,7 @@ from setpoint.declare.goal import MEASURED, Goal, Guardrail, Metric
 from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
 from setpoint.learn.scored import Bench, Scored, form_of
-from setpoint.learn.weak import Proposals, judge_weak, tell_weak
+from setpoint.learn.weak import Proposals, document_of, judge_weak, tell_weak
 from setpoint.measure.intervals import (
     Interval,
     against_limit,
@@ -163,7 +163,7 @@ class GateReport:
             "span": list(self.span),
             **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
             **({} if self.plain is None else {"plain": self.plain.to_dict()}),
-            **({} if self.weak is None else {"weak": self.weak.to_dict()}),
+            **({} if self.weak is None else {"weak": document_of(self.weak)}),
         }
 
 
