@@ -194,6 +194,16 @@ def test_the_gate_says_how_many_more_labels_would_do(known: TrainingSet) -> None
     assert [each.verdict for each in enough.report.guardrails if each.guardrail == NAME] == ["holds"]
 
 
+def test_a_few_picked_labels_beside_natural_ones_hold_nothing_back(known: TrainingSet) -> None:
+    """There the gate reports how many were picked, and judges as ever."""
+    examples, _ = asked(known, random=20, picked=40, natural=6000, seed=2)
+    found = train(asked_plan(), examples, learners=logistic(), seed=0)
+    (verdict,) = [each for each in found.report.guardrails if each.guardrail == NAME]
+    assert (verdict.verdict, verdict.blocks) == ("reported", False)
+    assert "labels that a strategy picked trained it" in verdict.reason
+    assert not found.calibration.choice.reason.startswith("the model learned from picked labels")
+
+
 def test_without_random_labels_nothing_is_judged(known: TrainingSet) -> None:
     """A training of picked labels alone waits, and says what to ask for."""
     with pytest.raises(NothingYet, match="only train") as told:
