@@ -18,6 +18,7 @@ from setpoint.api.server import serve_http
 from setpoint.cli.label import run_label
 from setpoint.cli.project import load_declaration
 from setpoint.cli.quarantine import asks_of_quarantine, show_quarantine
+from setpoint.cli.reading import Reading
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
 from setpoint.console.check_report import write_check
@@ -60,7 +61,9 @@ def new(words: Namespace) -> int:
 
 def _open(words: Namespace, **settings: Any) -> Live:
     declared, root = load_declaration(words.project)
-    return open_system(declared, root=root, home=words.home, **settings)
+    live = open_system(declared, root=root, home=words.home, **settings)
+    live.sources.reading = Reading()
+    return live
 
 
 def check(words: Namespace) -> int:
