@@ -201,6 +201,18 @@ def test_one_clustering_alone_is_too_narrow_where_there_are_two_effects() -> Non
     assert widths[2] == pytest.approx(np.hypot(widths[0], widths[1]), rel=0.1)
 
 
+def test_without_any_effect_both_clusterings_cost_nothing() -> None:
+    """Where rows have nothing in common, the interval by both is as wide as that of the rows, within noise."""
+    who, when = np.repeat(np.arange(40), 40), np.tile(np.arange(40), 40)
+    ratios = []
+    for seed in range(10):
+        statistic = mean_of(np.random.default_rng(seed).normal(size=1600), np.ones(1600))
+        plain = interval_of(statistic, draws=1000, seed=seed)
+        both = interval_of(statistic, cluster=who, block=when, draws=1000, seed=seed)
+        ratios.append((both.high - both.low) / (plain.high - plain.low))
+    assert 0.9 < np.mean(ratios) < 1.2
+
+
 def test_clusters_within_blocks_are_the_blocks() -> None:
     """Where every entity lives on one day, both ways are as the days alone, within the noise of draws."""
     rng = np.random.default_rng(7)
@@ -272,6 +284,18 @@ def test_a_value_without_clusters_has_no_bounds() -> None:
     y, p, _ = sample("mae")
     assert np.isnan(goal_interval("mae", y, p, cluster=np.zeros(200)).low)
     assert np.isnan(goal_interval("r2", np.ones(20), np.ones(20)).high)
+
+
+def test_a_draw_without_variance_explains_nothing_of_it() -> None:
+    """R2 of a draw that took one cluster of equal outcomes is undefined, whatever rounding leaves of the variance."""
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(3), 7)
+    y = np.round(rng.random(3), 2)[cluster]
+    drawn = resample(cluster, 3, draws=100, seed=1)
+    values = GOAL_METRICS["r2"].statistic(y, y + 0.1, weight=rng.random(21)).drawn(drawn)
+    alone = (drawn.counts > 0).sum(axis=1) == 1
+    assert alone.any()
+    assert (np.isnan(values) == alone).all()
 
 
 def test_a_name_or_an_option_that_there_is_not_is_refused() -> None:
