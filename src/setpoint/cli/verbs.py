@@ -21,6 +21,7 @@ from setpoint.cli.quarantine import asks_of_quarantine, show_quarantine
 from setpoint.cli.reading import Reading
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
+from setpoint.cli.weak_slices import print_weak_slices
 from setpoint.console.check_report import write_check
 from setpoint.console.report import write_report
 from setpoint.core import times
@@ -214,24 +215,10 @@ def _print_gate(report: dict[str, Any]) -> None:
             "Baselines", ("baseline", report["metric"]), [(each["name"], each["value"]) for each in report["baselines"]]
         )
     )
-    _print_weak(report.get("weak"))
+    print_weak_slices(report.get("weak"))
     for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):
         out.print(f"  {escape(reason)}")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")
-
-
-def _print_weak(found: dict[str, Any] | None) -> None:
-    """Where the model loses more than it expects, and how many slices were looked at."""
-    if found is None:
-        return
-    weak = [each for each in found["slices"] if each["worse"]]
-    for each in weak:
-        out.print(f"[yellow]weak slice[/] {escape(each['words'])}")
-    told = f"{len(weak)} of them" if weak else "none"
-    out.print(
-        f"Slices: {found['looked_at']:,} looked at on validation rows, {told} shown on {found['rows']:,} newer ones "
-        "to lose more than the model expects."
-    )
 
 
 def replay(words: Namespace) -> int:
