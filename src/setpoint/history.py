@@ -41,9 +41,9 @@ from setpoint.labels.join import resolve
 from setpoint.labels.told import TOLD, beside_sources, with_told
 from setpoint.learn.backtest import backtest
 from setpoint.learn.search import Recipe
-from setpoint.loop import Loop, TickReport, Workspace, drain, open_loop, tick
+from setpoint.loop import Loop, TickReport, Workspace, drain, judged, open_loop, tick
 from setpoint.registry import audit, models
-from setpoint.rollout.outcomes import actions_of, concat, outcome_columns, value_of_rows
+from setpoint.rollout.outcomes import actions_of, outcome_columns, value_of_rows
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
 from setpoint.watch.feedback_loop import feedback_loop
@@ -294,7 +294,7 @@ def results_of(found: Replay) -> dict[str, Any]:
     """What a replay amounted to, as one JSON-like document."""
     loop, plan, seed = found.loop, found.loop.plan, found.loop.work.seed
     metadata, state, goal = loop.work.metadata, loop.state, plan.system.goal
-    matured = concat(loop.matured)
+    matured = judged(loop, loop.matured, found.end)
     outcomes = outcomes_of(matured, value_of_rows(plan, matured), frozen=state.frozen)
     acts = [told_act(act) for act in audit.trail(metadata)]
     documents = models.all_models(metadata)
