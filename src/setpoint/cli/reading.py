@@ -16,8 +16,8 @@ class Reading:
         self._said = stopwatch()
 
     def __call__(self, what: str, done: int, of: int) -> None:
-        """So many rows are done, of so many where that is known."""
+        """So much is done, of so much where that is known."""
         if stopwatch() - self._said < EVERY_SECONDS * 1e9:
             return
         self._said = stopwatch()
-        err.print(f"{what}: {done:,} rows" + (f" of {of:,}" if of else ""))
+        err.print(f"{what} {done:,}" + (f" of {of:,}" if of else ""))

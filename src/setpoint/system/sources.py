@@ -59,15 +59,19 @@ class Sources:
         """The sources' rows as they were found; of one that cannot be reached, those that were read before."""
         return {name: self._read(name, info(source)) for name, source in self.declared.sources.items()}
 
+    @property
+    def memory(self) -> int:
+        """The bytes that the sources may take in memory."""
+        return self.workspaces.settings.memory_mb * 1_000_000 or machine_memory() // 2
+
     @cached_property
     def mapped(self) -> dict[str, MappedSource]:
         """The sources that do not fit in memory: they are read into files below the project's home."""
         sources = {name: info(source) for name, source in self.declared.sources.items()}
         home = self.workspaces.project.mapped
-        memory = self.workspaces.settings.memory_mb * 1_000_000 or machine_memory() // 2
         return {
             name: MappedSource(sources[name], self.root, home=home, progress=self.reading)
-            for name in too_large(sources, self.root, memory=memory)
+            for name in too_large(sources, self.root, memory=self.memory)
         }
 
     @property
