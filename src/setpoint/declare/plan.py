@@ -15,8 +15,8 @@ from setpoint.declare.embedding import versions_of_bases, with_bases
 from setpoint.declare.expr import Aggregate, Column, Expr, Literal, Neighbours, to_dict, walk
 from setpoint.declare.goal import cost_source
 from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TIME, Schemas, Scope, kind_of
-from setpoint.declare.scales import Scale, choose_scales, with_scales
 from setpoint.declare.sample import Chosen
+from setpoint.declare.scales import Scale, choose_scales, with_scales
 from setpoint.declare.source import TABLE, info
 
 Node = TypeVar("Node", Aggregate, Neighbours)

@@ -43,7 +43,7 @@ def test_the_plan_says_that_no_interval_follows() -> None:
 def test_margins_are_of_fields_and_features() -> None:
     """Anything else is told with what there is."""
     with pytest.raises(NameUnknown, match="sample=") as told:
-        declared(margins={"contry": {"at": 1.0}})
+        declared(margins={"cuntry": {"at": 1.0}})
     assert "country" in str(told.value)
 
 
