@@ -94,7 +94,7 @@ class Workspace:
     was told of decisions rather than read from a source. `verified` is how many decisions of each tick are worked out
     again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
     `stored` keeps the rows that a model learns from; `disputed` says of decisions, by their keys, whether annotators
-    disagree on them.
+    disagree on them. `read` reads the features of decisions from rows as of their times, unless that is done in memory.
     """
 
     metadata: Metadata
@@ -109,6 +109,7 @@ class Workspace:
     verified: int = 0
     stored: Callable[[Snapshot], object] = _unstored
     disputed: Callable[[pa.Array], np.ndarray | None] = _undisputed
+    read: Callable[[Mapping[str, pa.Table], pa.Table, np.ndarray], pa.Table] | None = None
 
 
 @dataclass(frozen=True)
@@ -512,8 +513,8 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
 
     def recompute(places: np.ndarray, as_of: int) -> pa.Table:
         """What these decisions could see by a time: the audit at the first training compares it with what they saw."""
-        reader = FeatureReader(plan, loop.snapshot(as_of).rows)
-        return reader.read(examples.fields.take(pa.array(places)), examples.at[places])
+        rows, fields, at = loop.snapshot(as_of).rows, examples.fields.take(pa.array(places)), examples.at[places]
+        return FeatureReader(plan, rows).read(fields, at) if work.read is None else work.read(rows, fields, at)
 
     def compute() -> dict[str, Any]:
         before = cpu_seconds()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from setpoint.data.arrays import Array
 from setpoint.features.by_range import Pieces, pieces_of, ranges_for, read_by_range
 from setpoint.features.needs import arounds
 from setpoint.features.reader import FeatureReader
@@ -15,13 +16,13 @@ from setpoint.history import ReadAhead, Requests
 from setpoint.system.opened import Opened
 
 
-def read_features(opened: Opened, rows: Mapping[str, pa.Table], requests: Requests) -> pa.Table:
+def read_features(opened: Opened, rows: Mapping[str, pa.Table], table: pa.Table, at: Array) -> pa.Table:
     """The features of decisions as of the time of each; every bit is the same, however they are read."""
     plan = opened.plan
     nearby = {fold.source for one in arounds(plan) for fold in (one.edges, one.of)}
     mapped = [name for name in opened.sources.mapped if name not in nearby]
     if not mapped:
-        return FeatureReader(plan, rows).read(requests.table, requests.at)
+        return FeatureReader(plan, rows).read(table, at)
     sources: dict[str, pa.Table | Pieces] = dict(rows)
     sources.update({name: pieces_of(rows[name]) for name in mapped})
     ranges = max(ranges_for(rows[name], memory=opened.sources.memory) for name in mapped)
@@ -29,8 +30,8 @@ def read_features(opened: Opened, rows: Mapping[str, pa.Table], requests: Reques
         return read_by_range(
             plan,
             sources,
-            requests.table,
-            requests.at,
+            table,
+            at,
             folder=Path(folder),
             ranges=ranges,
             progress=opened.sources.reading,
@@ -41,4 +42,4 @@ def reader_of(opened: Opened, rows: Mapping[str, pa.Table], requests: Requests) 
     """What gives the features of these decisions batch by batch: all were read before where sources are mapped."""
     if not opened.sources.mapped:
         return FeatureReader(opened.plan, rows)
-    return ReadAhead(requests.at, read_features(opened, rows, requests))
+    return ReadAhead(requests.at, read_features(opened, rows, requests.table, requests.at))

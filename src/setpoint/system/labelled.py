@@ -19,7 +19,7 @@ EVER = 2**62
 def all_decisions(opened: Opened, requests: Requests) -> TrainingSet:
     """Every decision that the sources bring, with what is known of its label now."""
     plan = opened.plan
-    features = read_features(opened, opened.rows, requests)
+    features = read_features(opened, opened.rows, requests.table, requests.at)
     labels, rows = labels_known(opened, requests), beside_sources(opened.rows, told_labels(opened), EVER)
     snapshot = take_snapshot(rows, EVER)
     return build_training_set(plan, requests.table, requests.at, features, labels, snapshot.digest)

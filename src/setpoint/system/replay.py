@@ -20,7 +20,7 @@ from setpoint.history import OnlineSample, Progress, last_tick, replay, requests
 from setpoint.labels.told import beside_sources, known_by
 from setpoint.loop import TickReport
 from setpoint.registry.bases import told_bases
-from setpoint.system.features import reader_of
+from setpoint.system.features import read_features, reader_of
 from setpoint.system.opened import Opened
 from setpoint.system.told import told_labels
 from setpoint.system.verify import refuse_share
@@ -57,7 +57,7 @@ def run_replay(
         feed = RowsFeed(opened.rows)
         found = replay(
             plan,
-            replace(work, told=lambda: told),
+            replace(work, told=lambda: told, read=partial(read_features, opened)),
             work.clock,
             opened.rows,
             start=start,

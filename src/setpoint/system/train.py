@@ -35,7 +35,7 @@ def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
     ):
         rows = dict(events.tables)
         requests = requests_of(plan, rows, start=None, end=now)
-        features = read_features(opened, rows, requests)
+        features = read_features(opened, rows, requests.table, requests.at)
         positions = positions_known(rows, plan_sources(plan), requests.at)
         log = decide_many(requests.table, requests.at, features, Serving(plan), positions=positions)
 
@@ -43,7 +43,9 @@ def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
             known = beside_sources(rows, told, moment)
             return examples_of(plan, log, take_snapshot(known, moment, contents=contents))
 
-        watched = replace(work, told=lambda: told, disputed=partial(disputed, opened))
+        watched = replace(
+            work, told=lambda: told, disputed=partial(disputed, opened), read=partial(read_features, opened)
+        )
         loop = open_loop(plan, watched, rows, examples, started=now)
         model = train_once(loop, now, reason="asked for")
         document = models.get(work.metadata, model)
