@@ -347,6 +347,19 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class AdditiveModel(Model, Protocol):
+    """A model that says what each input adds to the score of a row.
+
+    Laws: those of Model; what the inputs and the base add up to is the row's log odds, to the ninth decimal of the
+    probability; an input that the model does not read adds 0 to every row; of many rows it gives what it gives of each.
+    """
+
+    def contributions(self, rows: np.ndarray) -> np.ndarray:
+        """For each row what each input adds to the log odds, and at the end the base, which is that of every row."""
+        ...
+
+
 class Learner(Protocol):
     """A family of models; a frozen recipe of parameters is handed to `fit`.
 

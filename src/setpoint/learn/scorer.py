@@ -16,6 +16,7 @@ import pyarrow as pa
 from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner, Model
 from setpoint.learn.encode import Encoder
+from setpoint.learn.explain_rows import Contributions, contributions, reasons_of
 from setpoint.learn.threshold import Threshold
 from setpoint.measure.calibrators import CalibrationMap
 from setpoint.registry.models import check_files, seal
@@ -54,6 +55,15 @@ class Scorer:
     def score_row(self, values: Mapping[str, Any]) -> float:
         """The probability of one row of feature values: `score` of a batch of one."""
         return self.calibration.apply_one(float(self.model.predict(self.encoder.row(values))[0]))
+
+    def explain(self, features: pa.Table) -> Contributions | None:
+        """What each feature adds to the score of each row, before calibration; None for a model that does not say."""
+        return contributions(self.model, self.encoder.matrix(features), self.inputs)
+
+    def explain_row(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Why one row of feature values has its score, as JSON-like data; None for a model that does not say."""
+        found = contributions(self.model, self.encoder.row(values), self.inputs)
+        return None if found is None else reasons_of(found, values, calibration=self.calibration)
 
     def save(self, folder: Path) -> str:
         """Write the files into a folder, made if it is not there; gives the digest they have from now on."""
