@@ -9,6 +9,7 @@ from typing import Any
 
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
+from setpoint.declare.behaviour import Behaviour, MustDecide, NeverFalls, SameIfChanged, SteadyUnder
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
 from setpoint.declare.metric_table import METRIC_TABLE
@@ -316,6 +317,7 @@ class Goal:
     must: tuple[Guardrail, ...]
     imbalance: Imbalance | None = None
     protect: tuple[Protected, ...] = ()
+    behaves: tuple[Behaviour, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The goal as JSON-like data."""
@@ -328,6 +330,7 @@ class Goal:
             "must": [guardrail.to_dict() for guardrail in self.must],
             **({} if self.imbalance is None else {"imbalance": self.imbalance.to_dict()}),
             **({"protect": [each.to_dict() for each in self.protect]} if self.protect else {}),
+            **({"behaves": [each.to_dict() for each in self.behaves]} if self.behaves else {}),
         }
 
 
@@ -341,12 +344,14 @@ def goal(
     must: Sequence[Guardrail] = (),
     imbalance: Imbalance | None = None,
     protect: Sequence[str] | Mapping[str, Mapping[str, float] | None] = (),
+    behaves: Sequence[Behaviour] = (),
 ) -> Goal:
     """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
 
     `slices` and the groups of a gap name request fields or features. `imbalance` asks for something to be done about a
     rare class while a model is fitted. `protect` names the attributes, request fields or features, whose groups `check`
-    looks at for bias; a dict gives the known shares of their groups in the population, where there are any.
+    looks at for bias; a dict gives the known shares of their groups in the population, where there are any. `behaves`
+    says what a model is to do when a row is changed, such as sp.never_falls_when_raised("total").
 
     >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric.name
     'auc'
@@ -369,7 +374,11 @@ def goal(
             )
     if imbalance is not None and not isinstance(imbalance, Imbalance):
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
-    return Goal(metric, business, act, cost, tuple(slices), tuple(must), imbalance, _protected(protect))
+    for behaviour in behaves:
+        if not isinstance(behaviour, (SameIfChanged, NeverFalls, SteadyUnder, MustDecide)):
+            raise WrongType(f"behaves= holds {behaviour!r}.", expected='such as sp.never_falls_when_raised("total")')
+    protected, expected = _protected(protect), tuple(behaves)
+    return Goal(metric, business, act, cost, tuple(slices), tuple(must), imbalance, protected, expected)
 
 
 def _protected(protect: Sequence[str] | Mapping[str, Mapping[str, float] | None]) -> tuple[Protected, ...]:
