@@ -122,8 +122,13 @@ class LightGBMLearner:
     name = "lightgbm"
     losses: tuple[str, ...] = ("log_loss", "focal")
 
-    def __init__(self, *, threads: int = 1) -> None:
+    def __init__(self, *, threads: int = 1, directions: Mapping[str, int] | None = None) -> None:
         self._threads = threads
+        self._directions = dict(directions or {})
+
+    def directed(self, directions: Mapping[str, int]) -> LightGBMLearner:
+        """The learner whose trees never lower a score as an input of direction 1 rises, nor raise it for -1."""
+        return LightGBMLearner(threads=self._threads, directions=directions)
 
     def recipes(self, *, rounds: int) -> list[dict[str, Any]]:
         """Six fixed recipes, best guess first, each of at most `rounds` trees.
@@ -158,6 +163,7 @@ class LightGBMLearner:
         rounds, gamma = int(settings.pop("rounds")), settings.pop(FOCAL, None)
         known = weighted(rows, labels, weight)
         leaf = max(2, min(int(settings["min_data_in_leaf"]), len(known.rows) // 50))
+        held = [self._directions.get(name, 0) for name in names]
         parameters = {
             **_FIXED,
             **settings,
@@ -166,6 +172,7 @@ class LightGBMLearner:
             "bagging_freq": int(settings["bagging_fraction"] < 1),
             "seed": seed % 2**31,
             "num_threads": self._threads,
+            **({"monotone_constraints": held} if any(held) else {}),
         }
         start = None if gamma is None else focal_start(known.labels, known.weight, gamma=float(gamma))
         train = lightgbm.Dataset(

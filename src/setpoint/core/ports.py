@@ -398,3 +398,17 @@ class Learner(Protocol):
     def load(self, folder: Path) -> Model:
         """The model saved in a folder; raises ModelCorrupt when its files are not a saved model."""
         ...
+
+
+@runtime_checkable
+class DirectedLearner(Learner, Protocol):
+    """A learner that can be told which inputs may only raise a score, or only lower it.
+
+    Laws: those of Learner; a model that the learner `directed` gives was fitted with never falls when an input of
+    direction 1 is raised, nor rises when one of direction -1 is, all others the same (a NULL is neither higher nor
+    lower); without a direction it is the learner itself, to the byte; inputs are found by the `names` given to `fit`.
+    """
+
+    def directed(self, directions: Mapping[str, int]) -> Learner:
+        """The learner that keeps to these directions: 1 or -1 by the name of an input that is a number."""
+        ...
