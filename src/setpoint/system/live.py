@@ -31,6 +31,7 @@ from setpoint.serve.outcomes import Outcome
 from setpoint.session import Session
 from setpoint.system.backfill import run_backfill
 from setpoint.system.check import check, check_report
+from setpoint.system.check_file import check_file
 from setpoint.system.contracts import show_contracts
 from setpoint.system.label import fill_queue, label_queue, labels_by_hand, program_report, queue_decisions
 from setpoint.system.opened import Opened
@@ -74,6 +75,14 @@ class Live(Opened):
         Rows are those of the files; `setpoint.console.check_report.write_check` makes a page of it.
         """
         return check_report(self)
+
+    def check_file(self, file: Path, source: str) -> dict[str, Any]:
+        """What the contract of a source says of a file that is not part of it yet; nothing is taken in.
+
+        It is read part by part, so it may be larger than memory. Raises NameUnknown for a source that there is not,
+        SourceMissing without the file.
+        """
+        return check_file(self, file, source)
 
     def show_contracts(self) -> list[dict[str, Any]]:
         """The contract of each source as Python to paste into the declaration, and its versions, oldest first."""
