@@ -219,6 +219,9 @@ def _print_gate(report: dict[str, Any]) -> None:
             "Baselines", ("baseline", report["metric"]), [(each["name"], each["value"]) for each in report["baselines"]]
         )
     )
+    for each in report.get("preflight", ()):
+        if each["level"] == "suspicion":
+            out.print(f"[yellow]pre-flight[/] {escape(each['evidence'])} {escape(each['hint'])}")
     print_weak_slices(report.get("weak"))
     print_fairness(report.get("fairness"))
     for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):

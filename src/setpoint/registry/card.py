@@ -84,7 +84,10 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             if report["champion"] is None
             else report["champion"]["reason"],
             **({"training rows": report["plain"]["reason"]} if "plain" in report else {}),
-            "leak audit": _findings(report["findings"]),
+            "leak audit": _findings([each for each in report["findings"] if each["level"] != "fault"]),
+            "pre-flight": _findings(model["preflight"]["findings"])
+            if "preflight" in model
+            else "unknown: the training recorded none",
         },
         "slices": _slices(report["slices"]),
         "weak slices": _weak(report.get("weak")),
