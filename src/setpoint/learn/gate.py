@@ -15,6 +15,7 @@ import numpy as np
 
 from setpoint.core.times import iso, spell
 from setpoint.declare.goal import MEASURED, Goal, Guardrail, Metric
+from setpoint.learn.behave_found import Behaved
 from setpoint.learn.fairness import fairness_of, told_fairness
 from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
@@ -128,6 +129,7 @@ class GateReport:
     effective_rows: float | None = None
     plain: Comparison | None = None
     weak: WeakSlices | None = None
+    behaviours: tuple[Behaved, ...] = ()
     fairness: tuple[Fairness, ...] = ()
 
     @property
@@ -168,6 +170,7 @@ class GateReport:
             **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
             **({} if self.plain is None else {"plain": self.plain.to_dict()}),
             **({} if self.weak is None else {"weak": document_of(self.weak)}),
+            **({"behaviours": [each.to_dict() for each in self.behaviours]} if self.behaviours else {}),
             **({"fairness": [told_fairness(each) for each in self.fairness]} if self.fairness else {}),
         }
 
@@ -186,6 +189,7 @@ def judge(
     margin: float = 0.0,
     findings: Sequence[Finding] = (),
     proposals: Proposals | None = None,
+    behaviours: Sequence[Behaved] = (),
     measured: Mapping[str, float] | None = None,
     judge_measured: bool = True,
 ) -> GateReport:
@@ -209,7 +213,7 @@ def judge(
         for rail in goal.must
     ]
     return GateReport(
-        guardrails=(*verdicts, *asked),
+        guardrails=(*verdicts, *asked, *[verdict_of(each) for each in behaviours]),
         baselines=tuple(_against_baseline(goal, bench, ours, each, margin=margin) for each in baselines),
         champion=None
         if champion is None
@@ -225,8 +229,15 @@ def judge(
         effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
         plain=None if plain is None else _against_plain(goal, bench, ours, plain, harm_blocks=harm_blocks),
         weak=judge_weak(goal, bench, ours, proposals or {}),
+        behaviours=tuple(behaviours),
         fairness=fairness_of(goal, bench, ours),
     )
+
+
+def verdict_of(found: Behaved) -> Verdict:
+    """What was found of an expectation of behaviour as the verdict of a guardrail."""
+    numbers = found.limit, found.share, found.bound, found.more
+    return Verdict(found.behaviour, found.verdict, *numbers, found.reason)
 
 
 def _guardrail(rail: Guardrail, found: Interval, bench: Bench) -> Verdict:

@@ -17,6 +17,7 @@ from setpoint.learn.added import Added, with_added
 from setpoint.learn.asked import judged_by
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
+from setpoint.learn.behave import direct, judge_behaviours
 from setpoint.learn.bias_sources import BiasAudit, audit_training_set
 from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
 from setpoint.learn.drawn import check_selection, draw_decisions
@@ -150,6 +151,7 @@ def train(
     mature rows to train on and to judge with.
     """
     goal = plan.system.goal
+    learners = direct(plan, learners)
     drawn = draw_decisions(plan.system, examples, seed=seed)
     examples = drawn.examples
     raked = rake_sides(plan.system, divide(plan, examples, held_out_from=held_out_from))
@@ -201,6 +203,14 @@ def train(
             *check_selection(goal, sides.standing[0]),
         ),
         proposals=propose_weak(goal, sides.validation, decide(plan, procedure, sides.validation, name="candidate")),
+        behaviours=judge_behaviours(
+            plan,
+            Bench(sides.held_out, plan.draws, seed),
+            sides.train,
+            judged=lambda rows: decide(plan, procedure, rows, name="candidate"),
+            released=lambda rows: decide(plan, released, rows, name="released"),
+            seed=seed,
+        ),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )
