@@ -38,7 +38,8 @@ def test_results_of_models_that_were_not_asked_are_read() -> None:
 def test_a_picture_shows_what_values_do_to_the_score() -> None:
     """A curve with its band for each feature that matters, the one that moves the score most in words."""
     section = effects(sample())
-    assert section.lead == f"{FEATURES[0]} moves the last champion's score most: by 0.199 between its ends, on average."
+    most = f"{FEATURES[0]} moves the last champion's score most: by 0.199 from its lowest effect to its highest."
+    assert section.lead == most
     html = str(section.html())
     assert html.count('class="band"') == 2 * 5 + 1
     assert "accumulated local effects" in html.lower()
