@@ -59,7 +59,8 @@ def effects(results: Mapping[str, Any]) -> Section:
         return missing("effects", title, "No number is shown to matter to a champion, or none was asked.")
     widest = max(curves, key=lambda curve: max(curve.effect) - min(curve.effect))
     spread = max(widest.effect) - min(widest.effect)
-    lead = f"{widest.name} moves the last champion's score most: by {number(spread)} from its lowest effect to its highest."
+    lead = f"{widest.name} moves the last champion's score most: by {number(spread)} from its lowest effect to its "
+    lead += "highest."
 
     def draw(width: float, name: str) -> Markup:
         return effect_chart(curves, width=width, name=name, title=title, description=lead)
