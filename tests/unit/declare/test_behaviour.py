@@ -41,7 +41,7 @@ def test_a_goal_keeps_what_is_expected_and_its_digest_says_so() -> None:
     [
         (sp.never_falls_when_raised("totl"), NameUnknown, "totl"),
         (sp.must_decide([{"totl": 1}], "block"), NameUnknown, "totl"),
-        (sp.must_decide([{"total": 1}], "blok"), NameUnknown, "blok"),
+        (sp.must_decide([{"total": 1}], "vlaue"), NameUnknown, "vlaue"),
         (sp.never_falls_when_raised("country"), WrongType, "'country' is a text"),
         (sp.same_if_changed("total", values=["x"]), WrongType, "'total' is a number, not 'x'"),
         (sp.steady_under("typos", on=["total"]), WrongType, "'total' is a number"),
