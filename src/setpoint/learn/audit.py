@@ -37,6 +37,7 @@ from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.contradictions import contradictions
+from setpoint.labels.told_numbers import tell_numbers
 from setpoint.learn.baselines import single_feature_aucs
 from setpoint.learn.duplicates import find_copies
 from setpoint.learn.findings import LEAK, SUSPICION, Finding
@@ -205,7 +206,7 @@ def check_outcomes(plan: Plan, keys: pa.Array, at: np.ndarray, rows: Mapping[str
     decision = place[met].astype(np.intp)
     happened = table[AT].to_numpy()[met]
     told = _outcomes(label, table)[met]
-    counts = told > 0 if label.absent == "negative" else ~np.isnan(told)
+    counts = told > 0 if label.absent == "negative" and not label.classes else ~np.isnan(told)
     after = np.zeros(at.size, dtype=bool)
     after[decision[happened >= at[decision]]] = True
     before = np.zeros(at.size, dtype=bool)
@@ -237,6 +238,8 @@ def check_labeller(plan: Plan, rows: Mapping[str, pa.Table]) -> tuple[Finding, .
 
 def _outcomes(label: Label, table: pa.Table) -> np.ndarray:
     """The label's value by each row of its source, NaN where it says nothing."""
+    if label.classes:
+        return tell_numbers(label, table).value
     source, types = info(label.source).name, kinds(table)
     names = {node.name for node in walk(label.value) if isinstance(node, Column)}
     columns = {(source, name): to_array(table[name], types[name]) for name in names}
