@@ -34,6 +34,7 @@ from setpoint.data.decisions import (
 )
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
 from setpoint.declare.label import EACH
+from setpoint.declare.goal_kind import BINARY
 from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
@@ -44,6 +45,7 @@ from setpoint.labels.told import beside_sources
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
+from setpoint.learn.train_kind import train_kind
 from setpoint.registry import audit, models
 from setpoint.registry.bases import check_bases, stale
 from setpoint.registry.steps import run_step
@@ -492,7 +494,8 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
 
     def compute() -> dict[str, Any]:
         before = cpu_seconds()
-        candidate = train(
+        story = train if plan.system.kind == BINARY else train_kind
+        candidate = story(
             plan,
             examples,
             learners=work.learners,

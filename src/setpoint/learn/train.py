@@ -27,6 +27,7 @@ from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
 from setpoint.learn.imbalance import Balance, able
 from setpoint.learn.immature import fit_with_young, with_young
+from setpoint.learn.kinds.kind import Calibrated
 from setpoint.learn.picked import MUCH, recalibrate_picked
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
@@ -61,7 +62,7 @@ class Candidate:
     scorer: Scorer
     procedure: Scorer
     report: GateReport
-    calibration: Calibration
+    calibration: Calibration | Calibrated
     importances: tuple[tuple[str, float], ...]
     trials: tuple[Trial, ...]
     baselines: tuple[Baseline, ...]
@@ -140,7 +141,7 @@ def train(
     `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
     are the sources' rows and `recompute` gives features anew from what was known at a time. `contested` is whether
     annotators disagreed on each decision, as `bias_sources.Judged` has it. Raises NothingYet when there are too few
-    mature rows to train on and to judge with.
+    mature rows to train on and to judge with. Of two classes; see `train_kind` for the other kinds of goals.
     """
     goal = plan.system.goal
     drawn = draw_decisions(plan.system, examples, seed=seed)
