@@ -33,8 +33,8 @@ from setpoint.data.decisions import (
     score_column,
 )
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
-from setpoint.declare.label import EACH
 from setpoint.declare.goal_kind import BINARY
+from setpoint.declare.label import EACH
 from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet

@@ -15,6 +15,7 @@ import pytest
 import setpoint as sp
 from setpoint.core.errors import DeclarationError
 from setpoint.core.times import DAY, HOUR, time
+from setpoint.declare.label import Label
 from setpoint.learn.scorer import load_scorer
 from setpoint.system.backends import open_learners
 
@@ -33,7 +34,7 @@ class Case:
 
     kind: str
     tell: Tell
-    goal: Callable[[Any], sp.System]
+    label: Callable[[Any], Label]
     parts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -51,7 +52,7 @@ def of_classes(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.n
     """One of three classes."""
     noise = rng.gumbel(size=(ROWS, 3))
     scores = np.stack([1.5 * odds(seen), np.zeros(ROWS), -1.5 * seen["load"]], axis=1)
-    return np.array(TOPICS, dtype=object)[(scores + noise).argmax(axis=1)]
+    return np.asarray(np.array(TOPICS, dtype=object)[(scores + noise).argmax(axis=1)])
 
 
 def of_sets(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -189,7 +190,7 @@ def open_case(case: Case, folder: Path, *, shuffled: bool = False) -> sp.Live:
         "desk",
         decide=sp.decide(decisions, fields=["load", "noise", "site", "search"]),
         features={name: sp.field(name) for name in ("load", "noise", "site")},
-        label=case.goal(truths),
+        label=case.label(truths),
         goal=sp.goal(parts.pop("metric"), slices=["site"], **parts),
         release=sp.release(sp.shadow("7d"), fallback=rule),
     )

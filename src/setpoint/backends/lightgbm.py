@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from setpoint.backends.lightgbm_targets import arrange, kept_codes, objective_of
 from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss, focal_start
 from setpoint.backends.lightgbm_row import RowPredictor
+from setpoint.backends.lightgbm_targets import arrange, kept_codes, objective_of
 from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest_bytes
 from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown

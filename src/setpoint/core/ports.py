@@ -334,7 +334,10 @@ class Model(Protocol):
     learner's `load` gives equal predictions, bitwise; a file that is not what was saved raises ModelCorrupt.
     """
 
-    row_exact: bool
+    @property
+    def row_exact(self) -> bool:
+        """Whether a row has the same bits alone and in any batch."""
+        ...
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """The probability of the positive class for each row of a float64 matrix, or what else the target is.

@@ -289,8 +289,10 @@ def cost(
     under: float | None = None,
     wrong: float | Mapping[str, float] | None = None,
 ) -> Cost | NumberCost | ClassCost:
-    """What errors cost: of two classes acting in vain and failing to act; of a number each unit that it is `over` or
-    `under` its outcome; of classes missing one, by the class that it was.
+    """What errors cost.
+
+    Of two classes: acting in vain, and failing to act. Of a number: each unit that it is `over` or `under` its outcome.
+    Of several classes: missing one, by the class that it was or the same for all.
 
     >>> cost(false_positive=2, false_negative=Field("total")).false_negative
     field('total')

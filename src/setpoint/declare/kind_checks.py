@@ -70,7 +70,7 @@ def check_kind(system: System) -> None:
     _check_metrics(goal, kind.name)
     _check_label(label, kind.name)
     if kind.name == BINARY:
-        _need_action(goal, system.release.fallback.stated)
+        _need_action(goal, ruled=system.release.fallback.stated)
     else:
         _refuse_two(system, kind.name)
         _check_errors(goal, label, kind.name)
@@ -163,7 +163,7 @@ def _check_label(label: Label, kind: str) -> None:
         )
 
 
-def _need_action(goal: Goal, ruled: bool) -> None:
+def _need_action(goal: Goal, *, ruled: bool) -> None:
     missing = [name for name, given in (("act", goal.acts), ("business", bool(goal.business))) if not given]
     missing += ["cost"] if goal.errors is not None or not goal.acts else []
     missing += [] if ruled else ["fallback"]

@@ -51,7 +51,7 @@ def answer_of(goal: Goal, label: Label) -> tuple[str, str]:
     if kind == QUANTILE:
         asked = metric.option or 0.5
         return f"the {asked:g} quantile", f"declared{_least(best, asked)}"
-    mean = REGRESSION == kind and metric.name in ("mae", "mape", "wape")
+    mean = kind == REGRESSION and metric.name in ("mae", "mape", "wape")
     name = ("the median", 0.5) if mean else ("the mean", None)
     return name[0], f"it is best by {metric}{_least(best, name[1])}; nothing is calibrated"
 

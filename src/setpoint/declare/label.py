@@ -148,9 +148,9 @@ def label(
     leaves its decision unknown.
 
     `within` is one time, or a time for each value of the request field `by`; other values have the longest. `absent`
-    says what it means when no event came in time: "negative" (nothing happened, as with a return or a fraud report) or
-    "void" (there is no truth, as with a cancelled flight); "negative" is 0 where the label is a number. `void_when` names an event that makes the label void at
-    once, `censored_when` the actions that prevent the truth from showing.
+    says what it means when no event came in time: "negative" (nothing happened, as with a return or a fraud report; 0
+    where the label is a number) or "void" (there is no truth, as with a cancelled flight). `void_when` names an event
+    that makes the label void at once, `censored_when` the actions that prevent the truth from showing.
 
     `on` may be a request field that many decisions share, such as the user: `attribute` then says whose an event is,
     that of "each" decision whose time it falls in, of the "last" before it or of the "first". `immature` says what
@@ -246,7 +246,9 @@ def _classes(classes: Sequence[str], value: Expr) -> tuple[str, ...]:
         raise WrongType(f"The label has classes={classes!r}.", expected="a list of names")
     names = tuple(classes)
     if not 2 <= len(set(names)) == len(names) <= MOST_CLASSES:
-        raise DeclarationError(f"The label has classes={list(names)!r}.", expected=f"2 to {MOST_CLASSES} names, each once")
+        raise DeclarationError(
+            f"The label has classes={list(names)!r}.", expected=f"2 to {MOST_CLASSES} names, each once"
+        )
     if any(isinstance(node, (Aggregate, Followed)) for node in walk(value, into_aggregates=False)):
         raise DeclarationError(
             f"The label has classes= and folds events: {value}.", expected="a text column of one event source"

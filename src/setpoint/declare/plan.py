@@ -17,8 +17,8 @@ from setpoint.declare.goal import cost_source
 from setpoint.declare.goal_kind import BINARY, MULTICLASS, MULTILABEL, NUMBERS, RANKING, SURVIVAL
 from setpoint.declare.kind_choices import answer_of
 from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TEXT, TIME, Schemas, Scope, kind_of
-from setpoint.declare.scales import Scale, choose_scales, with_scales
 from setpoint.declare.sample import Chosen
+from setpoint.declare.scales import Scale, choose_scales, with_scales
 from setpoint.declare.source import TABLE, info
 
 Node = TypeVar("Node", Aggregate, Neighbours)

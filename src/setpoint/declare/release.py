@@ -115,7 +115,8 @@ def release(
 ) -> Release:
     """The release of a system: its stages in order, the rule that decides when no model can, and when to retrain.
 
-    Goals of rankings and of sets of labels need no rule. `refresh=None` retrains only on an alarm or on request; `on_alarm=False` never retrains on one.
+    Goals of rankings and of sets of labels need no rule.
+    `refresh=None` retrains only on an alarm or on request; `on_alarm=False` never retrains on one.
 
     >>> from setpoint.declare.expr import field
     >>> release(shadow("7d"), fallback=rule(field("total") > 5000)).refresh // times.DAY

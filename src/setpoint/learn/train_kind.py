@@ -15,7 +15,6 @@ from setpoint.core.ports import Learner
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
-from setpoint.learn.baselines import Baseline
 from setpoint.learn.drawn import draw_decisions
 from setpoint.learn.encode import encoder_of
 from setpoint.learn.explain import importances
@@ -145,4 +144,6 @@ def release(plan: Plan, fitter: KindSearch, fitted: Fitted, rows: Examples, cali
 def decide_kind(kind: Kind, name: str, predicted: np.ndarray, rows: Examples) -> Scored:
     """Predictions as what a model made of these rows: no action, and the worth of its errors where they cost."""
     value = kind.value(rows, predicted)
-    return Scored(name, predicted, np.zeros(rows.y.size, dtype=bool), np.full(rows.y.size, np.nan) if value is None else value)
+    return Scored(
+        name, predicted, np.zeros(rows.y.size, dtype=bool), np.full(rows.y.size, np.nan) if value is None else value
+    )

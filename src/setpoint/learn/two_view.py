@@ -11,8 +11,10 @@ from setpoint.declare.goal_kind import BINARY, MULTICLASS, MULTILABEL, SURVIVAL
 
 @dataclass(frozen=True)
 class TwoView:
-    """How outcomes of a kind become 1.0 and 0.0: numbers that are above the median `at`, classes other than the
-    commonest `at`, sets with the label `at`, events that happened.
+    """How outcomes of a kind become 1.0 and 0.0.
+
+    Numbers are 1 above the median `at`, classes where they are not the commonest `at`, sets with the label `at`, times
+    of events that happened.
     """
 
     kind: str
@@ -27,7 +29,7 @@ class TwoView:
         if self.kind == BINARY:
             return y
         if self.kind == MULTICLASS:
-            return (y != self.at).astype(np.float64)
+            return np.asarray(y != self.at, dtype=np.float64)
         if self.kind == MULTILABEL:
             return ((y.astype(np.int64) >> int(self.at)) & 1).astype(np.float64)
         return (y > self.at).astype(np.float64)

@@ -42,7 +42,7 @@ def label_states(opened: Opened, requests: Requests) -> dict[str, int]:
 
 
 def base_rate(opened: Opened) -> float | None:
-    """The share of positives among the known labels of all decisions; None where there are none, as without two classes."""
+    """The share of positives among the known labels of all decisions; None where none is known, or none is positive."""
     if not opened.declared.goal.acts or not opened.rows[info(opened.declared.decide.spine).name].num_rows:
         return None
     labels = labels_known(opened, requests_of(opened.plan, opened.rows, start=None, end=None))

@@ -18,7 +18,7 @@ from setpoint.learn.kinds.survival import Survival
 
 
 def kind_of_plan(plan: Plan) -> Kind:
-    """How the goal of a plan is learned and judged; raises DeclarationError for two classes, which `learn.train` has."""
+    """How the goal of a plan is learned and judged; raises DeclarationError for two classes: see `learn.train`."""
     goal, label = plan.system.goal, plan.system.label
     numbers = goal.errors if isinstance(goal.errors, NumberCost) else None
     classes = goal.errors if isinstance(goal.errors, ClassCost) else None

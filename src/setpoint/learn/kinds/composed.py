@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,13 +92,11 @@ def load_model(folder: Path, learner: Learner) -> Model:
     return Composed(by, tuple(learner.load(folder / f"part{place}") for place in range(parts)), edges)
 
 
-def fit_parts(
-    by: str, fits: Sequence[Callable[[], tuple[Model, dict[str, object]]]]
-) -> tuple[Composed, dict[str, object]]:
+def fit_parts(by: str, fits: Sequence[Callable[[], tuple[Model, dict[str, Any]]]]) -> tuple[Model, dict[str, Any]]:
     """The models of several fits side by side; a recipe for all of them takes the most of what each settled."""
     made = [each() for each in fits]
     settled = dict(made[0][1])
     for name, value in settled.items():
         if isinstance(value, (int, float)):
-            settled[name] = max(each[name] for _, each in made)  # type: ignore[type-var]
+            settled[name] = max(each[name] for _, each in made)
     return Composed(by, tuple(model for model, _ in made)), settled

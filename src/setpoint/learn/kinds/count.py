@@ -43,7 +43,14 @@ class Count:
         return tuple(Metric(name) for name in ("poisson_deviance", "poisson_explained", "mae", "rmse", "bias"))
 
     def fit(
-        self, learner: Learner, parameters: Mapping[str, Any], older: Fed, newer: Fed | None, *, inputs: Inputs, seed: int
+        self,
+        learner: Learner,
+        parameters: Mapping[str, Any],
+        older: Fed,
+        newer: Fed | None,
+        *,
+        inputs: Inputs,
+        seed: int,
     ) -> tuple[Model, dict[str, Any]]:
         """A model of the expected count; raises DataError for outcomes below 0."""
         if (older.rows.y < 0).any():

@@ -56,9 +56,15 @@ class Kind(Protocol):
     and `grouped` give predictions of the same form; `statistic` counts each row by its weight.
     """
 
-    name: str
-    needs: str
-    """What learners are asked for, of `core.target.TARGETS`."""
+    @property
+    def name(self) -> str:
+        """The kind, as a plan names it."""
+        ...
+
+    @property
+    def needs(self) -> str:
+        """What learners are asked for, of `core.target.TARGETS`."""
+        ...
 
     @property
     def trial(self) -> Metric:

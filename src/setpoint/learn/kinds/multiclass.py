@@ -47,7 +47,14 @@ class Multiclass:
         return tuple(Metric(name) for name in named)
 
     def fit(
-        self, learner: Learner, parameters: Mapping[str, Any], older: Fed, newer: Fed | None, *, inputs: Inputs, seed: int
+        self,
+        learner: Learner,
+        parameters: Mapping[str, Any],
+        older: Fed,
+        newer: Fed | None,
+        *,
+        inputs: Inputs,
+        seed: int,
     ) -> tuple[Model, dict[str, Any]]:
         """A model of the probability of each class."""
         target = Target("multiclass", classes=len(self.classes))
@@ -104,6 +111,7 @@ class Multiclass:
     def stand_in(self, values: np.ndarray) -> np.ndarray | None:
         """How likely each class is where the rule names one is learned first."""
         del values
+        return None
 
     def value(self, rows: Examples, predicted: np.ndarray) -> np.ndarray | None:
         """What answering the class that costs least costs, where it is wrong."""

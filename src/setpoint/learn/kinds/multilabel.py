@@ -40,7 +40,14 @@ class Multilabel:
         return tuple(Metric(name) for name in ("micro_f1", "macro_f1", "hamming", "macro_average_precision"))
 
     def fit(
-        self, learner: Learner, parameters: Mapping[str, Any], older: Fed, newer: Fed | None, *, inputs: Inputs, seed: int
+        self,
+        learner: Learner,
+        parameters: Mapping[str, Any],
+        older: Fed,
+        newer: Fed | None,
+        *,
+        inputs: Inputs,
+        seed: int,
     ) -> tuple[Model, dict[str, Any]]:
         """A model of two classes for each label."""
         fits = [
@@ -89,10 +96,12 @@ class Multilabel:
     def stand_in(self, values: np.ndarray) -> np.ndarray | None:
         """How likely each label is where the rule names one is learned first."""
         del values
+        return None
 
     def value(self, rows: Examples, predicted: np.ndarray) -> np.ndarray | None:
         """Nobody says what an error costs."""
         del rows, predicted
+        return None
 
     def matrix(self, y: np.ndarray) -> np.ndarray:
         """The sets as 0 and 1, a column for each label.

@@ -60,7 +60,14 @@ class Quantile:
         return (self.metric, Metric("coverage"))
 
     def fit(
-        self, learner: Learner, parameters: Mapping[str, Any], older: Fed, newer: Fed | None, *, inputs: Inputs, seed: int
+        self,
+        learner: Learner,
+        parameters: Mapping[str, Any],
+        older: Fed,
+        newer: Fed | None,
+        *,
+        inputs: Inputs,
+        seed: int,
     ) -> tuple[Model, dict[str, Any]]:
         """A model of the quantile, or one of each end."""
         fits = [

@@ -40,7 +40,14 @@ class Ranking:
         return (Metric("ndcg"), Metric("ndcg", 10.0), Metric("mean_average_precision"), Metric("mrr"))
 
     def fit(
-        self, learner: Learner, parameters: Mapping[str, Any], older: Fed, newer: Fed | None, *, inputs: Inputs, seed: int
+        self,
+        learner: Learner,
+        parameters: Mapping[str, Any],
+        older: Fed,
+        newer: Fed | None,
+        *,
+        inputs: Inputs,
+        seed: int,
     ) -> tuple[Model, dict[str, Any]]:
         """A model of the order within queries."""
         depth = int(self.metric.option) if self.metric.option is not None and self.metric.name == "ndcg" else 0
@@ -84,6 +91,7 @@ class Ranking:
     def value(self, rows: Examples, predicted: np.ndarray) -> np.ndarray | None:
         """Nobody says what an order costs."""
         del rows, predicted
+        return None
 
     def codes(self, rows: Examples) -> np.ndarray:
         """The number of each row's query, in order of first appearance; items without a query are one query each."""

@@ -59,7 +59,14 @@ class Regression:
         return tuple(Metric(name) for name in ("mae", "rmse", "bias", "wape", "r2"))
 
     def fit(
-        self, learner: Learner, parameters: Mapping[str, Any], older: Fed, newer: Fed | None, *, inputs: Inputs, seed: int
+        self,
+        learner: Learner,
+        parameters: Mapping[str, Any],
+        older: Fed,
+        newer: Fed | None,
+        *,
+        inputs: Inputs,
+        seed: int,
     ) -> tuple[Model, dict[str, Any]]:
         """A model of the mean, or the median."""
         target = Target("regression", robust=self.robust)

@@ -52,7 +52,14 @@ class Survival:
         return (Metric("concordance"), Metric("uno_concordance"))
 
     def fit(
-        self, learner: Learner, parameters: Mapping[str, Any], older: Fed, newer: Fed | None, *, inputs: Inputs, seed: int
+        self,
+        learner: Learner,
+        parameters: Mapping[str, Any],
+        older: Fed,
+        newer: Fed | None,
+        *,
+        inputs: Inputs,
+        seed: int,
     ) -> tuple[Model, dict[str, Any]]:
         """A model of the chance of an event in each stretch of time."""
         edges = self.edges(older.rows)
@@ -71,7 +78,8 @@ class Survival:
             names=(*inputs.names, COLUMN) if inputs.names else (),
             target=Target("binary"),
         )
-        return Composed(PERIODS, (model,), edges), settled
+        together: Model = Composed(PERIODS, (model,), edges)
+        return together, settled
 
     def edges(self, rows: Examples) -> tuple[float, ...]:
         """Where the stretches end: each has about as many events, and the last ends with the label's time."""
@@ -118,10 +126,12 @@ class Survival:
     def stand_in(self, values: np.ndarray) -> np.ndarray | None:
         """How likely the event is where the rule says so is learned first."""
         del values
+        return None
 
     def value(self, rows: Examples, predicted: np.ndarray) -> np.ndarray | None:
         """Nobody says what an error of a time costs."""
         del rows, predicted
+        return None
 
 
 def spread(
