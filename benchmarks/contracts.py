@@ -3,7 +3,8 @@
 Every contender works in a process of its own on the same files, finds every row that breaks a rule, and says which.
 In memory each has the columns as its own format has them; from Parquet ours reads part by part, the others at once.
 Imports and a first call on a few rows are left out. Ours also casts and checks every column, and gives each row that it
-sets aside its reason in words.
+sets aside its reason in words. Ours and DuckDB have one thread, pandera (Polars) as many as there are cores: each is
+cheapest so.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def measure(*, quick: bool) -> list[Row]:
             _row("rules over columns in memory, against DuckDB by hand", told, arrow, "DuckDB", queries[0], ratio=0.83),
             _row("rules over columns in memory, against pandera", told, arrow, "pandera", frames[0], ratio=1.0),
             _row("peak memory from Parquet", told, parquet, "pandera", frames[1], ratio=1.0, of=_peak, unit="MB"),
-            _row("rules from Parquet, against DuckDB by hand", told, parquet, "DuckDB", queries[1]),
-            _row("rules from Parquet, against pandera", told, parquet, "pandera", frames[1]),
+            _row("rules from Parquet, against DuckDB by hand", told, parquet, "DuckDB", queries[1], ratio=0.83),
+            _row("rules from Parquet, against pandera", told, parquet, "pandera", frames[1], ratio=1.0),
         ]
         found = {"ours, Arrow": arrow, "ours, Parquet": parquet, "DuckDB": queries[1], "pandera": frames[1]}
         rows = [row if not quick else _shrunk(row) for row in rows]

@@ -1,4 +1,4 @@
-"""Taking in a source larger than its memory: CPU, and the most memory held, of a CSV and a Parquet file of payments."""
+"""Taking in a source larger than its memory: CPU, and the most anonymous memory, of a CSV and a Parquet file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_MB = 1000.0
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """One file of each format, read, held to its contract, compared row by row across all parts, and written."""
+    """One file of each format: read, held to its contract, compared row by row, put in order and mapped."""
     megabytes = QUICK_MB if quick else FULL_MB
     rows = []
     for kind in ("csv", "parquet"):
@@ -24,7 +24,7 @@ def measure(*, quick: bool) -> list[Row]:
             cost = contend(sys.executable, "ingest_bench/take.py", kind, Path(folder), found["rows"])
             most = None if quick else MOST_MB
             rows += [
-                Row(f"{kind}: peak memory", cost.peak, "MB", size, most=most),
+                Row(f"{kind}: peak anonymous memory", cost.peak, "MB", size, most=most),
                 Row(f"{kind}: CPU for a million rows", cost.cpu / found["rows"] * 1e6, "CPU s", size),
             ]
     return rows

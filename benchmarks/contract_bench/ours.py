@@ -20,6 +20,7 @@ from setpoint.data.check import check
 from setpoint.data.check_parts import check_parts
 from setpoint.data.contract import infer_contract
 from setpoint.data.ingest import REASON, RULE, set_aside
+from setpoint.data.parquet_files import parquet_parts, repeated_texts
 from setpoint.data.rows import AT
 from setpoint.data.rules import Around
 from setpoint.declare.source import info
@@ -32,14 +33,14 @@ def bad(folder: Path, *, arrow: bool) -> tuple[float, pa.Table]:
     """CPU seconds of the check of every column and rule, and the rows set aside with the rule and their values."""
     known = pq.read_table(folder / "merchants.parquet")
     around = Around.of({"merchants": known.append_column(AT, pa.array(np.zeros(known.num_rows, dtype=np.int64)))})
-    file = pq.ParquetFile(folder / "orders.parquet")
-    contract = infer_contract(info(orders), file.read_row_group(0).slice(0, FEW)).with_rules(stated())
+    path = folder / "orders.parquet"
+    with pq.ParquetFile(path) as file:
+        contract = infer_contract(info(orders), file.read_row_group(0).slice(0, FEW)).with_rules(stated())
+        raw = file.read().combine_chunks() if arrow else None
 
     def read(columns: Sequence[str] | None) -> Iterator[pa.Table]:
-        for batch in file.iter_batches(PART, columns=columns and list(columns), use_threads=False):
-            yield pa.Table.from_batches([batch])
+        return parquet_parts(path, columns, PART, repeated_texts([path]))
 
-    raw = file.read().combine_chunks() if arrow else None
     before = spent()
     if raw is None:
         found = check_parts(contract, read, around=around).quarantined

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.augment import augment, crop_image, mixup, noise, shift_image, substitute
+from setpoint.declare.behaviour import must_decide, never_falls_when_raised, same_if_changed, steady_under
 from setpoint.declare.blob_column import blob
 from setpoint.declare.contract import contract, fresh, holds, not_null, references, unique, volume
 from setpoint.declare.declaration import System, decide
@@ -195,7 +196,9 @@ __all__ = [
     "mixup",
     "mrr",
     "ndcg",
+    "must_decide",
     "neighbours",
+    "never_falls_when_raised",
     "newest",
     "noise",
     "not_null",
@@ -220,6 +223,7 @@ __all__ = [
     "rmse",
     "round",
     "rule",
+    "same_if_changed",
     "scaled",
     "self_training",
     "shadow",
@@ -232,6 +236,7 @@ __all__ = [
     "sqrt",
     "standardised",
     "std",
+    "steady_under",
     "stratified",
     "substitute",
     "sum",

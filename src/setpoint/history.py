@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,9 +41,9 @@ from setpoint.labels.join import resolve
 from setpoint.labels.told import TOLD, beside_sources, with_told
 from setpoint.learn.backtest import backtest
 from setpoint.learn.search import Recipe
-from setpoint.loop import Loop, TickReport, Workspace, drain, open_loop, tick
+from setpoint.loop import Loop, TickReport, Workspace, drain, judged, open_loop, tick
 from setpoint.registry import audit, models
-from setpoint.rollout.outcomes import actions_of, concat, outcome_columns, value_of_rows
+from setpoint.rollout.outcomes import actions_of, outcome_columns, value_of_rows
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
 from setpoint.watch.feedback_loop import feedback_loop
@@ -99,6 +99,19 @@ def requests_of(plan: Plan, rows: Mapping[str, pa.Table], *, start: int | None, 
 def last_tick(plan: Plan, requests: Requests) -> int:
     """The tick by which the labels of all these decisions have matured: there a replay of them ends."""
     return -(-(int(requests.at[-1]) + plan.system.label.matures_after) // plan.tick)
+
+
+@dataclass(frozen=True)
+class ReadAhead:
+    """The features of decisions in order of time, all read before; some are asked for by their times."""
+
+    at: np.ndarray
+    features: pa.Table
+
+    def read(self, table: pa.Table, at: np.ndarray) -> pa.Table:
+        """The features of decisions that follow each other, beginning with all of the first one's time."""
+        first = int(np.searchsorted(self.at, at[0])) if at.size else 0
+        return self.features.slice(first, table.num_rows)
 
 
 @dataclass
@@ -208,11 +221,13 @@ def replay(
     sample: OnlineSample,
     progress: Progress,
     taken_in: float = 0.0,
+    read: Callable[[Requests], FeatureReader | ReadAhead] | None = None,
 ) -> Replay:
     """Run history from `start` to `end`: decide in batches, tick, and go on until every label has matured.
 
     Takes up where an earlier run of the same workspace was stopped. No result depends on `batch`. `taken_in` are the
-    CPU seconds that the sources took.
+    CPU seconds that the sources took; `read` gives what reads the features of the decisions, unless that is done in
+    memory.
     """
     requests = requests_of(plan, rows, start=start, end=end)
     first = int(requests.at[0]) // plan.tick
@@ -231,7 +246,7 @@ def replay(
     loop.meter.spent[SOURCES] = loop.meter.spent.get(SOURCES, 0.0) + taken_in
     sample.go_on(loop.state.kept)
     with loop.meter("prepare features"):
-        reader = FeatureReader(plan, rows)
+        reader = FeatureReader(plan, rows) if read is None else read(requests)
     ends = -(-int(requests.at[-1]) // plan.tick)
     for number in range(loop.state.tick + 1, last + 1):
         now = number * plan.tick
@@ -258,7 +273,7 @@ def _spans(requests: Requests, after: int, until: int, batch: int) -> Iterator[R
             yield span
 
 
-def _decide(loop: Loop, reader: FeatureReader, span: Requests) -> pa.Table:
+def _decide(loop: Loop, reader: FeatureReader | ReadAhead, span: Requests) -> pa.Table:
     """The log rows of a batch: features as of each decision's own time, then the model or rule that is live."""
     with loop.meter("features"):
         features = reader.read(span.table, span.at)
@@ -294,7 +309,7 @@ def results_of(found: Replay) -> dict[str, Any]:
     """What a replay amounted to, as one JSON-like document."""
     loop, plan, seed = found.loop, found.loop.plan, found.loop.work.seed
     metadata, state, goal = loop.work.metadata, loop.state, plan.system.goal
-    matured = concat(loop.matured)
+    matured = judged(loop, loop.matured, found.end)
     outcomes = outcomes_of(matured, value_of_rows(plan, matured), frozen=state.frozen)
     acts = [told_act(act) for act in audit.trail(metadata)]
     documents = models.all_models(metadata)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from setpoint.data.decisions import (
     read_until,
     score_column,
 )
+from setpoint.data.rows import KNOWN_AT, times_of
 from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
 from setpoint.declare.goal_kind import BINARY
 from setpoint.declare.label import EACH
@@ -39,9 +40,9 @@ from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.completeness import stale_sources
-from setpoint.labels.join import KNOWN
+from setpoint.labels.join import KNOWN, Labels
 from setpoint.labels.settle import settle
-from setpoint.labels.told import beside_sources
+from setpoint.labels.told import beside_sources, known_by, with_told
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
@@ -95,7 +96,7 @@ class Workspace:
     was told of decisions rather than read from a source. `verified` is how many decisions of each tick are worked out
     again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
     `stored` keeps the rows that a model learns from; `disputed` says of decisions, by their keys, whether annotators
-    disagree on them.
+    disagree on them. `read` reads the features of decisions from rows as of their times, unless that is done in memory.
     """
 
     metadata: Metadata
@@ -110,6 +111,7 @@ class Workspace:
     verified: int = 0
     stored: Callable[[Snapshot], object] = _unstored
     disputed: Callable[[pa.Array], np.ndarray | None] = _undisputed
+    read: Callable[[Mapping[str, pa.Table], pa.Table, np.ndarray], pa.Table] | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,8 @@ class Loop:
     """A loop at work: its plan, its workspace, its sources' rows, and its state and ledgers between ticks.
 
     `examples` gives the training set of all decisions up to a time; `pending` are scored decisions whose label is
-    not mature yet, `matured` those whose label is.
+    not mature yet, `matured` those whose label is, as they were when it became so; `told` is what was told of decisions
+    by the last tick.
     """
 
     plan: Plan
@@ -203,6 +206,7 @@ class Loop:
     reference: Reference | None = None
     summaries: list[DaySummary] = field(default_factory=list)
     quality: QualityWindow | None = None
+    told: pa.Table | None = None
     contents: ContentDigests = field(default_factory=ContentDigests)
 
     def snapshot(self, as_of: int) -> Snapshot:
@@ -277,7 +281,8 @@ def open_loop(
     matured, scored = (read_until(tables, each, state.tick) for each in (OUTCOMES, SCORES))
     if matured is not None:
         loop.matured.append(matured)
-        count_quality(loop)
+        loop.told = work.told()
+        count_quality(loop, loop.matured, state.tick * plan.tick)
     if scored is not None:
         settled = pa.array([], pa.string()) if matured is None else matured["decision_id"].combine_chunks()
         loop.pending = scored.filter(pc.invert(pc.is_in(scored["decision_id"], value_set=settled)))
@@ -363,6 +368,7 @@ def score_others(loop: Loop, decided: pa.Table) -> pa.Table:
 
 def settle_labels(loop: Loop, scored: pa.Table | None, now: int) -> pa.Table | None:
     """What came of the decisions whose label has matured by now; the others stay pending."""
+    loop.told = loop.work.told()
     parts = [part for part in (loop.pending, scored) if part is not None]
     if not parts:
         return None
@@ -375,7 +381,7 @@ def settle_labels(loop: Loop, scored: pa.Table | None, now: int) -> pa.Table | N
         as_of=now,
         actions=actions_of(loop.plan, waiting) if label.censored_when is not None else None,
         outcome_columns=outcome_columns(loop.plan),
-        told=loop.work.told(),
+        told=loop.told,
         on=met_by(loop.plan),
         by=lasts_by(loop.plan),
         earlier=concat(loop.matured) if label.attribute != EACH and loop.matured else None,
@@ -384,14 +390,34 @@ def settle_labels(loop: Loop, scored: pa.Table | None, now: int) -> pa.Table | N
     loop.pending = settled.pending
     if settled.matured.num_rows:
         loop.matured.append(settled.matured)
-        count_quality(loop)
+    heard, before = known_by(loop.told, now), loop.state.tick * loop.plan.tick
+    late = heard is not None and bool((times_of(heard, KNOWN_AT) > before).any())
+    if loop.matured and (late or settled.matured.num_rows):
+        count_quality(loop, loop.matured if late else loop.matured[-RECENT:], now)
     return settled.matured
 
 
-def count_quality(loop: Loop) -> None:
-    """Count the newest mature decisions of models into the days that the alarm on quality looks at."""
-    newest = concat(loop.matured[-RECENT:])
-    if len(loop.matured) > RECENT:  # the oldest of these days may have begun in a part before
+def judged(loop: Loop, parts: Sequence[pa.Table], now: int) -> pa.Table:
+    """Mature decisions, those without a label with one that was told since and may judge: people take their time."""
+    rows = concat(parts)
+    if loop.told is None:
+        return rows
+    state, value, settled_at = (rows[name].to_numpy() for name in ("state", "value", "settled_at"))
+    labels = Labels(state, value, settled_at, np.ones(rows.num_rows, dtype=bool), {})
+    found = with_told(labels, rows["key"].combine_chunks(), rows["at"].to_numpy(), loop.told, as_of=now).judging
+    since = (state != KNOWN) & (found.state == KNOWN)
+    if not since.any():
+        return rows
+    for name, before in (("state", state), ("value", value), ("settled_at", settled_at)):
+        after = pa.array(np.where(since, getattr(found, name), before), rows[name].type)
+        rows = rows.set_column(rows.schema.get_field_index(name), name, after)
+    return rows
+
+
+def count_quality(loop: Loop, parts: Sequence[pa.Table], now: int) -> None:
+    """Count mature decisions of models, all or the newest, into the days that the alarm on quality looks at."""
+    newest = judged(loop, parts, now)
+    if len(loop.matured) > len(parts):  # the oldest of these days may have begun in a part before
         newest = newest.filter(pc.greater_equal(newest["at"], (newest["at"][0].as_py() // DAY + 1) * DAY))
     newest = newest.filter(pc.and_(pc.equal(newest["state"], KNOWN), pc.not_equal(newest["model"], RULE)))
     if newest.num_rows:
@@ -439,14 +465,14 @@ def decide_release(loop: Loop, now: int) -> tuple[ReleaseState, list[Act]]:
         loop.plan,
         state,
         now=now,
-        evidence=None if shadow is None else compare(loop, shadow),
-        rollback_evidence=None if rollback is None else compare(loop, rollback),
+        evidence=None if shadow is None else compare(loop, shadow, now),
+        rollback_evidence=None if rollback is None else compare(loop, rollback, now),
     )
 
 
-def compare(loop: Loop, look: Look) -> Evidence:
+def compare(loop: Loop, look: Look, now: int) -> Evidence:
     """Two models on the mature decisions of a look that both scored."""
-    rows = concat(loop.matured)
+    rows = judged(loop, loop.matured, now)
     names = [score_column(look.champion), score_column(look.challenger)]
     inside = pc.and_(pc.greater_equal(rows["at"], look.start), pc.less(rows["at"], look.end))
     inside = pc.and_(inside, pc.equal(rows["state"], KNOWN))
@@ -489,8 +515,8 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
 
     def recompute(places: np.ndarray, as_of: int) -> pa.Table:
         """What these decisions could see by a time: the audit at the first training compares it with what they saw."""
-        reader = FeatureReader(plan, loop.snapshot(as_of).rows)
-        return reader.read(examples.fields.take(pa.array(places)), examples.at[places])
+        rows, fields, at = loop.snapshot(as_of).rows, examples.fields.take(pa.array(places)), examples.at[places]
+        return FeatureReader(plan, rows).read(fields, at) if work.read is None else work.read(rows, fields, at)
 
     def compute() -> dict[str, Any]:
         before = cpu_seconds()

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "sqlalchemy": {"backends"},
     "msgspec": {"data", "api", "serve", "backends"},
     "uvicorn": {"api"},
-    "numba": {"features"},
+    "numba": {"data", "features"},
     "deltalake": {"backends"},
     "duckdb": {"backends"},
     "lmdb": {"backends"},

@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -141,6 +142,11 @@ def test_what_is_exported_can_be_imported_elsewhere(queued: Project, tmp_path: P
     file = str(tmp_path / name)
     queued.run("--vote", "t1", "fine", "--as", "ann")
     assert queued.told("--export", file, "--format", form)["votes"] == 2
+    interface = tmp_path / "out.xml"
+    assert interface.exists() == (form == "label-studio")
+    if interface.exists():
+        choices = [each.get("value") for each in ET.parse(interface).iter("Choice")]
+        assert choices == ["fraud", "fine"]
     before = queued.told()
     assert queued.told("--import", file, "--home", "elsewhere") == {"items": 2, "votes": 2}
     assert queued.told("--home", "elsewhere") == before

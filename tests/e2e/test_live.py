@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def test_a_decision_joins_its_late_label_and_a_told_outcome(trained: Path) -> No
     saw = {row["feature"]: row["value"] for row in shown["tables"]["What it saw"]}
     assert saw["carrier"] == "UA"
     assert 0 <= saw["left_late_2h"] <= 1
+    reasons = shown["tables"]["Why this score (log odds)"]
+    total = reasons[-1]["adds"]
+    assert sum(each["adds"] for each in reasons[:-1]) == pytest.approx(total)
+    assert reasons[0]["because"] in shown["story"][2]
+    if "no calibration map" in shown["story"][3]:
+        assert 1 / (1 + math.exp(-total)) == pytest.approx(decision.score)
+    else:
+        assert f"makes {decision.score:.4f} of it" in shown["story"][3]
 
 
 def test_two_processes_cannot_be_one_live_system(trained: Path) -> None:

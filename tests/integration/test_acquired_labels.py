@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ import setpoint as sp
 from setpoint.cli.main import main
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.errors import DeclarationError, NothingYet
+from setpoint.core.records import RULE
 from setpoint.core.times import DAY, HOUR, time
 from setpoint.data.decisions import OUTCOMES
 from setpoint.data.labels import KNOWN, VOID
 from setpoint.labels.acquired import asked_of, lots
 from setpoint.learn.asked import NAME
+from setpoint.loop import count_quality, judged
 from setpoint.registry import models
+from setpoint.session import Session
 
 START, DAYS, EACH = time("2026-01-01"), 72, 30
 
@@ -58,7 +62,7 @@ def ask(live: sp.Live, count: int, spam: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sp.Live]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sp.Live, Session]]:
     """Ten weeks of mails; every fourth day people label most of what came."""
     folder = tmp_path_factory.mktemp("inbox")
     write(folder)
@@ -77,7 +81,13 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sp.Live]:
                 ask(opened, 3 * EACH, spam)
                 clock.advance_to(START + (day + 1) * DAY)
                 session.refresh()
-        yield opened
+        yield opened, session
+
+
+@pytest.fixture(scope="module")
+def live(running: tuple[sp.Live, Session]) -> sp.Live:
+    """The system alone."""
+    return running[0]
 
 
 def newest(live: sp.Live) -> dict[str, Any]:
@@ -128,6 +138,23 @@ def test_monitors_of_live_quality_see_no_picked_label(live: sp.Live) -> None:
     state = dict(zip(settled["key"].to_pylist(), settled["state"].to_pylist(), strict=True))
     assert {state[key] for key in keys(live, "picked") if key in state} == {VOID}
     assert sum(state.get(key) == KNOWN for key in keys(live, "at random")) > 200
+
+
+def test_labels_that_people_give_late_reach_the_monitors(running: tuple[sp.Live, Session]) -> None:
+    """The quality of each day counts the random labels of its decisions, also those given after these had matured."""
+    live, loop = running[0], running[1]._loop
+    now = loop.state.tick * loop.plan.tick
+    rows = judged(loop, loop.matured, now).to_pylist()
+    seen = {row["key"] for row in rows if row["state"] == KNOWN}
+    settled = [row["key"] for part in loop.matured for row in part.to_pylist() if row["state"] == KNOWN]
+    assert seen <= keys(live, "at random")
+    assert len(seen) > len(settled)
+    assert loop.quality is not None
+    assert loop.quality.n.sum() == sum(row["state"] == KNOWN and row["model"] != RULE for row in rows)
+    again = replace(loop, quality=None)
+    count_quality(again, loop.matured, now)  # as after a restart
+    assert again.quality is not None
+    assert again.quality.to_dict() == loop.quality.to_dict()
 
 
 def test_the_share_that_is_drawn_at_random_is_declared(live: sp.Live, capsys: pytest.CaptureFixture[str]) -> None:

@@ -226,6 +226,18 @@ def test_a_changed_contract_decides_about_what_arrives_later(tmp_path: Path) -> 
         assert looser.sources.ingested["payments"].quarantined["number"].to_pylist() == [98, 99]
 
 
+def test_what_a_source_usually_brings_is_proposed_while_it_is_fed(tmp_path: Path) -> None:
+    """A payment an hour for six weeks: a bound on its age and on its amount, and neither for a file of last year."""
+    rows = [{**row, "amount": 9.0, "paid": 1.0} for row in payments(42 * 24)]
+    for days, proposed in ((42, 2), (400, 0)):
+        live = opened(tmp_path / str(days), shop(), rows, now=START + timedelta(days=days))
+        python = next(each["python"] for each in live.show_contracts() if each["source"] == "payments")
+        found = [line.strip() for line in python.splitlines() if "sp.fresh" in line or "sp.volume" in line]
+        assert len(found) == proposed
+        if found:
+            assert found == ['sp.fresh("2h"),', 'sp.volume(every="1d", at_least=8, at_most=49),']
+
+
 def test_a_contract_is_printed_as_python_that_states_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was seen is stated beside the rules that are there, and pasted it gives the same contract again."""
     live = opened(tmp_path, shop(p.paid <= p.amount), payments(20))

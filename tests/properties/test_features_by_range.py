@@ -12,14 +12,13 @@ from textwrap import dedent
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setpoint.core.errors import DataError, NameUnknown
 from setpoint.declare.expr import Neighbours
-from setpoint.features.by_range import parquet_pieces, read_by_range
+from setpoint.features.by_range import pieces_of, read_by_range
 from setpoint.features.parity import compare
 from setpoint.features.reader import FeatureReader
 from tests.properties.worlds import World, big_world, worlds
@@ -65,13 +64,11 @@ def test_ranges_of_keys_give_what_a_reader_in_memory_gives(
     assert compare(read, whole.to_pylist()) == []
 
 
-def test_a_long_log_is_read_from_parquet(tmp_path: Path) -> None:
-    """Pieces come from files, tables may stay in memory, and who asks is told how far it is."""
+def test_a_source_in_pieces_is_read_beside_others(tmp_path: Path) -> None:
+    """The others stay in memory, and who asks is told how far it is."""
     world = big_world(seed=5, rows=900, decisions=200, late=0.3)
     whole = FeatureReader(world.plan, world.rows).read(world.requests, world.times)
-    pq.write_table(world.rows["users"].slice(0, 20), tmp_path / "1.parquet", row_group_size=7)
-    pq.write_table(world.rows["users"].slice(20), tmp_path / "2.parquet")
-    pieces, told = parquet_pieces(sorted(tmp_path.glob("*.parquet")), rows=6), []
+    pieces, told = pieces_of(world.rows["users"], most=6), []
     read = read_by_range(
         world.plan,
         {**world.rows, "users": pieces},
@@ -101,20 +98,28 @@ def test_memory_is_bounded_by_the_ranges(tmp_path: Path) -> None:
     """Rows ten times as large as what one range takes are read with little more than one range takes."""
     script = dedent(
         f"""
-        import resource, sys
+        import sys
         sys.path.insert(0, {str(Path.cwd())!r})
+        import pyarrow as pa, pyarrow.parquet as pq
         from tests.properties.large import plan, requests, times, write
-        from setpoint.features.by_range import parquet_pieces, read_by_range
+        from tests.unit.data.anonymous import anonymous_kb
+        from setpoint.data.mapped import Spool, spooled
+        from setpoint.features.by_range import pieces_of, read_by_range
         from pathlib import Path
         folder = Path({str(tmp_path)!r})
-        write(folder / "rows.parquet", 100_000)
-        pieces = parquet_pieces([folder / "rows.parquet"], rows=1 << 16)
-        read_by_range(plan(), dict(events=pieces), requests(100), times(100), folder=folder, ranges=1)
-        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        write(folder / "rows.parquet", {{rows}})
-        pieces = parquet_pieces([folder / "rows.parquet"], rows=1 << 16)
-        read_by_range(plan(), dict(events=pieces), requests(1000), times(1000), folder=folder, ranges=32)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held)
+        def held(rows, asked, ranges):
+            write(folder / "rows.parquet", rows)
+            with Spool(folder / f"{{{{rows}}}}-{{{{ranges}}}}") as spool:
+                for batch in pq.ParquetFile(folder / "rows.parquet", pre_buffer=False).iter_batches(1 << 16):
+                    spool.write(pa.Table.from_batches([batch]))
+            (mapped,) = spooled(folder / f"{{{{rows}}}}-{{{{ranges}}}}")
+            told = []
+            tell = lambda *_: told.append(anonymous_kb())
+            sources = dict(events=pieces_of(mapped))
+            read_by_range(plan(), sources, requests(asked), times(asked), folder=folder, ranges=ranges, progress=tell)
+            return max(told)
+        before = held(100_000, 100, 1)
+        print(held({{rows}}, 1000, 32) - before)
         """
     )
     small, large = (

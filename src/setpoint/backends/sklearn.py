@@ -70,11 +70,29 @@ class LogisticModel:
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """The probability of the positive class, or the number, for each row of a float64 matrix; NaN is NULL."""
+        matrix = self._matrix(rows)
+        parts = [self._score(matrix[start : start + CHUNK]) for start in range(0, len(matrix), CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def contributions(self, rows: np.ndarray) -> np.ndarray:
+        """What each input adds to the log odds of each row, and at the end the base, the intercept.
+
+        A number adds its weight times its distance from its mean among the training rows, so those of a row of means
+        add nothing; a category or a NULL adds its own weight. These are the Shapley values of independent inputs
+        (Strumbelj and Kononenko 2014), those of a category up to the mean of its weights, which is in the base.
+        """
+        matrix, columns, coded = self._matrix(rows), self._table[0], self._table[5]
+        terms, found = self._terms(matrix), np.zeros((len(matrix), self.inputs + 1))
+        found[:, -1] = self.intercept
+        found[:, columns] = terms[:, 1 : 1 + columns.size]
+        found[:, coded] = terms[:, 1 + columns.size :]
+        return found
+
+    def _matrix(self, rows: np.ndarray) -> np.ndarray:
         matrix = np.asarray(rows, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[1] != self.inputs:
             raise DataError(f"The rows have the shape {matrix.shape}.", expected=f"{self.inputs} columns")
-        parts = [self._score(matrix[start : start + CHUNK]) for start in range(0, len(matrix), CHUNK)]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return matrix
 
     def importances(self) -> np.ndarray:
         """The share of each input in the sizes of the weights: of standardised numbers, and the spread over levels."""
@@ -123,6 +141,10 @@ class LogisticModel:
         )
 
     def _score(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(_LINKS[self.link](np.cumsum(self._terms(rows), axis=1)[:, -1]))
+
+    def _terms(self, rows: np.ndarray) -> np.ndarray:
+        """What adds up to the log odds of each row: the intercept, then the numbers, then the categories."""
         columns, mean, scale, weight, null, coded, sizes, first, flat = self._table
         terms = np.empty((len(rows), 1 + columns.size + coded.size))
         terms[:, 0] = self.intercept
@@ -132,7 +154,7 @@ class LogisticModel:
         codes = rows[:, coded]
         known = (codes >= 0) & (codes < sizes)
         terms[:, 1 + columns.size :] = flat[first + np.where(known, codes, sizes).astype(np.int64)]
-        return np.asarray(_LINKS[self.link](np.cumsum(terms, axis=1)[:, -1]))
+        return terms
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from setpoint.cli.project import load_declaration
 from setpoint.cli.render import out, plain, print_json, spell, table
 from setpoint.core.errors import DataError, RequestInvalid, SourceMissing
 from setpoint.core.times import iso
-from setpoint.labels.exchange import read_csv, read_label_studio, write_csv, write_label_studio
+from setpoint.labels.exchange import label_config, read_csv, read_label_studio, write_csv, write_label_studio
 from setpoint.labels.hand_labels import HandLabel
 from setpoint.labels.report import agreement_report
 from setpoint.labels.votes import Vote, current_votes, told_vote
@@ -180,7 +180,13 @@ def _export(path: Path, form: str, live: Live) -> Answer:
     text = write_csv(items, votes) if form == "csv" else write_label_studio(items, votes)
     path.write_bytes(text.encode())
     document = {"file": str(path), "format": form, "items": len(items), "votes": len(votes)}
-    return _said(document, "{file}: {items} items and {votes} votes")
+    if form == "csv":
+        return _said(document, "{file}: {items} items and {votes} votes")
+    interface = path.with_suffix(".xml")
+    fields = dict.fromkeys(name for item in items for name in item.fields)
+    interface.write_bytes(label_config(queue.hand, list(fields)).encode())
+    told = "{file}: {items} items and {votes} votes; {interface}: the labelling interface for them"
+    return _said({**document, "interface": str(interface)}, told)
 
 
 def _agreement(live: Live) -> Answer:

@@ -18,8 +18,10 @@ from setpoint.api.server import serve_http
 from setpoint.cli.label import run_label
 from setpoint.cli.project import load_declaration
 from setpoint.cli.quarantine import asks_of_quarantine, show_quarantine
+from setpoint.cli.reading import Reading
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
+from setpoint.cli.weak_slices import print_weak_slices
 from setpoint.console.check_report import write_check
 from setpoint.console.report import write_report
 from setpoint.core import times
@@ -60,7 +62,9 @@ def new(words: Namespace) -> int:
 
 def _open(words: Namespace, **settings: Any) -> Live:
     declared, root = load_declaration(words.project)
-    return open_system(declared, root=root, home=words.home, **settings)
+    live = open_system(declared, root=root, home=words.home, **settings)
+    live.sources.reading = Reading()
+    return live
 
 
 def check(words: Namespace) -> int:
@@ -211,6 +215,7 @@ def _print_gate(report: dict[str, Any]) -> None:
             "Baselines", ("baseline", report["metric"]), [(each["name"], each["value"]) for each in report["baselines"]]
         )
     )
+    print_weak_slices(report.get("weak"))
     for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):
         out.print(f"  {escape(reason)}")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from setpoint.core.errors import DataError, ModelCorrupt
-from setpoint.core.ports import Learner, Model
+from setpoint.core.ports import AdditiveModel, Learner, Model
 
 CATEGORIES = (3, 4)
 NAMES = ("steep", "curved", "often_null", "colour", "noise_level")
@@ -144,6 +144,28 @@ class LearnerLaws:
         model, _ = self.fitted(learner, make_data(1000, 0))
         unseen, null = np.array([[0.5, 0.5, 0.5, 77.0, 3.0]]), np.array([[0.5, 0.5, 0.5, np.nan, 3.0]])
         assert model.predict(unseen)[0] == model.predict(null)[0]
+
+    def test_contributions_add_up_to_the_log_odds(self, learner: Learner) -> None:
+        """Of every recipe, for NULLs and unseen categories too; the base is one, and a column of one value adds 0.
+
+        A model that gives none is explained by sampling.
+        """
+        data, rows = make_data(1000, 0), make_data(60, 2).rows
+        data.rows[:, 1] = 1.0
+        rows[0], rows[1, 4] = np.nan, 4000.0
+        for number in range(len(learner.recipes(rounds=ROUNDS))):
+            model, _ = self.fitted(learner, data, recipe=number)
+            if not isinstance(model, AdditiveModel):
+                continue
+            parts = model.contributions(rows)
+            assert parts.shape == (60, 6)
+            assert np.ptp(parts[:, -1]) <= TOLERANCE
+            assert np.abs(1 / (1 + np.exp(-parts.sum(axis=1))) - model.predict(rows)).max() < 1e-9
+            assert (parts[2:, 1] == 0).all()
+            assert np.allclose(model.contributions(rows[5:6]), parts[5:6], rtol=0, atol=TOLERANCE)
+            assert model.contributions(rows[:0]).shape == (0, 6)
+            with pytest.raises(DataError):
+                model.contributions(rows[:, :4])
 
     def test_training_and_scoring_leave_the_rows_alone(self, learner: Learner) -> None:
         """The caller's arrays are read, never written."""

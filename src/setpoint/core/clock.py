@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import threading
 import time as _time
+from pathlib import Path
 
 from setpoint.core.errors import WrongType
 from setpoint.core.times import iso
@@ -61,6 +63,14 @@ def cpu_seconds() -> float:
 def peak_rss_mb() -> float:
     """The most memory this process has held, in MiB."""
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
+
+
+def machine_memory() -> int:
+    """The bytes of memory of the machine, or of the control group that this process is in where these are fewer."""
+    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    told = limit.read_text().strip() if limit.is_file() else ""
+    return min(here, int(told)) if told.isdigit() else here
 
 
 def stopwatch() -> int:

@@ -355,6 +355,19 @@ class Model(Protocol):
         ...
 
 
+@runtime_checkable
+class AdditiveModel(Model, Protocol):
+    """A model that says what each input adds to the score of a row.
+
+    Laws: those of Model; what the inputs and the base add up to is the row's log odds, to the ninth decimal of the
+    probability; an input that the model does not read adds 0 to every row; of many rows it gives what it gives of each.
+    """
+
+    def contributions(self, rows: np.ndarray) -> np.ndarray:
+        """For each row what each input adds to the log odds, and at the end the base, which is that of every row."""
+        ...
+
+
 class Learner(Protocol):
     """A family of models; a frozen recipe of parameters is handed to `fit`.
 
@@ -395,4 +408,18 @@ class Learner(Protocol):
 
     def load(self, folder: Path) -> Model:
         """The model saved in a folder; raises ModelCorrupt when its files are not a saved model."""
+        ...
+
+
+@runtime_checkable
+class DirectedLearner(Learner, Protocol):
+    """A learner that can be told which inputs may only raise a score, or only lower it.
+
+    Laws: those of Learner; a model that the learner `directed` gives was fitted with never falls when an input of
+    direction 1 is raised, nor rises when one of direction -1 is, all others the same (a NULL is neither higher nor
+    lower); without a direction it is the learner itself, to the byte; inputs are found by the `names` given to `fit`.
+    """
+
+    def directed(self, directions: Mapping[str, int]) -> Learner:
+        """The learner that keeps to these directions: 1 or -1 by the name of an input that is a number."""
         ...

@@ -63,7 +63,7 @@ def keep_blobs(info: SourceInfo, raw: pa.Table, rows: pa.Table, store: Blobs) ->
         wanted = set(rows[name].to_pylist()) - {None}
         batch: dict[str, bytes] = {}
         size = 0
-        for value in _values(raw[name]):
+        for value in (value for chunk in raw[name].chunks for value in _values(chunk)):
             content = _content(value)
             key = digest_bytes(content) if isinstance(content, bytes) else None
             if key in wanted and isinstance(content, bytes):

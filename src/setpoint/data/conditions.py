@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.data.arrays import UTC_MICROSECONDS, to_array, to_arrow
-from setpoint.data.dictionary_columns import plain, spread, texts_by_value, values_and_null
+from setpoint.data.dictionary_columns import codes_and_null, plain, spread, texts_by_value, values_and_null
 from setpoint.data.evaluate import Inputs, evaluate
 from setpoint.data.texts import matched
 from setpoint.declare.expr import Binary, Call, Column, Expr, Literal, PythonCall, walk
@@ -26,6 +26,9 @@ Ints = npt.NDArray[np.int64]
 
 BLOCK = 1 << 16
 """Rows that are looked at together."""
+
+FEW = 8
+"""So many values are looked for one by one."""
 
 WHOLE = 2**53
 """Whole numbers nearer to zero are float64 numbers, each another one."""
@@ -43,8 +46,9 @@ def where_false(condition: Expr, columns: Mapping[str, pa.Array], scope: Scope) 
     names = dict.fromkeys(node.name for node in walk(condition) if isinstance(node, Column))
     given = {name: _by_value_or_plain(columns[name]) for name in names}
     of_values = _OfValues(given, scope)
-    if of_values.column(condition) is not None and pc.all(of_values.truth(condition), min_count=0).as_py():
-        return np.zeros(0, dtype=np.int64)
+    encoded = of_values.column(condition)
+    if encoded is not None:
+        return _rows_of(pc.fill_null(pc.invert(of_values.found(condition)), False), given[encoded])
     size = len(given[next(iter(names))])
     found = []
     for start in range(0, size, BLOCK):
@@ -59,6 +63,17 @@ def where_false(condition: Expr, columns: Mapping[str, pa.Array], scope: Scope) 
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 
+def _rows_of(false: pa.Array, column: pa.DictionaryArray) -> Ints:
+    """The rows of the values for which something is false, as it is told for each value, and for NULL."""
+    wrong = np.flatnonzero(false.to_numpy(zero_copy_only=False))
+    if not wrong.size:
+        return np.zeros(0, dtype=np.int64)
+    if wrong.size > FEW:
+        return np.flatnonzero(spread(false, column).to_numpy(zero_copy_only=False))
+    codes = codes_and_null(column)
+    return np.flatnonzero(np.logical_or.reduce([codes == each for each in wrong.tolist()]))
+
+
 def _by_value_or_plain(column: pa.Array) -> pa.Array:
     encoded = texts_by_value(column)
     return plain(column) if encoded is None else encoded
@@ -70,19 +85,21 @@ class _OfValues:
     def __init__(self, columns: Mapping[str, pa.Array], scope: Scope) -> None:
         self._columns, self._scope = columns, scope
         self._encoded = {name for name, column in columns.items() if pa.types.is_dictionary(column.type)}
+        self._alone: dict[int, str | None] = {}
         self._found: dict[int, pa.Array] = {}
 
     def column(self, expr: Expr) -> str | None:
         """The only column that an expression reads, if it is encoded; a Python function may look at whole columns."""
         if not self._encoded or isinstance(expr, Column):
             return None
-        nodes = list(walk(expr))
-        names = {node.name for node in nodes if isinstance(node, Column)}
-        if len(names) != 1 or not names <= self._encoded or any(isinstance(node, PythonCall) for node in nodes):
-            return None
-        return names.pop()
+        if id(expr) not in self._alone:
+            nodes = list(walk(expr))
+            names = {node.name for node in nodes if isinstance(node, Column)}
+            alone = len(names) == 1 and names <= self._encoded and not any(isinstance(n, PythonCall) for n in nodes)
+            self._alone[id(expr)] = names.pop() if alone else None
+        return self._alone[id(expr)]
 
-    def truth(self, expr: Expr) -> pa.Array:
+    def found(self, expr: Expr) -> pa.Array:
         """The value of such an expression for each value of its column, and for NULL."""
         name = self.column(expr)
         assert name is not None
@@ -107,7 +124,7 @@ class _Block:
             return _constant(expr)
         encoded = self._of_values.column(expr)
         if encoded is not None:
-            return spread(self._of_values.truth(expr), self._columns[encoded])
+            return spread(self._of_values.found(expr), self._columns[encoded])
         found = None
         if isinstance(expr, Binary):
             found = self._binary(expr)

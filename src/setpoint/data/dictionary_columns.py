@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -81,12 +83,17 @@ def values_and_null(column: pa.DictionaryArray) -> pa.Array:
     return pa.concat_arrays([column.dictionary, pa.nulls(1, column.type.value_type)])
 
 
+def codes_and_null(column: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """The place of each row's value among `values_and_null`."""
+    codes = column.indices
+    if column.null_count:
+        codes = pc.fill_null(codes, pa.scalar(len(column.dictionary), codes.type))
+    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int32)
+
+
 def spread(found: pa.Array, column: pa.DictionaryArray) -> pa.Array:
     """For each row what was found for its value, or for NULL: `found` is about `values_and_null`."""
-    places = column.indices
-    if column.null_count:
-        places = pc.fill_null(places, pa.scalar(len(column.dictionary), places.type))
-    return found.take(places)
+    return found.take(pa.array(codes_and_null(column)))
 
 
 def by_value(column: pa.Array, compute: Callable[[pa.Array], pa.Array]) -> pa.Array:

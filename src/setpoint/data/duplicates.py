@@ -22,7 +22,7 @@ Ints = npt.NDArray[np.int64]
 SPARSE = 4
 """A range of so many whole numbers for each row is looked at number by number, a longer one is sorted."""
 
-BLOCK = 1 << 16
+BLOCK = 1 << 14
 """Rows that are looked at together; their turns are 16-bit numbers."""
 
 _FAR = 2**62
@@ -64,6 +64,8 @@ class _Keys:
         valid = [_valid(column) for column in self._columns if column.null_count]
         self._valid = reduce(np.logical_and, valid) if valid else None
         self.size = self._rows if self._valid is None else int(np.count_nonzero(self._valid))
+        if len(columns) > 1:
+            self._columns.sort(key=_spread)
         ends = [_ends(column) for column in self._columns]
         self._lows = [low for low, _ in ends]
         self._sizes = [high - low + 1 for low, high in ends]
@@ -112,6 +114,12 @@ def _ends(column: pa.Array) -> tuple[int, int]:
         return (min(int(each.min()) for each in blocks), max(int(each.max()) for each in blocks)) if blocks else (0, 0)
     ends = pc.min_max(_whole(column)).as_py()
     return (0, 0) if ends["min"] is None else (int(ends["min"]), int(ends["max"]))
+
+
+def _spread(column: pa.Array) -> float:
+    """How much of a column's range its first block covers: with little first, a block's numbers are near each other."""
+    (low, high), (first, last) = _ends(column), _ends(column.slice(0, BLOCK))
+    return (last - first + 1) / (high - low + 1)
 
 
 def _whole(column: pa.Array) -> pa.Array:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from setpoint.core.errors import DataError, SourceEmpty, SourceMissing, did_you_mean
 from setpoint.core.ports import Fetch, Fetched, FetchFile, FetchParts
@@ -19,6 +18,7 @@ from setpoint.data.csv_files import csv_parts, read_csv
 from setpoint.data.encodings import Utf8Stream, to_utf8
 from setpoint.data.file_schemas import together
 from setpoint.data.json_files import json_parts, read_json
+from setpoint.data.parquet_files import parquet_parts, read_parquet, repeated_texts
 from setpoint.data.raw import ANY_KIND, BAD_REASON, BAD_RULE, FILE, RAW_COLUMNS, ROW, TIMES, WRITTEN
 from setpoint.declare.source import SourceInfo
 
@@ -63,8 +63,6 @@ _PACKED = (("gzip", b"\x1f\x8b", 0), ("bz2", b"1AY&SY", 4), ("zstd", b"\x28\xb5\
 _ARROW_FILE = b"ARROW1"
 _FILE_DATABASES = ("sqlite",)
 
-_BUFFER = 1 << 20
-
 PART_ROWS = 1 << 17
 """How many rows of a Parquet or Arrow file are read at a time."""
 
@@ -73,6 +71,9 @@ PART_BYTES = 1 << 24
 
 NOBODY: Mapping[str, Fetch] = {}
 """Nobody fetches from anywhere."""
+
+NO_TEXTS: frozenset[str] = frozenset()
+"""No column of texts stays dictionary-encoded."""
 
 
 def read_source(info: SourceInfo, root: Path, *, fetchers: Mapping[str, Fetch] = NOBODY) -> pa.Table:
@@ -90,7 +91,8 @@ def read_source(info: SourceInfo, root: Path, *, fetchers: Mapping[str, Fetch] =
     else:
         paths = _matching(info, root)
         names = [_name(path, root) for path in paths]
-        parts = [_read_file(info, path, name) for path, name in zip(paths, names, strict=True)]
+        encoded = _encoded(info, paths, [kind_of_file(path.name) for path in paths])
+        parts = [_read_file(info, path, name, encoded) for path, name in zip(paths, names, strict=True)]
     raw = parts[0] if len(parts) == 1 else together(info, parts, names)
     if raw.num_rows == 0:
         raise SourceEmpty(
@@ -116,16 +118,19 @@ def read_parts(
     """
     scheme, elsewhere, _ = info.path.partition("://")
     if not elsewhere:
-        for path in _matching(info, root):
+        paths = _matching(info, root)
+        encoded = _encoded(info, paths, [kind_of_file(path.name) for path in paths])
+        for path in paths:
             name = _name(path, root)
-            yield from _file_parts(info, path, name, _kind(info, name), rows=rows, size=size)
+            yield from _file_parts(info, path, name, _kind(info, name), rows=rows, size=size, encoded=encoded)
         return
     fetcher = _fetcher(info, scheme, fetchers)
     if isinstance(fetcher, FetchFile):
         with tempfile.TemporaryDirectory(prefix="fetched-", dir=work) as folder:
             fetched = fetcher.save(info.path, Path(folder) / "file")
             kind = _kind_fetched(info, fetched)
-            yield from _file_parts(info, fetched.content, fetched.name, kind, rows=rows, size=size)
+            encoded = _encoded(info, [fetched.content], [kind])
+            yield from _file_parts(info, fetched.content, fetched.name, kind, rows=rows, size=size, encoded=encoded)
         return
     if not isinstance(fetcher, FetchParts):
         yield _read_fetched(info, fetcher(_at_home(info, root), info.columns))
@@ -136,11 +141,14 @@ def read_parts(
         start += fetched.content.num_rows
 
 
-def _file_parts(info: SourceInfo, path: Path, name: str, kind: str, *, rows: int, size: int) -> Iterator[pa.Table]:
+def _file_parts(
+    info: SourceInfo, path: Path, name: str, kind: str, *, rows: int, size: int, encoded: frozenset[str]
+) -> Iterator[pa.Table]:
     try:
         if kind in ("parquet", "arrow"):
-            start = 0
-            parts = _parquet_parts(path, info.columns, rows) if kind == "parquet" else _arrow_parts(path, info.columns)
+            start, columns = 0, info.columns
+            parquet = kind == "parquet"
+            parts = parquet_parts(path, columns, rows, encoded) if parquet else _arrow_parts(path, columns)
             for part in parts:
                 yield _numbered(_named(info, part, name, added=()), start)
                 start += part.num_rows
@@ -236,9 +244,21 @@ def _kind(info: SourceInfo, name: str) -> str:
     return kind
 
 
-def _read_file(info: SourceInfo, path: Path, name: str) -> pa.Table:
+def _encoded(info: SourceInfo, paths: Sequence[Path], kinds: Collection[str | None]) -> frozenset[str]:
+    """The columns that stay dictionary-encoded: in all files of a source or in none, so that their types agree."""
+    if set(kinds) != {"parquet"}:
+        return NO_TEXTS
+    try:
+        return repeated_texts(paths) - dict(info.blobs).keys()
+    except (pa.ArrowInvalid, OSError):  # reading the file itself tells which, and what is wrong with it
+        return NO_TEXTS
+
+
+def _read_file(info: SourceInfo, path: Path, name: str, encoded: frozenset[str]) -> pa.Table:
     kind = _kind(info, name)
-    if kind in ("parquet", "arrow"):
+    if kind == "parquet":
+        return _parse(info, kind, name, path, encoded)
+    if kind == "arrow":
         return _parse(info, kind, name, path)
     return _parse(info, kind, name, _settled(path))
 
@@ -291,11 +311,13 @@ def kind_of_file(name: str) -> str | None:
     return _SUFFIXES.get(suffixes[-1].lower() if suffixes else "")
 
 
-def _parse(info: SourceInfo, kind: str, name: str, content: Path | bytes) -> pa.Table:
+def _parse(
+    info: SourceInfo, kind: str, name: str, content: Path | bytes, encoded: frozenset[str] = NO_TEXTS
+) -> pa.Table:
     try:
         if kind == "parquet":
             file = content if isinstance(content, Path) else pa.BufferReader(content)
-            return _named(info, _read_parquet(file, info.columns), name, added=())
+            return _named(info, read_parquet(file, info.columns, encoded), name, added=())
         if kind == "arrow":
             return _named(info, _read_arrow(content, info.columns), name, added=())
         assert isinstance(content, bytes)
@@ -326,19 +348,6 @@ def _named(info: SourceInfo, table: pa.Table, name: str, *, added: Sequence[str]
         table = table.append_column(ROW, pa.array(np.arange(1, table.num_rows + 1)))
     files = pa.DictionaryArray.from_arrays(np.zeros(table.num_rows, dtype=np.int32), pa.array([name]))
     return table.append_column(FILE, files)
-
-
-def _read_parquet(file: Path | pa.BufferReader, columns: Sequence[str] | None) -> pa.Table:
-    with pq.ParquetFile(file) as opened:
-        return opened.read(columns=_wanted(opened.schema_arrow.names, columns))
-
-
-def _parquet_parts(path: Path, columns: Sequence[str] | None, rows: int) -> Iterator[pa.Table]:
-    # Page by page: what is read ahead would stay in memory until the file is closed.
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as opened:
-        wanted = _wanted(opened.schema_arrow.names, columns)
-        for batch in opened.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
-            yield pa.Table.from_batches([batch])
 
 
 def _read_arrow(content: Path | bytes, columns: Sequence[str] | None) -> pa.Table:

@@ -21,6 +21,7 @@ from setpoint.data.refuse import refuse_broken, refuse_unfit
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, kind_of_type, times_of
 from setpoint.data.rules import Around
 from setpoint.data.skew import early_rows
+from setpoint.data.sorted_runs import are_sorted
 from setpoint.data.versions import is_versioned, unfold
 from setpoint.declare.source import SourceInfo
 
@@ -130,13 +131,10 @@ def delivered(info: SourceInfo, checked: Checked, *, arrived_at: int | None = No
 
 def in_order(rows: pa.Table, *, start: int = 0) -> pa.Table:
     """Deliveries of a source without corrections as its rows: in the order (known_at, at, id), from a position on."""
-    order = pc.sort_indices(
-        rows.select([KNOWN_AT, AT, ID]), sort_keys=[(name, "ascending") for name in (KNOWN_AT, AT, ID)]
-    ).to_numpy()
-    position = np.arange(start, start + order.size)
-    if not np.array_equal(order, position - start):
-        rows = rows.take(pa.array(order))
-    return rows.append_column(POSITION, pa.array(position)).combine_chunks()
+    if not are_sorted(rows):
+        by = [(name, "ascending") for name in (KNOWN_AT, AT, ID)]
+        rows = rows.take(pc.sort_indices(rows.select([KNOWN_AT, AT, ID]), sort_keys=by))
+    return rows.append_column(POSITION, pa.array(np.arange(start, start + rows.num_rows))).combine_chunks()
 
 
 def without(

@@ -33,7 +33,7 @@ from setpoint.data.row_hashes import RowHashes, hash_rows
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION, times_of
 from setpoint.data.rules import Around, shared_faults
 from setpoint.data.skew import early_rows
-from setpoint.data.sorted_runs import merge_runs, write_runs
+from setpoint.data.sorted_runs import RUN_BYTES, merge_runs, write_runs
 from setpoint.data.tally import Tally
 from setpoint.data.versions import is_versioned, unfold
 from setpoint.declare.contract import References, Unique
@@ -60,10 +60,12 @@ def ingest_mapped(
     settled: pa.Table | None = None,
     progress: Progress | None = None,
     block_rows: int = BLOCK_ROWS,
+    run_bytes: int = RUN_BYTES,
 ) -> None:
     """Write what `ingest` gives, every row and reason the same and in the same order, to a folder for `read_ingested`.
 
-    Raises like `ingest`. What corrections do is worked out in memory.
+    `block_rows` are held to the contract, and `run_bytes` sorted, at once. Raises like `ingest`. What corrections do is
+    worked out in memory.
 
     >>> from setpoint.data.contract import infer_contract
     >>> from setpoint.declare.source import events, info
@@ -80,7 +82,7 @@ def ingest_mapped(
         taking.hold(Path(work))
         taking.compare()
         taking.refuse()
-        taking.write(folder)
+        taking.write(folder, run_bytes=run_bytes)
 
 
 def read_ingested(info: SourceInfo, folder: Path) -> Ingested:
@@ -135,6 +137,7 @@ class _Taking:
                 self.fractions.add(str(found))
                 shutil.rmtree(self.work)
                 continue
+            self.fractions |= {name for name, kind in self.types.items() if pa.types.is_floating(kind)}
             refuse_naive(self.contract, self.naive)
             return
 
@@ -181,7 +184,7 @@ class _Taking:
                     aside.write(self._aside(block, violations, np.arange(start, start + block.num_rows)))
                 draft.write(self._drafted(each, start))
                 start += block.num_rows
-                self.progress("held to the contract", start, self.raw.num_rows)
+                self.progress(f"{self.info.name}: held to the contract", start, self.raw.num_rows)
 
     def _aside(self, raw: pa.Table, violations: Violations, numbers: Ints) -> pa.Table:
         rows = set_aside(without_content(self.info, raw), violations)
@@ -263,7 +266,7 @@ class _Taking:
         self.tally.refuse(self.contract, due=due, hint="Mend the file and deliver it again")
         refuse_empty(self.info, usable=due - self.tally.bad, skipped=self.skipped)
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, *, run_bytes: int) -> None:
         """Write the rows in their order, those that were set aside, and what there is to say of them."""
         self._write_aside(folder / "aside")
         self.early = superseded = 0
@@ -276,7 +279,7 @@ class _Taking:
             with MappedWriter(folder / "rows") as writer:
                 writer.write(unfolded.rows)
         else:
-            self._write_rows(folder)
+            self._write_rows(folder, run_bytes)
         facts = {
             "skipped": self.skipped,
             "repeated": self.repeated,
@@ -286,14 +289,14 @@ class _Taking:
         }
         (folder / _FACTS).write_text(json.dumps(facts))
 
-    def _write_rows(self, folder: Path) -> None:
-        runs = write_runs(self._delivered(), self.work)
+    def _write_rows(self, folder: Path, run_bytes: int) -> None:
+        runs = write_runs(self._delivered(), self.work, run_bytes=run_bytes)
         shutil.rmtree(self.work / "draft")
         if len(runs) == 1:
             runs[0].rename(folder / "rows")
         else:
             with MappedWriter(folder / "rows") as writer:
-                for part in merge_runs([open_mapped(run) for run in runs]):
+                for part in merge_runs([open_mapped(run) for run in runs], run_bytes=run_bytes):
                     writer.write(part)
         rows = open_mapped(folder / "rows").num_rows
         with MappedWriter(folder / "positions") as writer:
@@ -317,7 +320,7 @@ class _Taking:
             self.early += int(early_rows(times_of(kept, AT), times_of(kept, KNOWN_AT)).sum())
             yield kept
             done = int(numbers[-1]) + 1 if numbers.size else done
-            self.progress("put in order", done, self.raw.num_rows)
+            self.progress(f"{self.info.name}: put in order", done, self.raw.num_rows)
 
     def _write_aside(self, folder: Path) -> None:
         """Those that broke a rule by themselves, and those that did beside others, in the order of the file."""

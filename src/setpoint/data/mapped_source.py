@@ -124,7 +124,7 @@ class MappedSource:
                 for part in theirs:
                     spool.write(part)
                     done += part.num_rows
-                    self._progress(f"{self._info.name}: rows read", done, 0)
+                    self._progress(f"{self._info.name}: read", done, 0)
         if not done:
             names = ", ".join(source_files(self._info, self._root))
             raise SourceEmpty(f"Source {self._info.name!r} has no row in {names}.", expected="at least one row")

@@ -7,11 +7,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from setpoint.core.digest import digest
 from setpoint.core.ports import Tables
@@ -33,19 +31,6 @@ SCHEMA = pa.schema(
 """The columns of quarantined rows on disk: one shape for all sources, `held` is the row as JSON."""
 
 _GONE = "gone-"
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many rows of a source broke a rule, and the reason of the first."""
-
-    rule: str
-    rows: int
-    example: str
-
-    def to_dict(self) -> dict[str, str | int]:
-        """The count as JSON-like data."""
-        return {"rule": self.rule, "rows": self.rows, "example": self.example}
 
 
 def write_quarantine(tables: Tables, source: str, quarantined: pa.Table, *, part: str) -> str | None:
@@ -123,20 +108,6 @@ def _read(tables: Tables, source: str, *, gone: bool) -> pa.Table:
     name = _set_of(source)
     parts = [part for part in tables.parts(name) if part.startswith(_GONE) == gone]
     return tables.read(name, parts=parts) if parts else SCHEMA.empty_table()
-
-
-def count_rules(quarantined: pa.Table) -> list[Count]:
-    """How many rows each rule set aside, the most frequent first; for rows as ingested or as read back.
-
-    >>> count_rules(pa.table({"rule": ["range", "null", "range"], "reason": ["a", "b", "c"]}))[0]
-    Count(rule='range', rows=2, example='a')
-    """
-    rule, reason = (RULE, REASON) if RULE in quarantined.column_names else ("rule", "reason")
-    found = []
-    for entry in pc.value_counts(quarantined[rule].combine_chunks()).to_pylist():
-        first = pc.index(quarantined[rule], entry["values"]).as_py()
-        found.append(Count(entry["values"], entry["counts"], quarantined[reason][first].as_py()))
-    return sorted(found, key=lambda count: (-count.rows, count.rule))
 
 
 def _set_of(source: str) -> str:

@@ -20,6 +20,8 @@ from setpoint.data.rows import AT, ID, KNOWN_AT, times_of
 RUN_BYTES = 1 << 26
 """About how much memory the rows that are sorted at once take."""
 
+_PIECE = 1 << 20
+
 Key: TypeAlias = tuple[int, int, str]
 
 
@@ -38,7 +40,7 @@ def write_runs(blocks: Iterable[pa.Table], work: Path, *, run_bytes: int = RUN_B
     last: Key | None = None
     with ExitStack() as opened:
         for group in _groups(blocks, run_bytes):
-            rows = group if in_order(group) else _sorted(group)
+            rows = group if are_sorted(group) else _sorted(group)
             if not rows.num_rows:
                 continue
             if writer is None or last is None or _key(rows, 0) < last:
@@ -78,17 +80,21 @@ def merge_runs(runs: Sequence[pa.Table], *, run_bytes: int = RUN_BYTES) -> Itera
         left = [run for run in rest if run.num_rows] + left[len(chosen) :]
 
 
-def in_order(rows: pa.Table) -> bool:
+def are_sorted(rows: pa.Table) -> bool:
     """Whether rows are in the order (known_at, at, id).
 
-    >>> in_order(pa.table({KNOWN_AT: [1, 1], AT: [2, 2], ID: ["a", "b"]}))
+    >>> are_sorted(pa.table({KNOWN_AT: [1, 1], AT: [2, 2], ID: ["a", "b"]}))
     True
     """
+    return all(_in_order(rows.slice(start, _PIECE + 1)) for start in range(0, rows.num_rows, _PIECE))
+
+
+def _in_order(rows: pa.Table) -> bool:
     known, at = times_of(rows, KNOWN_AT), times_of(rows, AT)
-    same, later = known[1:] == known[:-1], at[1:] > at[:-1]
+    same = known[1:] == known[:-1]
     if not np.all((known[1:] > known[:-1]) | (same & (at[1:] >= at[:-1]))):
         return False
-    tied = np.flatnonzero(same & ~later)
+    tied = np.flatnonzero(same & (at[1:] == at[:-1]))
     if not tied.size:
         return True
     ids = rows[ID].combine_chunks()

@@ -16,6 +16,7 @@ from setpoint.data.growing import Growing, Numbers, Places
 from setpoint.data.identity import codes_of, find_repeats, identified_by
 from setpoint.data.ingest import in_order
 from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, POSITION, ends_by, times_of
+from setpoint.data.sorted_runs import are_sorted
 from setpoint.data.versions import is_versioned, unfold, versions_of
 from setpoint.declare.source import EVENTS, SourceInfo
 
@@ -226,8 +227,7 @@ def admit(info: SourceInfo, rows: pa.Table, prior: pa.Table, places: Ints | None
 
 
 def _sorted(rows: pa.Table) -> pa.Table:
-    order = pc.sort_indices(rows.select([KNOWN_AT, AT, ID]), sort_keys=_ORDER)
-    return rows if np.array_equal(order.to_numpy(), np.arange(rows.num_rows)) else rows.take(order)
+    return rows if are_sorted(rows) else rows.take(pc.sort_indices(rows.select([KNOWN_AT, AT, ID]), sort_keys=_ORDER))
 
 
 def _ids(rows: pa.Table) -> pa.Array:

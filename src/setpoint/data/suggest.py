@@ -8,19 +8,26 @@ import pyarrow as pa
 
 from setpoint.data.contract import ColumnContract, Contract
 from setpoint.data.find import find
-from setpoint.declare.contract import Holds, NotNull, References, StatedContract
+from setpoint.data.usual import usual_age, usual_volume
+from setpoint.declare.contract import Fresh, Holds, NotNull, References, StatedContract, Volume
 from setpoint.declare.kinds import NUMBER, TEXT, TIME
 from setpoint.declare.source import TABLE, Source, info
 from setpoint.declare.written import column as shown
-from setpoint.declare.written import written_contract
+from setpoint.declare.written import written_contract, written_rule
 
 
 def suggest_contract(
-    contract: Contract, stated: StatedContract, rows: Mapping[str, pa.Table], sources: Mapping[str, Source]
+    contract: Contract,
+    stated: StatedContract,
+    rows: Mapping[str, pa.Table],
+    sources: Mapping[str, Source],
+    *,
+    now: int | None = None,
 ) -> str:
     """Python that states the contract of a source, ready to be edited: its rules, and what was seen beside them.
 
-    `rows` are those of all sources by name: a column in which every value is the key of a table refers to it.
+    `rows` are those of all sources by name: a column in which every value is the key of a table refers to it. As of
+    `now`, a source that keeps an amount and a pace of its own has them, too.
 
     >>> from setpoint.data.contract import infer_contract
     >>> from setpoint.declare.contract import contract, unique
@@ -49,7 +56,20 @@ def suggest_contract(
             more += [f"{mine}.{fact}" for fact in _facts(column)]
         if name not in related:
             more += [f"sp.references({mine}, to={theirs})" for theirs in _named(contract, name, rows, sources)]
-    return written_contract(stated, tuple(more))
+    return written_contract(stated, (*more, *_habits(contract, stated, rows, now)))
+
+
+def _habits(contract: Contract, stated: StatedContract, rows: Mapping[str, pa.Table], now: int | None) -> list[str]:
+    """How many rows usually come, and how old the newest one usually gets, where no rule states it."""
+    if now is None:
+        return []
+    known = rows[contract.info.name]
+    found = [
+        usual(contract.info, known, now)
+        for kind, usual in ((Fresh, usual_age), (Volume, usual_volume))
+        if not any(isinstance(rule, kind) for rule in stated.rules)
+    ]
+    return [written_rule(rule) for rule in found if rule is not None]
 
 
 def _facts(column: ColumnContract) -> Iterator[str]:

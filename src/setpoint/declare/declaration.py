@@ -13,6 +13,7 @@ from setpoint.core import times
 from setpoint.core.digest import digest
 from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown, WrongType
 from setpoint.declare.augment import Augment
+from setpoint.declare.behaviour import check_behaviours
 from setpoint.declare.contract import StatedContract, check_contracts
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, FeatureRef, Field, Now, to_dict, walk
 from setpoint.declare.goal import Goal, cost_source
@@ -401,6 +402,7 @@ def _check_goal(system: System) -> None:
     for name in groups:
         if name not in known:
             raise NameUnknown("field or feature", name, known, where=f"System {system.name!r}")
+    check_behaviours(system.goal.behaves, known, action=system.goal.act.name)
     for part in (system.goal.cost.false_positive, system.goal.cost.false_negative):
         if isinstance(part, Field) and part.name not in system.decide.fields:
             raise NameUnknown("request field", part.name, system.decide.fields, where="The cost: the request")

@@ -9,6 +9,7 @@ from typing import Any, overload
 
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
+from setpoint.declare.behaviour import Behaviour, MustDecide, NeverFalls, SameIfChanged, SteadyUnder
 from setpoint.declare.error_cost import ClassCost, NumberCost, class_cost, number_cost
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
@@ -369,6 +370,7 @@ class Goal:
     must: tuple[Guardrail, ...]
     imbalance: Imbalance | None = None
     protect: tuple[Protected, ...] = ()
+    behaves: tuple[Behaviour, ...] = ()
     errors: NumberCost | ClassCost | None = None
     query: str | None = None
 
@@ -387,6 +389,7 @@ class Goal:
             "must": [guardrail.to_dict() for guardrail in self.must],
             **({} if self.imbalance is None else {"imbalance": self.imbalance.to_dict()}),
             **({"protect": [each.to_dict() for each in self.protect]} if self.protect else {}),
+            **({"behaves": [each.to_dict() for each in self.behaves]} if self.behaves else {}),
             **({} if self.errors is None else {"errors": self.errors.to_dict()}),
             **({} if self.query is None else {"query": self.query}),
         }
@@ -403,6 +406,7 @@ def goal(
     must: Sequence[Guardrail] = (),
     imbalance: Imbalance | None = None,
     protect: Sequence[str] | Mapping[str, Mapping[str, float] | None] = (),
+    behaves: Sequence[Behaviour] = (),
 ) -> Goal:
     """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
 
@@ -412,7 +416,8 @@ def goal(
 
     `slices` and the groups of a gap name request fields or features. `imbalance` asks for something to be done about a
     rare class while a model is fitted. `protect` names the attributes, request fields or features, whose groups `check`
-    looks at for bias; a dict gives the known shares of their groups in the population, where there are any.
+    looks at for bias; a dict gives the known shares of their groups in the population, where there are any. `behaves`
+    says what a model is to do when a row is changed, such as sp.never_falls_when_raised("total").
 
     >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric.name
     'auc'
@@ -428,6 +433,9 @@ def goal(
             raise WrongType(f"must= holds {guardrail!r}.", expected="guardrails such as sp.ece() <= 0.03")
     if imbalance is not None and not isinstance(imbalance, Imbalance):
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
+    for behaviour in behaves:
+        if not isinstance(behaviour, (SameIfChanged, NeverFalls, SteadyUnder, MustDecide)):
+            raise WrongType(f"behaves= holds {behaviour!r}.", expected='such as sp.never_falls_when_raised("total")')
     return Goal(
         metric,
         business,
@@ -437,6 +445,7 @@ def goal(
         tuple(must),
         imbalance,
         _protected(protect),
+        tuple(behaves),
         cost if isinstance(cost, (NumberCost, ClassCost)) else None,
         query,
     )

@@ -182,6 +182,7 @@ def _refuse_two(system: System, kind: str) -> None:
         "act=": goal.acts,
         "imbalance=": goal.imbalance is not None,
         "protect=": bool(goal.protect),
+        "behaves=": bool(goal.behaves),
         "hand=": system.hand is not None,
         "programs=": system.programs is not None,
         "unlabelled=": system.unlabelled is not None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["top", "number", "quantile", "count", "ranking", "survival", "labels"]
+Kind = Literal["decision", "top", "number", "quantile", "count", "ranking", "survival", "labels"]
 INFINITY = float("inf")
 
 
@@ -13,7 +13,7 @@ INFINITY = float("inf")
 class MetricRow:
     """A metric's place in the table; `option` names its one parameter, `needed` says whether it must be told.
 
-    `top` is of yes or no, judged by the highest scores; `labels` is several of yes or no a row.
+    `decision` is of one yes or no, and `top` of its highest scores; `labels` is several of yes or no a row.
     """
 
     kind: Kind

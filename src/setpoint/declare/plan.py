@@ -10,6 +10,7 @@ from setpoint.core import times
 from setpoint.core.digest import digest
 from setpoint.core.errors import NameUnknown, WrongType
 from setpoint.core.ports import BaseVersion, TextBase
+from setpoint.declare.behaviour import check_kinds
 from setpoint.declare.declaration import Feature, System
 from setpoint.declare.embedding import versions_of_bases, with_bases
 from setpoint.declare.expr import Aggregate, Column, Expr, Literal, Neighbours, to_dict, walk
@@ -146,6 +147,7 @@ def make_plan(
         features[feature.name] = kind
     _check_lookups(system, scope)
     _check_outcome(system, schemas, Scope(schemas, fields, features))
+    check_kinds(system.goal.behaves, {**features, **fields})
     scales = choose_scales([feature.expr for feature in based], profile.scales, scope)
     inputs = tuple(replace(one, expr=with_scales(one.expr, scales)) for one in based)
     choices, warnings, numbers = _derive(system, profile)
@@ -259,7 +261,7 @@ FEWEST_ROWS = 1000
 
 
 def _added(system: System) -> list[Choice]:
-    """What models also learn from, beside decisions whose truth is known."""
+    """What models also learn from, beside decisions whose truth is known, and how they are to behave."""
     found = []
     if system.programs is not None:
         names = ", ".join(program.name for program in system.programs.programs)
@@ -277,6 +279,9 @@ def _added(system: System) -> list[Choice]:
     if system.unlabelled is not None:
         told = f"{system.unlabelled.method}, where at least {system.unlabelled.confidence:g} sure"
         found.append(Choice("decisions without a label", told, "declared; used where shown to help"))
+    if system.goal.behaves:
+        told, why = "; ".join(map(str, system.goal.behaves)), "judged on held-out rows that are changed, and kept to by"
+        found.append(Choice("behaviour", told, f"declared; {why} learners that can"))
     return found
 
 

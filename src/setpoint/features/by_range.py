@@ -20,7 +20,6 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from setpoint.core.errors import DataError, NameUnknown
 from setpoint.data.arrays import Array, null_mask, to_array, to_arrow
@@ -44,28 +43,33 @@ Pieces: TypeAlias = Callable[[Sequence[str]], Iterable[pa.Table]]
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Is told what is being done, how much of it is done and of how much; of 0 when that is not known."""
 
+TIMES, MOST_RANGES = 4, 512
+"""How many times the bytes of its rows reading a range takes; and how many files are open at once."""
+
 SYSTEM = (AT, KNOWN_AT, POSITION, SIGN, ENDS)
 
 
-def parquet_pieces(paths: Sequence[Path | str], *, rows: int = 1 << 17) -> Pieces:
-    """The rows of Parquet files, one file behind the other, at most so many rows at a time.
+def pieces_of(rows: pa.Table, *, most: int = 1 << 17) -> Pieces:
+    """The rows of a source that are mapped from files, at most so many at a time.
 
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     pq.write_table(pa.table({"price": [1.5, 2.5, 3.5]}), f"{folder}/1.parquet")
-    ...     [piece.num_rows for piece in parquet_pieces([f"{folder}/1.parquet"], rows=2)(["price"])]
+    >>> [piece.num_rows for piece in pieces_of(pa.table({"price": [1.5, 2.5, 3.5]}), most=2)(["price"])]
     [2, 1]
     """
 
     def pieces(columns: Sequence[str]) -> Iterator[pa.Table]:
-        for path in paths:
-            with pq.ParquetFile(path) as file:
-                there = [name for name in columns if name in file.schema_arrow.names]
-                for group in range(file.num_row_groups):  # asked for all at once, Arrow keeps those behind it
-                    for batch in file.iter_batches(batch_size=rows, columns=there, row_groups=[group]):
-                        yield pa.Table.from_batches([batch])
+        wanted = rows.select([name for name in columns if name in rows.column_names])
+        return (wanted.slice(start, most) for start in range(0, wanted.num_rows, most))
 
     return pieces
+
+
+def ranges_for(rows: pa.Table, *, memory: int) -> int:
+    """Into how many ranges keys are divided so that reading one takes about a quarter of so many bytes.
+
+    >>> ranges_for(pa.table({"price": [1.5] * 1000}), memory=16_000)
+    8
+    """
+    return int(min(MOST_RANGES, max(1, -(-TIMES * rows.nbytes // max(1, memory // 4)))))
 
 
 def read_by_range(

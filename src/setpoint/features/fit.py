@@ -19,6 +19,9 @@ from setpoint.features.needs import Fold, arounds, folds
 DOES_NOT_FIT = "does-not-fit"
 """The rule that such rows break."""
 
+CHUNK = 1 << 20
+"""Rows looked at together, so that memory is bounded."""
+
 SUMMED = ("sum", "mean", "var", "std")
 """The folds that are made of exact sums."""
 
@@ -45,7 +48,11 @@ def unfit(plan: Plan, source: str, rows: pa.Table) -> dict[int, str]:
     """
     summed = [fold for fold in (*folds(plan), *[one.of for one in arounds(plan)]) if fold.node.kind in SUMMED]
     theirs = [fold for fold in summed if fold.source == source]
-    return _reasons(Columns(source, rows, plan.schemas[source]), theirs) if theirs else {}
+    found: dict[int, str] = {}
+    for start in range(0, rows.num_rows if theirs else 0, CHUNK):
+        columns = Columns(source, rows.slice(start, CHUNK), plan.schemas[source])
+        found |= {start + row: reason for row, reason in _reasons(columns, theirs).items()}
+    return found
 
 
 def _reasons(columns: Columns, summed: Sequence[Fold]) -> dict[int, str]:

@@ -288,6 +288,13 @@ def cohort_rates(
 
     A cohort are the decisions of a day, or of another `length`: `start`, `decisions`, mean `age`, `naive` (unknown
     taken for negative), `rate` with `low` and `high`, and `known`, the share of its positives expected to be known.
+
+    >>> clock = LabelClock(delay_curve(np.repeat([1, 9], 50) * DAY, np.arange(100) < 50, horizon=9 * DAY), {})
+    >>> state, value = np.full(40, KNOWN, np.int8), np.repeat([1.0, 0.0], 20)
+    >>> labels = Labels(state, value, np.full(40, DAY), np.full(40, True), {})
+    >>> found = cohort_rates(labels, np.repeat([0, 5 * DAY], 20), clock, as_of=9 * DAY)
+    >>> found.select(["decisions", "naive", "rate"]).to_pydict()
+    {'decisions': [20, 20], 'naive': [1.0, 0.0], 'rate': [1.0, 0.0]}
     """
     possible = np.flatnonzero(((labels.state == KNOWN) | (labels.state == UNKNOWN)) & (at <= as_of))
     positive = (labels.state == KNOWN) & (labels.value == 1.0)

@@ -6,7 +6,7 @@ import math
 
 from setpoint.data.labels import ACQUIRED, AT_RANDOM, PICKED
 from setpoint.declare.plan import Plan
-from setpoint.learn.gate import HOLDS, UNKNOWN, Verdict
+from setpoint.learn.gate import HOLDS, REPORTED, UNKNOWN, Verdict
 from setpoint.learn.picked import rarer
 from setpoint.learn.sides import LEAST_EACH, Sides, ask_for, more_at_random
 
@@ -16,7 +16,8 @@ NAME = f"labels to judge by of each class >= {LEAST_EACH}"
 def judged_by(plan: Plan, sides: Sides) -> tuple[Verdict, ...]:
     """What the held-out rows are where people were asked for labels, and whether they are enough; nothing otherwise.
 
-    Rows count by their weights (Kish 1965), as those asked for at random stand for many others.
+    Rows count by their weights (Kish 1965), as those asked for at random stand for many others. Where most held-out
+    labels are natural, it is reported and holds nothing back.
     """
     counts = sides.acquired
     if counts is None:
@@ -27,8 +28,9 @@ def judged_by(plan: Plan, sides: Sides) -> tuple[Verdict, ...]:
         f"{held_out[ACQUIRED[AT_RANDOM]]} of the {rows.y.size} held-out labels were asked for at random and weigh by "
         f"their chance; {older[ACQUIRED[PICKED]]} labels that a strategy picked trained it and judge nothing"
     )
-    if least >= LEAST_EACH:
-        return (Verdict(NAME, HOLDS, LEAST_EACH, least, least, None, reason),)
+    if least >= LEAST_EACH or not sides.asked:
+        verdict = HOLDS if sides.asked else REPORTED
+        return (Verdict(NAME, verdict, LEAST_EACH, least, least, None, reason),)
     more = math.ceil(more_at_random(rows.y, rows.weight) / plan.held_out)
     reason += f"; {least:.3g} of the rarer class do not suffice. {ask_for(plan, more)}"
     return (Verdict(NAME, UNKNOWN, LEAST_EACH, least, least, more, reason),)

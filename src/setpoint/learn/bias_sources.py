@@ -296,12 +296,32 @@ class _Features:
             self.columns[name] = (to_array(features[name], kind), kind)
         self.missing = {name: null_mask(values) for name, (values, _) in self.columns.items()}
         self.flags = {name: _flags(values, kind) for name, (values, kind) in self.columns.items()}
+        self._last: tuple[str, Flags, _Linear] | None = None
         self.rounded = {name: _rounded(values) for name, (values, kind) in self.columns.items() if kind == NUMBER}
 
-    def without(self, name: str) -> Floats:
-        """All columns of ones but those of a feature of this name, and a constant."""
-        parts = [flags for other, flags in self.flags.items() if other != name]
-        return np.column_stack([np.ones(self.size), *parts])
+    def without(self, name: str, rows: Flags) -> _Linear:
+        """A linear model of all columns of ones but those of a feature of this name, on some of the rows.
+
+        That of the last name is kept: every group of an attribute asks for it.
+        """
+        if self._last is None or self._last[0] != name or self._last[1] is not rows:
+            parts = [flags[rows] for other, flags in self.flags.items() if other != name]
+            self._last = name, rows, _Linear(np.column_stack([np.ones(int(rows.sum())), *parts]))
+        return self._last[2]
+
+
+class _Linear:
+    """A linear model of columns, with a penalty so small that it only tells equal columns apart."""
+
+    def __init__(self, columns: Floats) -> None:
+        self.columns = columns
+        moments = columns.T @ columns
+        penalty = 1e-6 * max(1.0, float(np.trace(moments)) / len(moments))
+        self.moments = moments + penalty * np.eye(len(moments))
+
+    def rest(self, values: Floats) -> Floats:
+        """What it leaves unexplained of values."""
+        return np.asarray(values - self.columns @ np.linalg.solve(self.moments, self.columns.T @ values))
 
 
 def _flags(values: Any, kind: str) -> Floats:
@@ -347,13 +367,13 @@ def _of_attribute(
     wanted = (margins or {}).get(attribute)
     if wanted is not None:
         yield from _margins(attribute, column, wanted)
-    sizes = _sizes(column)
+    sizes, usable = _sizes(column), judged.labels.usable
     for group, rows in sizes.items():
         if min(rows, column.size - rows) < LEAST:
             continue
         one = _Group(attribute, group, np.asarray(column == group))
         yield from _over_time(one, judged)
-        yield from _truths(one, judged, table)
+        yield from _truths(one, judged, table, usable)
         yield from _proxies(one, table)
         yield from _measured(one, table)
         yield from _counted(one, judged)
@@ -410,7 +430,7 @@ def _over_time(one: _Group, judged: Judged) -> Tested:
     )
 
 
-def _truths(one: _Group, judged: Judged, table: _Features) -> Tested:
+def _truths(one: _Group, judged: Judged, table: _Features, usable: Flags) -> Tested:
     """Whose truth never comes, comes late, is contested, or differs though all features are alike."""
     labels = judged.labels
     could = labels.mature & ((labels.state == KNOWN) | (labels.state == UNKNOWN))
@@ -421,7 +441,7 @@ def _truths(one: _Group, judged: Judged, table: _Features) -> Tested:
         one.finding("label", STATISTICAL, "truth-missing", within - without, p_value, words, hint),
         (abs(within - without) >= SHARE),
     )
-    known = labels.usable & (labels.settled_at != NULL_TIME)
+    known = usable & (labels.settled_at != NULL_TIME)
     if min(int((known & one.inside).sum()), int((known & ~one.inside).sum())) >= LEAST:
         delay = (labels.settled_at - judged.at)[known].astype(np.float64)
         auc, p_value = _ranked(one.inside[known], delay)
@@ -429,7 +449,7 @@ def _truths(one: _Group, judged: Judged, table: _Features) -> Tested:
         words = f"its truth comes after {medians[0]} (median), that of the others after {medians[1]}"
         hint = "Recent rows say too little of this group: wait for its labels, or weigh by the label clock."
         yield one.finding("label", STATISTICAL, "truth-late", auc - 0.5, p_value, words, hint), abs(auc - 0.5) >= LATER
-        yield from _unexplained(one, judged, table, labels.usable)
+        yield from _unexplained(one, judged, table, usable)
     if judged.contested is not None:
         within, without, p_value = one.shares(judged.contested)
         words = f"annotators disagree on {within:.1%} of its items, on {without:.1%} of the others"
@@ -449,8 +469,8 @@ def _unexplained(one: _Group, judged: Judged, table: _Features, usable: Flags) -
     """
     y = judged.labels.value[usable]
     group = one.inside[usable].astype(np.float64)
-    flags = table.without(one.attribute)[usable]
-    rest_y, rest_group = (side - flags @ _ridge(flags, side) for side in (y, group))
+    model = table.without(one.attribute, usable)
+    rest_y, rest_group = model.rest(y), model.rest(group)
     spread = float((rest_group**2).sum())
     if spread < 0.02 * float(((group - group.mean()) ** 2).sum()) or spread <= 0:
         return
@@ -464,12 +484,6 @@ def _unexplained(one: _Group, judged: Judged, table: _Features, usable: Flags) -
     )
     hint = "People may have judged it otherwise, or a cause is missing among the features: have a sample judged blind."
     yield one.finding("label", HUMAN, "unexplained-gap", gap, p_value, words, hint), abs(gap) >= UNLIKE
-
-
-def _ridge(X: Floats, y: Floats) -> Floats:
-    moments = X.T @ X
-    penalty = 1e-6 * max(1.0, float(np.trace(moments)) / len(moments))
-    return np.asarray(np.linalg.solve(moments + penalty * np.eye(len(moments)), X.T @ y))
 
 
 def _proxies(one: _Group, table: _Features) -> Tested:

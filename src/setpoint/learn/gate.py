@@ -20,7 +20,7 @@ from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
 from setpoint.learn.kinds.slices import slices_of_kind
 from setpoint.learn.scored import Bench, Scored, form_of
-from setpoint.learn.weak import Proposals, judge_weak, tell_weak
+from setpoint.learn.weak import Proposals, document_of, judge_weak, tell_weak
 from setpoint.measure.intervals import (
     Interval,
     against_limit,
@@ -165,7 +165,7 @@ class GateReport:
             "span": list(self.span),
             **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
             **({} if self.plain is None else {"plain": self.plain.to_dict()}),
-            **({} if self.weak is None else {"weak": self.weak.to_dict()}),
+            **({} if self.weak is None else {"weak": document_of(self.weak)}),
         }
 
 

@@ -39,7 +39,8 @@ def rake_sides(system: System, sides: Sides) -> RakedSides:
     """The sides raked to the margins of a declared sample that was chosen; as they are where none is.
 
     The weights of a side keep their sum. Rows of the embargo, which only the released model learns from, weigh as in
-    all rows together. Raises NothingYet where a side lacks a level of the margins, or has one that they lack.
+    all rows together; training rows that stand for decisions where a strategy picked others weigh by as much more as on
+    their side. Raises NothingYet where a side lacks a level of the margins, or has one that they lack.
     """
     sample = system.sample
     if not isinstance(sample, Chosen):
@@ -58,7 +59,14 @@ def rake_sides(system: System, sides: Sides) -> RakedSides:
         raked[places] = found.weight * (weight[places].sum() / found.weight.sum())
         went[name] = found.to_dict()
     told |= {"effective_size": effective_size(raked), "raked": went}
-    return RakedSides(replace(sides, rows=replace(sides.rows, weight=raked)), told)
+    whole, fair = sides.whole, sides.fair
+    if whole is not None:
+        found = rake_rows(sample, whole[0], where="all rows that train")
+        whole = replace(whole[0], weight=found.weight * (whole[0].weight.sum() / found.weight.sum())), whole[1]
+    if fair is not None and sides.fair_at is not None:
+        at = split.train[sides.fair_at]
+        fair = replace(fair, weight=fair.weight * raked[at] / weight[at])
+    return RakedSides(replace(sides, rows=replace(sides.rows, weight=raked), whole=whole, fair=fair), told)
 
 
 def rake_rows(sample: Chosen, rows: Examples, *, where: str = "the rows") -> Raked:

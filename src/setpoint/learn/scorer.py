@@ -17,6 +17,7 @@ from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner, Model
 from setpoint.declare.goal_kind import BINARY
 from setpoint.learn.encode import Encoder
+from setpoint.learn.explain_rows import Contributions, contributions, reasons_of
 from setpoint.learn.kinds.composed import load_model
 from setpoint.learn.kinds.maps import Map, map_from_dict
 from setpoint.learn.threshold import Threshold
@@ -65,6 +66,22 @@ class Scorer:
         if isinstance(self.calibration, CalibrationMap):
             return self.calibration.apply_one(float(found[0]))
         return float(self.calibration.apply(found).max())
+
+    def explain(self, features: pa.Table) -> Contributions | None:
+        """What each feature adds to the score of each row, before calibration; None for a model that does not say.
+
+        Of goals of two classes; what adds up to a number or to several is not told apart yet.
+        """
+        if self.kind != BINARY:
+            return None
+        return contributions(self.model, self.encoder.matrix(features), self.inputs)
+
+    def explain_row(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Why one row of feature values has its score, as JSON-like data; None for a model that does not say."""
+        if not isinstance(self.calibration, CalibrationMap) or self.kind != BINARY:
+            return None
+        found = contributions(self.model, self.encoder.row(values), self.inputs)
+        return None if found is None else reasons_of(found, values, calibration=self.calibration)
 
     def save(self, folder: Path) -> str:
         """Write the files into a folder, made if it is not there; gives the digest they have from now on."""

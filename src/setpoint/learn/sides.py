@@ -80,8 +80,9 @@ class Sides:
     """A training's rows (`index`: their places in the training set), split by time with the plan's embargo.
 
     Where people were asked for labels, rows of the newer sides weigh and say what `judging_rows` gives. `whole` are all
-    rows, with their places, if some are on no side: picked ones that are too new to be on the training side. `fair` are
-    the training rows that may judge, at `fair_at` among those; `acquired` counts the labels of each side.
+    rows, with their places, if some are on no side: picked ones that are too new to be on the training side. `judging`
+    are all that may judge, with their places, and `fair` those of them on the training side, at `fair_at` among its
+    rows; `acquired` counts the labels of each side.
     """
 
     rows: Examples
@@ -89,6 +90,7 @@ class Sides:
     split: Split
     fitting: Examples | None = None
     whole: tuple[Examples, np.ndarray] | None = None
+    judging: tuple[Examples, np.ndarray] | None = None
     fair: Examples | None = None
     fair_at: np.ndarray | None = None
     acquired: Mapping[str, Mapping[str, int]] | None = None
@@ -118,6 +120,11 @@ class Sides:
     def places(self) -> np.ndarray:
         """The places of every row in the training set."""
         return self.index if self.whole is None else self.whole[1]
+
+    @property
+    def standing(self) -> tuple[Examples, np.ndarray]:
+        """The rows of any side that stand for decisions, with their places in the training set."""
+        return (self.rows, self.index) if self.judging is None else self.judging
 
     @property
     def representative(self) -> Examples:
@@ -315,6 +322,7 @@ def _with_picked(plan: Plan, sides: Sides, judging: Examples, judges: np.ndarray
         index,
         Split(*parts, begins, ends, at.size - used),
         whole=(rows, places),
+        judging=(judging, judges),
         fair=judging.take(np.flatnonzero(train[may])),
         fair_at=np.flatnonzero(may[train]),
         acquired={name: _ways(how[index[part]]) for name, part in named} | {"released": _ways(how[places])},

@@ -184,7 +184,11 @@ def train(
         harm_blocks=sides.fitting is not None,
         margin=plan.system.release.margin,
         asked=judged_by(plan, sides),
-        findings=(*findings, *check_skill(sides.validation.y, fitted.validated), *check_selection(goal, sides.rows)),
+        findings=(
+            *findings,
+            *check_skill(sides.validation.y, fitted.validated),
+            *check_selection(goal, sides.standing[0]),
+        ),
         proposals=propose_weak(goal, sides.validation, decide(plan, procedure, sides.validation, name="candidate")),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
@@ -214,11 +218,14 @@ def train(
 
 
 def weighed(examples: TrainingSet, sides: Sides) -> TrainingSet:
-    """The training set with the weights of the rows that train and judge; the others have none."""
-    if not sides.rows.weighted:
+    """The training set as it stands for decisions, by weights of its rows; what a strategy picked does not."""
+    if sides.acquired is not None:
+        examples = replace(examples, labels=examples.labels.judging)
+    rows, places = sides.standing
+    if not rows.weighted:
         return examples
     weight = np.zeros(examples.at.size)
-    weight[sides.index] = sides.rows.weight
+    weight[places] = rows.weight
     return examples.weigh(weight)
 
 

@@ -6,6 +6,7 @@ What a model loses on a row is its log loss, its Brier score, or whether its act
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -102,6 +103,14 @@ def table_of(rows: Examples, names: Sequence[str] | None = None) -> dict[str, np
             if names is None and kind == TEXT and 2 * pc.count_distinct(part[name]).as_py() > part.num_rows:
                 continue
             found[name] = to_array(part[name], kind)
+    return found
+
+
+def document_of(slices: WeakSlices) -> dict[str, Any]:
+    """The slices as JSON-like data, each with what it is in words."""
+    found = slices.to_dict()
+    for each, told in zip(slices.slices, found["slices"], strict=True):
+        told["words"] = tell_weak(slices, each)
     return found
 
 

@@ -88,7 +88,11 @@ def cost_area(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLike | Non
 
 
 def area_of(table: ScoreTable, _option: float) -> Array:
-    """The area under the cost curve of a table of scores, or of one table for each draw."""
+    """The area under the cost curve of a table of scores, or of one table for each draw.
+
+    >>> area_of(ScoreTable(np.array([0.2, 0.8]), np.array([0.0, 1.0]), np.array([1.0, 0.0])), 0.5)
+    array(0.)
+    """
     missed, vain = _error_rates(table)
     shares = np.linspace(0.0, 1.0, POINTS)
     least = np.stack([(at * missed + (1 - at) * vain).min(axis=-1) for at in shares], axis=-1)

@@ -35,13 +35,21 @@ def poisson_explained(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLi
 
 
 def poisson_deviance_sums(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `poisson_deviance`."""
+    """The sums behind `poisson_deviance`.
+
+    >>> poisson_deviance_sums([0, 2], [1.0, 2.0]).value()
+    1.0
+    """
     counts, means, weights = _checked(y, p, weight)
     return mean_of(_deviances(counts, means), weights)
 
 
 def poisson_explained_sums(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `poisson_explained`."""
+    """The sums behind `poisson_explained`.
+
+    >>> poisson_explained_sums([0, 2], [0.1, 1.9]).value().__round__(3)
+    0.926
+    """
     counts, means, weights = _checked(y, p, weight)
     parts = [np.ones_like(counts), counts, xlogy(counts, counts), _deviances(counts, means)]
     return Sums(np.stack([weights * part for part in parts], axis=1), _explained)

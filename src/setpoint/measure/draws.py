@@ -57,11 +57,15 @@ def difference_of(
     cluster: npt.ArrayLike | None = None,
     block: npt.ArrayLike | None = None,
     weight: npt.ArrayLike | None = None,
+    reach: float = np.inf,
     draws: int = DRAWS,
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
     """The second statistic less the first, both on the same rows, with the interval of the difference on common draws.
+
+    `reach` is how far apart the two can be: where two that differ agree on every draw, the bounds are those of the rule
+    of three and not a point. Leave it infinite for a statistic and itself.
 
     >>> from setpoint.measure.statistic import mean_of
     >>> both = mean_of(np.arange(100.0), np.ones(100)), mean_of(np.arange(100.0) + 1, np.ones(100))
@@ -76,6 +80,9 @@ def difference_of(
     drawn = Drawn(second.value() - first.value(), _crossed(gains))
     clusters = min(way.clusters for way in ways)
     low, high, defined = percentiles(drawn, clusters=clusters, level=level)
+    if low == high and np.isfinite(reach):
+        low, _ = unanimous(level, clusters, estimate=drawn.estimate, lower=-reach, upper=drawn.estimate)
+        _, high = unanimous(level, clusters, estimate=drawn.estimate, lower=drawn.estimate, upper=reach)
     return Interval(drawn.estimate, low, high, level, first.rows, clusters, defined, _name(ways))
 
 

@@ -2,6 +2,7 @@
 
 What the truth and the predictions of a kind are:
 
+decision   outcomes (0 or 1)      scores: the metrics of `METRICS`, where both clusterings are wanted
 top        outcomes (0 or 1)      scores
 number     numbers                numbers
 quantile   numbers                a quantile for `pinball`, `Bounds` for the others
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from setpoint.core.errors import DataError, NameUnknown
@@ -25,6 +27,7 @@ from setpoint.measure.cost_curve import COST_AREA
 from setpoint.measure.count_metrics import poisson_deviance_sums, poisson_explained_sums
 from setpoint.measure.draws import DRAWS, difference_of, interval_of
 from setpoint.measure.intervals import Interval
+from setpoint.measure.metrics import METRICS, MetricSpec
 from setpoint.measure.multilabel_metrics import (
     hamming_sums,
     macro_average_precision_tables,
@@ -45,15 +48,11 @@ Optional = Callable[[Any, Any, Any, float | None], Statistic]
 
 @dataclass(frozen=True)
 class GoalMetric:
-    """A metric of one kind of goal: its row in the table of metrics, and the statistic behind it."""
+    """A metric of one kind of goal: its row in the table of metrics (range, direction, option), and its statistic."""
 
     name: str
+    row: MetricRow
     make: Optional
-
-    @property
-    def row(self) -> MetricRow:
-        """The metric's range, which way is better, and its option."""
-        return METRIC_TABLE[self.name]
 
     def __call__(
         self, truth: Any, prediction: Any, *, option: float | None = None, weight: npt.ArrayLike | None = None
@@ -87,7 +86,7 @@ def _top(of: Of, by: str) -> Optional:
 
 
 GOAL_METRICS: dict[str, GoalMetric] = {
-    name: GoalMetric(name, make)
+    name: GoalMetric(name, METRIC_TABLE[name], make)
     for name, make in {
         "precision_at_k": _top("precision", "k"),
         "precision_at_rate": _top("precision", "rate"),
@@ -123,16 +122,28 @@ GOAL_METRICS: dict[str, GoalMetric] = {
 
 
 def goal_metric(name: str | GoalMetric) -> GoalMetric:
-    """The metric of a name, or the metric itself.
+    """The metric of a name, of `GOAL_METRICS` or of `METRICS`, or the metric itself.
 
-    >>> goal_metric("ndcg").row.kind
-    'ranking'
+    >>> goal_metric("ndcg").row.kind, goal_metric("auc").row.kind
+    ('ranking', 'decision')
     """
     if isinstance(name, GoalMetric):
         return name
+    if name in METRICS:
+        return _of_decisions(METRICS[name])
     if name not in GOAL_METRICS:
-        raise NameUnknown("metric", name, GOAL_METRICS, where="Metrics of goals")
+        raise NameUnknown("metric", name, [*METRICS, *GOAL_METRICS], where="Metrics of goals")
     return GOAL_METRICS[name]
+
+
+def _of_decisions(spec: MetricSpec) -> GoalMetric:
+    option = "precision" if spec.name == "recall_at_precision" else "threshold"
+    row = MetricRow("decision", spec.lower, spec.upper, spec.greater_is_better, option, needed=option == "precision")
+    return GoalMetric(
+        spec.name,
+        row,
+        lambda y, p, weight, at: MeanOfTables(spec, (as_rows(y, p, weight),), 0.5 if at is None else at),
+    )
 
 
 def goal_interval(
@@ -150,7 +161,6 @@ def goal_interval(
 ) -> Interval:
     """A metric with its bootstrap interval; rows of one `cluster`, or of one `block` of time, are taken to be alike.
 
-    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> y = rng.normal(size=400)
     >>> found = goal_interval("mae", y, y + rng.normal(size=400), cluster=np.arange(400) % 80)
@@ -187,7 +197,6 @@ def goal_difference(
 ) -> Interval:
     """The metric of the second prediction less that of the first, paired on the same rows, with its interval.
 
-    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> y = rng.normal(size=400)
     >>> close, far = y + rng.normal(size=400), y + 2 * rng.normal(size=400)
@@ -201,7 +210,15 @@ def goal_difference(
         cluster=cluster,
         block=block,
         weight=weight,
+        reach=np.inf if _same(first, second) else chosen.row.upper - chosen.row.lower,
         draws=draws,
         seed=seed,
         level=level,
     )
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two predictions are the same, part by part."""
+    if isinstance(first, tuple):
+        return all(_same(one, other) for one, other in zip(first, second, strict=True))
+    return bool(np.array_equal(np.asarray(first), np.asarray(second)))

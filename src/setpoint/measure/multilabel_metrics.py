@@ -56,7 +56,11 @@ def macro_average_precision(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.A
 def micro_f1_sums(
     y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None, threshold: float | None = None
 ) -> Sums:
-    """The sums behind `micro_f1`."""
+    """The sums behind `micro_f1`.
+
+    >>> micro_f1_sums([[1, 0]], [[0.9, 0.6]]).adds
+    array([[2., 3.]])
+    """
     truth, scores, weights = _checked(y, p, weight)
     given = (scores >= (0.5 if threshold is None else threshold)).astype(np.float64)
     parts = [2 * (given * truth).sum(axis=1), (given + truth).sum(axis=1)]
@@ -66,7 +70,11 @@ def micro_f1_sums(
 def macro_f1_sums(
     y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None, threshold: float | None = None
 ) -> Sums:
-    """The sums behind `macro_f1`."""
+    """The sums behind `macro_f1`.
+
+    >>> macro_f1_sums([[1, 0]], [[0.9, 0.6]]).value()
+    0.5
+    """
     truth, scores, weights = _checked(y, p, weight)
     given = (scores >= (0.5 if threshold is None else threshold)).astype(np.float64)
     return Sums(weights[:, None] * np.concatenate([2 * given * truth, given + truth], axis=1), _mean_f1)
@@ -75,7 +83,11 @@ def macro_f1_sums(
 def hamming_sums(
     y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None, threshold: float | None = None
 ) -> Sums:
-    """The sums behind `hamming`."""
+    """The sums behind `hamming`.
+
+    >>> hamming_sums([[1, 0]], [[0.9, 0.6]]).value()
+    0.5
+    """
     truth, scores, weights = _checked(y, p, weight)
     given = scores >= (0.5 if threshold is None else threshold)
     return mean_of((given != (truth > 0)).mean(axis=1), weights)
@@ -84,7 +96,11 @@ def hamming_sums(
 def macro_average_precision_tables(
     y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None
 ) -> MeanOfTables:
-    """The tables of scores behind `macro_average_precision`, one for each label."""
+    """The tables of scores behind `macro_average_precision`, one for each label.
+
+    >>> macro_average_precision_tables([[1, 0], [0, 1]], [[0.9, 0.6], [0.8, 0.1]]).value()
+    0.75
+    """
     truth, scores, weights = _checked(y, p, weight)
     columns = zip(truth.T, scores.T, strict=True)
     tables = tuple(Rows(np.ascontiguousarray(of), np.ascontiguousarray(at), weights) for of, at in columns)

@@ -74,20 +74,32 @@ def r2(y: npt.ArrayLike, p: npt.ArrayLike, *, weight: npt.ArrayLike | None = Non
 
 
 def mae_sums(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `mae`."""
+    """The sums behind `mae`.
+
+    >>> mae_sums([3.0, 5.0], [2.0, 7.0]).adds.sum(axis=0)
+    array([3., 2.])
+    """
     outcomes, guesses, weights = checked(y, p, weight)
     return mean_of(np.abs(guesses - outcomes), weights)
 
 
 def rmse_sums(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `rmse`."""
+    """The sums behind `rmse`.
+
+    >>> rmse_sums([3.0, 5.0], [2.0, 12.0]).value()
+    5.0
+    """
     outcomes, guesses, weights = checked(y, p, weight)
     squares = mean_of((guesses - outcomes) ** 2, weights)
     return Sums(squares.adds, lambda sums: np.sqrt(squares.of(sums)))
 
 
 def bias_sums(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind the distance of `bias` from 0."""
+    """The sums behind the distance of `bias` from 0.
+
+    >>> bias_sums([3.0, 5.0], [2.0, 4.0]).value()
+    1.0
+    """
     outcomes, guesses, weights = checked(y, p, weight)
     errors = mean_of(guesses - outcomes, weights)
     return Sums(errors.adds, lambda sums: np.abs(errors.of(sums)))
@@ -96,7 +108,11 @@ def bias_sums(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None =
 def mape_sums(
     y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None, least: float | None = None
 ) -> Sums:
-    """The sums behind `mape`."""
+    """The sums behind `mape`.
+
+    >>> mape_sums([100.0], [110.0]).value().__round__(3)
+    0.1
+    """
     outcomes, guesses, weights = checked(y, p, weight)
     size = np.maximum(np.abs(outcomes), least or 0.0)
     if (size == 0).any():
@@ -109,14 +125,22 @@ def mape_sums(
 
 
 def wape_sums(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `wape`."""
+    """The sums behind `wape`.
+
+    >>> wape_sums([100.0, 0.0], [110.0, 3.0]).adds.sum(axis=0)
+    array([ 13., 100.])
+    """
     outcomes, guesses, weights = checked(y, p, weight)
     adds = np.stack([weights * np.abs(guesses - outcomes), weights * np.abs(outcomes)], axis=1)
     return Sums(adds, lambda sums: share(sums[..., 0], sums[..., 1]))
 
 
 def r2_sums(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `r2`; outcomes are counted from their mean, so that a large one loses no digits."""
+    """The sums behind `r2`; outcomes are counted from their mean, so that a large one loses no digits.
+
+    >>> r2_sums([1.0, 2.0, 3.0], [1.0, 2.0, 4.0]).value()
+    0.5
+    """
     outcomes, guesses, weights = checked(y, p, weight)
     whole = float(weights.sum())
     centred = outcomes - (float((weights * outcomes).sum()) / whole if whole > 0 else 0.0)
@@ -131,7 +155,11 @@ def _explained(sums: Array) -> Array:
 
 
 def checked(y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None) -> tuple[Array, Array, Array]:
-    """Outcomes, predictions and weights of the same rows, all finite numbers."""
+    """Outcomes, predictions and weights of the same rows, all finite numbers.
+
+    >>> checked([1], [2], None)[1]
+    array([2.])
+    """
     outcomes, guesses = column(y, "outcomes"), column(p, "predictions")
     if outcomes.size != guesses.size:
         raise DataError(f"There are {outcomes.size} outcomes and {guesses.size} predictions.", expected="one of each")

@@ -65,7 +65,11 @@ def interval_score(y: npt.ArrayLike, bounds: Bounds, *, level: float, weight: np
 def pinball_sums(
     y: npt.ArrayLike, p: npt.ArrayLike, weight: npt.ArrayLike | None = None, quantile: float | None = None
 ) -> Sums:
-    """The sums behind `pinball`; the median where no quantile is said."""
+    """The sums behind `pinball`; the median where no quantile is said.
+
+    >>> pinball_sums([10.0, 10.0], [8.0, 12.0]).value()
+    1.0
+    """
     at = _share_of(0.5 if quantile is None else quantile, "quantile")
     outcomes, guesses, weights = checked(y, p, weight)
     over = outcomes - guesses
@@ -73,7 +77,11 @@ def pinball_sums(
 
 
 def coverage_sums(y: npt.ArrayLike, bounds: Bounds, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `coverage`."""
+    """The sums behind `coverage`.
+
+    >>> coverage_sums([1.0, 5.0], Bounds([0.0, 0.0], [2.0, 2.0])).adds.sum(axis=0)
+    array([1., 2.])
+    """
     outcomes = column(y, "outcomes")
     low, high = ends(bounds, outcomes.size)
     inside = (outcomes >= low) & (outcomes <= high)
@@ -83,7 +91,11 @@ def coverage_sums(y: npt.ArrayLike, bounds: Bounds, weight: npt.ArrayLike | None
 def interval_score_sums(
     y: npt.ArrayLike, bounds: Bounds, weight: npt.ArrayLike | None = None, level: float | None = None
 ) -> Sums:
-    """The sums behind `interval_score`; of 90 % intervals where no level is said."""
+    """The sums behind `interval_score`; of 90 % intervals where no level is said.
+
+    >>> interval_score_sums([1.0], Bounds([0.0], [2.0])).value()
+    2.0
+    """
     miss = 1 - _share_of(0.9 if level is None else level, "level")
     outcomes = column(y, "outcomes")
     low, high = ends(bounds, outcomes.size)

@@ -59,7 +59,11 @@ def mrr(truth: Judged, scores: npt.ArrayLike, *, k: int | None = None, weight: n
 def ndcg_sums(
     truth: Judged, scores: npt.ArrayLike, weight: npt.ArrayLike | None = None, k: float | None = None
 ) -> Sums:
-    """The sums behind `ndcg`."""
+    """The sums behind `ndcg`.
+
+    >>> ndcg_sums(Judged([1, 0], ["a", "a"]), [0.9, 0.1]).together
+    array([0, 0])
+    """
     items = _sorted(truth, scores, weight)
     limit = _limit(k)
     if (items.relevance < 0).any():
@@ -74,7 +78,11 @@ def ndcg_sums(
 
 
 def mean_average_precision_sums(truth: Judged, scores: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `mean_average_precision`."""
+    """The sums behind `mean_average_precision`.
+
+    >>> mean_average_precision_sums(Judged([1, 0], ["a", "a"]), [0.1, 0.9]).value()
+    0.5
+    """
     items = _sorted(truth, scores, weight)
     relevant = (items.relevance > 0).astype(np.float64)
     hits, taken = _up_to_tie(items, relevant), _up_to_tie(items, np.ones_like(relevant))
@@ -83,7 +91,11 @@ def mean_average_precision_sums(truth: Judged, scores: npt.ArrayLike, weight: np
 
 
 def mrr_sums(truth: Judged, scores: npt.ArrayLike, weight: npt.ArrayLike | None = None, k: float | None = None) -> Sums:
-    """The sums behind `mrr`."""
+    """The sums behind `mrr`.
+
+    >>> mrr_sums(Judged([1, 0], ["a", "a"]), [0.1, 0.9]).value()
+    0.5
+    """
     items = _sorted(truth, scores, weight)
     limit = _limit(k)
     relevant = (items.relevance > 0).astype(np.float64)

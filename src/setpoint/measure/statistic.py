@@ -87,6 +87,7 @@ class MeanOfTables:
 
     spec: MetricSpec
     tables: Sequence[Rows]
+    option: float = 0.5
     together: Codes | None = None
 
     @property
@@ -96,11 +97,12 @@ class MeanOfTables:
 
     def value(self) -> float:
         """The mean over the tables on which the metric is defined."""
-        return float(_mean(np.array([[self.spec.on(rows, 0.5) for rows in self.tables]]))[0])
+        return float(_mean(np.array([[self.spec.on(rows, self.option) for rows in self.tables]]))[0])
 
     def drawn(self, resample: Resample) -> Array:
         """The mean of every draw."""
-        return _mean(np.stack([draw(self.spec, rows, 0.5, resample=resample).draws for rows in self.tables], axis=1))
+        drawn = [draw(self.spec, rows, self.option, resample=resample).draws for rows in self.tables]
+        return _mean(np.stack(drawn, axis=1))
 
 
 def _mean(values: Array) -> Array:

@@ -95,7 +95,11 @@ def integrated_brier(
 
 
 def concordance_sums(truth: Lifetimes, risk: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> Sums:
-    """The sums behind `concordance`."""
+    """The sums behind `concordance`.
+
+    >>> concordance_sums(Lifetimes([1.0, 2.0, 3.0], [1, 0, 1]), [0.9, 0.5, 0.7]).value()
+    1.0
+    """
     time, event = lifetimes(truth)
     weights = weights_for(weight, time.size)
     return _pairs(time, event, risk, first=weights * event, second=weights)
@@ -109,7 +113,11 @@ def uno_concordance_sums(
     *,
     censoring: SurvivalCurve | None = None,
 ) -> Sums:
-    """The sums behind `uno_concordance`."""
+    """The sums behind `uno_concordance`.
+
+    >>> uno_concordance_sums(Lifetimes([1.0, 2.0], [1, 1]), [0.9, 0.5], until=1.5).value()
+    1.0
+    """
     time, event = lifetimes(truth)
     weights = weights_for(weight, time.size)
     curve = censoring_curve(truth, weight=weights) if censoring is None else censoring
@@ -124,7 +132,11 @@ def integrated_brier_sums(
     *,
     censoring: SurvivalCurve | None = None,
 ) -> Sums:
-    """The sums behind `integrated_brier`."""
+    """The sums behind `integrated_brier`.
+
+    >>> integrated_brier_sums(Lifetimes([3.0], [1]), PredictedSurvival([1.0, 2.0], [[0.5, 0.5]])).value()
+    0.25
+    """
     errors, weights = _errors(truth, predicted, weight, censoring)
     times = np.asarray(predicted.times, dtype=np.float64)
     if times.size < 2:

@@ -94,6 +94,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "leak audit": _findings(report["findings"]),
         },
         "slices": _slices(report["slices"]),
+        "weak slices": _weak(report.get("weak")),
         "protected groups": _protected(model.get("bias"), goal),
         "what it goes by": _importances(model["importances"]),
         "limits": {
@@ -292,6 +293,19 @@ def _slices(slices: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, str]
             mark = "; worse than the rest (p < 0.05, Holm)" if worse else ""
             found[f"{name} = {part['group']}"] = f"{part['n']} rows, {_interval(part)}{mark}"
     return found
+
+
+def _weak(found: Mapping[str, Any] | None) -> dict[str, str]:
+    """The slices in which it loses more than it expects, among all that were looked at."""
+    if found is None:
+        return {"looked at": "unknown: the model was judged before slices were looked for"}
+    judged = sum(each["p_value"] is not None for each in found["slices"])
+    looked = (
+        f"{found['looked_at']} slices of the validation rows; {judged} judged on {found['rows']} newer, held-out ones, "
+        f"with {100 * found['level']:.0f} % certainty of no false alarm"
+    )
+    weak = {f"weak: {each['name']}": each["words"] for each in found["slices"] if each["worse"]}
+    return {"looked at": looked, **(weak or {"weak": "none is shown to lose more than the model expects"})}
 
 
 def _importances(pairs: Sequence[Sequence[Any]]) -> dict[str, str]:

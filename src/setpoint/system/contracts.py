@@ -17,7 +17,11 @@ def show_contracts(opened: Opened) -> list[dict[str, Any]]:
         {
             "source": name,
             "python": suggest_contract(
-                opened.contracts[name], opened.declared.contracts.get(name, StatedContract(source, ())), rows, sources
+                opened.contracts[name],
+                opened.declared.contracts.get(name, StatedContract(source, ())),
+                rows,
+                sources,
+                now=opened.clock.now(),
             ),
             "versions": [each.to_dict() for each in versions_of(opened.metadata, opened.declared.name, name)],
         }

@@ -47,6 +47,11 @@ class Folders:
         """Parts of the sets of tables."""
         return self.home / "tables"
 
+    @property
+    def mapped(self) -> Path:
+        """Sources that are larger than memory, as they were read."""
+        return self.home / "mapped"
+
     def open_metadata(self, settings: Settings) -> Metadata:
         """The metadata database: the one the settings name, or SQLite in the folder."""
         return open_metadata(settings.metadata or f"sqlite:///{self.home / 'metadata.db'}")

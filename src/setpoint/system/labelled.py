@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from setpoint.data.snapshot import take_snapshot
 from setpoint.declare.source import info
-from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.history import Requests, requests_of
 from setpoint.labels.join import KNOWN, STATES, Labels, resolve
 from setpoint.labels.told import beside_sources, with_told
+from setpoint.system.features import read_features
 from setpoint.system.opened import Opened
 from setpoint.system.told import told_labels
 
@@ -19,7 +19,7 @@ EVER = 2**62
 def all_decisions(opened: Opened, requests: Requests) -> TrainingSet:
     """Every decision that the sources bring, with what is known of its label now."""
     plan = opened.plan
-    features = FeatureReader(plan, opened.rows).read(requests.table, requests.at)
+    features = read_features(opened, opened.rows, requests.table, requests.at)
     labels, rows = labels_known(opened, requests), beside_sources(opened.rows, told_labels(opened), EVER)
     snapshot = take_snapshot(rows, EVER)
     return build_training_set(plan, requests.table, requests.at, features, labels, snapshot.digest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from setpoint.core.clock import SimulatedClock, cpu_seconds
@@ -20,6 +21,7 @@ from setpoint.history import OnlineSample, Progress, last_tick, replay, requests
 from setpoint.labels.told import beside_sources, known_by
 from setpoint.loop import TickReport
 from setpoint.registry.bases import told_bases
+from setpoint.system.features import read_features, reader_of
 from setpoint.system.opened import Opened
 from setpoint.system.told import told_labels
 from setpoint.system.verify import refuse_share
@@ -57,7 +59,7 @@ def run_replay(
         feed = RowsFeed(opened.rows)
         found = replay(
             plan,
-            replace(work, told=lambda: told),
+            replace(work, told=lambda: told, read=partial(read_features, opened)),
             work.clock,
             opened.rows,
             start=start,
@@ -66,6 +68,7 @@ def run_replay(
             sample=OnlineSample(plan, feed, OnlineFeatures(plan, state, history=log_of(feed)), sample),
             progress=progress or _silent,
             taken_in=taken_in,
+            read=partial(reader_of, opened, opened.rows),
         )
         results = {**results_of(found), "folder": str(folders.home)}
     draft = folders.home / f".{RESULTS}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from setpoint.core.clock import machine_memory
 from setpoint.core.digest import digest
 from setpoint.core.errors import SourceUnavailable
 from setpoint.core.ports import Clock, Metadata
@@ -19,8 +20,10 @@ from setpoint.data.blobs import keep_blobs
 from setpoint.data.contract import Contract, infer_contract
 from setpoint.data.contract_versions import put_in_force, versions_of
 from setpoint.data.ingest import Ingested, ingest, read_source, without
+from setpoint.data.ingest_mapped import Progress, silent
 from setpoint.data.kept import Kept, Unreachable, is_elsewhere, keep, kept
 from setpoint.data.manifest import Manifest, Provenance, store_snapshot
+from setpoint.data.mapped_source import MappedSource, too_large
 from setpoint.data.provenance import trace_source, with_batches
 from setpoint.data.quarantine import write_quarantine
 from setpoint.data.rows import KNOWN_AT, kinds
@@ -48,6 +51,7 @@ class Sources:
 
     def __init__(self, declared: System, *, root: Path, clock: Clock, workspaces: Workspaces) -> None:
         self.declared, self.root, self.clock, self.workspaces = declared, root, clock, workspaces
+        self.reading: Progress = silent
         self.unreached: dict[str, tuple[Unreachable, Kept]] = {}
 
     @cached_property
@@ -56,11 +60,28 @@ class Sources:
         return {name: self._read(name, info(source)) for name, source in self.declared.sources.items()}
 
     @property
+    def memory(self) -> int:
+        """The bytes that the sources may take in memory."""
+        return self.workspaces.settings.memory_mb * 1_000_000 or machine_memory() // 2
+
+    @cached_property
+    def mapped(self) -> dict[str, MappedSource]:
+        """The sources that do not fit in memory: they are read into files below the project's home."""
+        sources = {name: info(source) for name, source in self.declared.sources.items()}
+        home = self.workspaces.project.mapped
+        return {
+            name: MappedSource(sources[name], self.root, home=home, progress=self.reading)
+            for name in too_large(sources, self.root, memory=self.memory)
+        }
+
+    @property
     def unreachable(self) -> dict[str, Unreachable]:
         """The sources that could not be reached, and until when their rows are known."""
         return {name: told for name, (told, _) in list(self.unreached.items())}
 
     def _read(self, name: str, source: SourceInfo) -> pa.Table:
+        if name in self.mapped:
+            return self.mapped[name].raw()
         try:
             return read_source(source, self.root, fetchers=FETCHERS)
         except SourceUnavailable as error:
@@ -114,7 +135,11 @@ class Sources:
         raw = self.raw[name]
         if name in self.unreached:
             return self.unreached[name][1].ingested(source)
-        found = ingest(source, raw, self.contracts[name], around=around, settled=self._settled(name))
+        contract, settled = self.contracts[name], self._settled(name)
+        if name in self.mapped:
+            found = self.mapped[name].ingested(contract, around=around, settled=settled)
+        else:
+            found = ingest(source, raw, contract, around=around, settled=settled)
         self.keep_blobs(source, raw, found.delivered)
         if is_elsewhere(source) and not self.workspaces.live.home.exists():
             now = self.clock.now()

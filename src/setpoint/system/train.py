@@ -9,7 +9,6 @@ from typing import Any
 from setpoint.core.clock import SimulatedClock
 from setpoint.data.decisions import plan_sources, positions_known
 from setpoint.data.snapshot import ContentDigests, take_snapshot
-from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
 from setpoint.labels.told import beside_sources
@@ -19,6 +18,7 @@ from setpoint.registry.card import make_card, to_markdown
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
 from setpoint.system.disputed import disputed
+from setpoint.system.features import read_features
 from setpoint.system.opened import Opened
 from setpoint.system.told import told_labels
 from setpoint.system.workspaces import LIVE
@@ -35,7 +35,7 @@ def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
     ):
         rows = dict(events.tables)
         requests = requests_of(plan, rows, start=None, end=now)
-        features = FeatureReader(plan, rows).read(requests.table, requests.at)
+        features = read_features(opened, rows, requests.table, requests.at)
         positions = positions_known(rows, plan_sources(plan), requests.at)
         log = decide_many(requests.table, requests.at, features, Serving(plan), positions=positions)
 
@@ -43,7 +43,9 @@ def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
             known = beside_sources(rows, told, moment)
             return examples_of(plan, log, take_snapshot(known, moment, contents=contents))
 
-        watched = replace(work, told=lambda: told, disputed=partial(disputed, opened))
+        watched = replace(
+            work, told=lambda: told, disputed=partial(disputed, opened), read=partial(read_features, opened)
+        )
         loop = open_loop(plan, watched, rows, examples, started=now)
         model = train_once(loop, now, reason="asked for")
         document = models.get(work.metadata, model)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from setpoint.core.times import DAY, iso
 from setpoint.data.rows import SYSTEM_COLUMNS, kinds
 from setpoint.data.snapshot import Snapshot
-from setpoint.data.snapshot_diff import EXAMPLES, diff_rows, standing
+from setpoint.data.snapshot_diff import EXAMPLES, diff_snapshots, standing
 from setpoint.declare.kinds import NUMBER, TEXT, TIME
 from setpoint.measure.distance import align, js, ks, wasserstein
 
@@ -53,10 +53,8 @@ class Shift:
 def compare_snapshots(before: Snapshot, after: Snapshot, *, examples: int = EXAMPLES) -> dict[str, Any]:
     """What differs from one snapshot to another, as one JSON-like document."""
     sources = []
-    for name in sorted({*before.rows, *after.rows}):
-        old, new = standing(before, name), standing(after, name)
-        found = diff_rows(name, old, new, examples=examples)
-        shifts = [] if found.same else shifts_of(old, new)
+    for found in diff_snapshots(before, after, examples=examples):
+        shifts = [] if found.same else shifts_of(standing(before, found.source), standing(after, found.source))
         sources.append({**found.to_dict(), "same": found.same, "shifts": [each.to_dict() for each in shifts]})
     return {
         "before": {"snapshot": before.digest, "as_of": _moment(before.as_of)},

@@ -93,6 +93,7 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
         ],
         "baselines": [{"name": each["against"], "value": each["theirs"]} for each in report["baselines"]],
         "findings": list(report["findings"]),
+        **({"weak": dict(report["weak"])} if "weak" in report else {}),
         **({"training_rows": report["plain"]["reason"]} if "plain" in report else {}),
         "business": {
             "unit": unit,

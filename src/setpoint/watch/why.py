@@ -25,14 +25,15 @@ from setpoint.labels.hand_labels import hand_label
 from setpoint.labels.join import STATES
 from setpoint.registry import audit, lineage, models
 from setpoint.serve.asked import Moment
-from setpoint.watch.consistency import told_events, versions_recorded
+from setpoint.watch.consistency import ScorerOf, told_events, versions_recorded
+from setpoint.watch.why_score import explain_score, story_of, table_of
 
 
 @dataclass(frozen=True)
 class Records:
     """What explanations are made from: documents, tables, the decisions of a moment, and the rows of the sources.
 
-    `stored` are the documents of the snapshots that are stored.
+    `stored` are the documents of the snapshots that are stored; `scorer_of` gives the models that decided.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class Records:
     moment: Moment
     rows: Mapping[str, pa.Table]
     stored: Metadata | None = None
+    scorer_of: ScorerOf | None = None
 
 
 def explain(records: Records, subject: str, *, feature: str | None = None) -> dict[str, Any]:
@@ -171,6 +173,8 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
                 "newest event": _moment(newest),
             }
         )
+    why = None if records.scorer_of is None else explain_score(log, records.scorer_of)
+    reasons = [] if why is None else table_of(why)
     return {
         "subject": row["decision_id"],
         "kind": f"decision on {row['key']}",
@@ -178,6 +182,7 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
             f"at {iso(row['at'])}: {action}, by {by}",
             f"score {row['score']:.4f} against the threshold {row['threshold']:.4f}"
             + (f"; degraded: {row['degraded']}" if row["degraded"] else ""),
+            *([] if why is None else story_of(why)),
             _truth(records.tables, row),
             "worked out again, every feature is what it was: `--feature` shows the events behind one"
             if not wrong
@@ -185,6 +190,7 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
         ],
         "tables": {
             "Request": [{"field": name, "value": str(row.get(FIELD + name))} for name in plan.fields],
+            **({f"Why this score ({why['scale']})": reasons} if why is not None and reasons else {}),
             "What it saw": sorted(saw, key=lambda each: -(each["importance"] or 0.0)),
             "Made from": [link.to_dict() for link in lineage.trace_decision(metadata, row, stored=records.stored)],
             **_said_by_hand(records, str(row["key"])),

@@ -264,6 +264,20 @@ def _models(trained: list[int], models: list[str], reigns: dict[str, tuple[int, 
     return found
 
 
+def _weak() -> dict[str, Any]:
+    shown = (("carrier = MQ and dest = DCA", True, True, 0.94, 0.47, 1.83, 1.31, 2.35, 0.021),
+             ("origin = LGA", False, False, 0.49, 0.47, 1.04, 0.97, 1.11, 0.311))  # fmt: skip
+    slices = [
+        {
+            "name": name, "found": found, "worse": worse, "loss": loss, "others": 0.46, "expected": expected,
+            "times": {"estimate": times, "low": low, "high": high}, "share": share, "p_value": 0.001 if worse else 1.0,
+            "words": f"{name}: log loss {loss} against 0.46 of the others; {times} times what was expected",
+        }
+        for name, found, worse, loss, expected, times, low, high, share in shown
+    ]  # fmt: skip
+    return {"loss": "log_loss", "looked_at": 2_814, "rows": 31_507, "level": 0.95, "slices": slices}
+
+
 def _gates(rng: np.random.Generator, trained: list[int], models: list[str]) -> list[dict[str, Any]]:
     found = []
     for index, (at, model) in enumerate(zip(trained, models, strict=True)):
@@ -284,6 +298,7 @@ def _gates(rng: np.random.Generator, trained: list[int], models: list[str]) -> l
                     {"name": "prior", "value": 0.5}, {"name": "best feature: left_late_origin_2h", "value": 0.631},
                     *([] if index == 0 else [{"name": "champion", "value": auc - 0.004}]),
                 ],
+                "weak": _weak(),
                 "business": {
                     "unit": UNIT, "per_1000": 1_700 + 40 * index, "difference": None if index == 0 else gain,
                     "low": None if index == 0 else gain - 55, "high": None if index == 0 else gain + 55,

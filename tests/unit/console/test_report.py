@@ -236,7 +236,8 @@ def test_slices_name_the_weakest_and_those_surely_below() -> None:
     assert "Ranking is weakest for origin EWR (AUC 0.600, 0.500–0.800) and strongest for origin LGA (0.750)." in text
     assert "Wholly below the 0.738 of all decisions lies origin JFK." in text
     assert html.count('<g class="hit" data-tip="origin EWR') == 1
-    assert html.count('class="whisker worst"') == 2  # the legend and the one slice
+    inside = html.split('id="slices"')[1].split("</section>")[0]
+    assert inside.count('class="whisker worst"') == 2  # the legend and the one slice
 
 
 def test_calibration_names_where_scores_are_farthest_off() -> None:

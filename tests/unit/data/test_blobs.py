@@ -113,28 +113,34 @@ def test_text_formats_carry_blobs_in_base64(tmp_path: Path) -> None:
 
 
 MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
 import numpy as np, pyarrow as pa
 import setpoint as sp
-from setpoint.backends.parquet import ParquetTables
 from setpoint.backends.sqlite_blobs import SqliteBlobs
-from setpoint.data.ingest_parts import ingest_parts
+from setpoint.data.blobs import keep_blobs
+from setpoint.data.contract import infer_contract
+from setpoint.data.ingest_mapped import ingest_mapped, read_ingested
+from setpoint.data.mapped import Spool, spooled
 from setpoint.declare.source import info
+from tests.unit.data.anonymous import anonymous_kb
 from tests.unit.data.test_blobs import png
-folder = Path(sys.argv[1])
 source = info(sp.events("sales", "s", id="id", at="ts", delay="0s", expect={"image": sp.blob("image/png")}))
 IMAGE = png(2000)
-def parts(count):
-    for first in range(0, count, 2000):
-        number = np.arange(first, first + 2000)
-        images = pa.array([IMAGE + (n // 2).to_bytes(4, "big") for n in number.tolist()])
-        yield pa.table({"id": number, "ts": pa.array(number, pa.timestamp("us", tz="UTC")), "image": images})
 for count in (2000, 100_000):
-    blobs = SqliteBlobs(folder / f"{count}.db")
-    done = ingest_parts(source, parts(count), tables=ParquetTables(folder), shelf="s", blobs=blobs)
-    found = blobs._connection.execute("SELECT count(*) FROM blobs").fetchone()[0]
-    print(done.rows, found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    folder = Path(sys.argv[1]) / str(count)
+    folder.mkdir()
+    with Spool(folder / "raw") as spool:
+        for first in range(0, count, 2000):
+            number = np.arange(first, first + 2000)
+            images = pa.array([IMAGE + (n // 2).to_bytes(4, "big") for n in number.tolist()])
+            spool.write(pa.table({"id": number, "ts": pa.array(number, pa.timestamp("us", tz="UTC")), "image": images}))
+    (raw,) = spooled(folder / "raw")
+    held = []
+    ingest_mapped(infer_contract(source, raw), raw, folder, progress=lambda *_: held.append(anonymous_kb()))
+    done = read_ingested(source, folder)
+    new = keep_blobs(source, raw, done.delivered, SqliteBlobs(folder / "blobs.db"))
+    print(done.rows.num_rows, new, max(*held, anonymous_kb()))
 """
 
 

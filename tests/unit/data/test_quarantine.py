@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from setpoint.backends.parquet import ParquetTables
 from setpoint.data.ingest import Ingested
-from setpoint.data.quarantine import SCHEMA, Count, count_rules, leave, read_gone, read_quarantine, write_quarantine
-from tests.unit.data.make import days, moments, sales, taken, taken_from, write
+from setpoint.data.quarantine import SCHEMA, leave, read_gone, read_quarantine, write_quarantine
+from tests.unit.data.make import days, sales, taken, taken_from, write
 
 
 def dirty(tmp_path: Path, *lines: str) -> Ingested:
@@ -90,21 +90,6 @@ def test_what_is_gone_is_there_once_however_often_it_comes_back(tmp_path: Path) 
         held = [json.loads(row["held"])["id"] for row in read_gone(tables, "sales").to_pylist()]
         assert sorted(held) == ["10", "11", "12", "12"]
         assert read_quarantine(tables, "sales").num_rows == 1
-
-
-def test_rules_are_counted_with_an_example(tmp_path: Path) -> None:
-    """The most frequent first; the same for rows just set aside and rows read back."""
-    tables = ParquetTables(tmp_path / "tables")
-    set_aside = dirty(tmp_path, "10,soon,1", "11,,1").quarantined
-    write_quarantine(tables, "sales", set_aside, part="1")
-    expected = [
-        Count("no-time", 1, "row 12: ts is empty, so the row has no time"),
-        Count("wrong-kind", 1, "row 11: ts is 'soon'; expected a time such as 2013-07-01T06:00:00Z"),
-    ]
-    assert count_rules(set_aside) == count_rules(read_quarantine(tables, "sales")) == expected
-    assert expected[0].to_dict()["rows"] == 1
-    empty = taken(sales(id="id"), pa.table({"id": [1], "ts": moments(0)})).quarantined
-    assert count_rules(empty) == []
 
 
 def test_sources_of_any_name_keep_their_rows_apart(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from setpoint.core.errors import NothingYet
-from setpoint.data.labels import AT_RANDOM, KNOWN, PICKED
+from setpoint.data.labels import AT_RANDOM, KNOWN, NATURAL, PICKED
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.asked import NAME
 from setpoint.learn.backtest import backtest
 from setpoint.learn.picked import map_of_picked, out_of_fold, recalibrate_picked
 from setpoint.learn.search import Recipe, fit
 from setpoint.learn.sides import count_rows, divide, encode, judging_rows
-from setpoint.learn.train import Candidate, train
+from setpoint.learn.train import Candidate, train, weighed
 from setpoint.measure.calibration import ece
 from setpoint.measure.calibrators import IDENTITY
 from setpoint.registry.card import make_card
@@ -68,6 +68,18 @@ def test_picked_labels_are_on_the_training_side_alone(picked: TrainingSet) -> No
     assert counts["usable"] == 1200
     parts = ("train", "validation", "held_out", "embargo", "picked, newer")
     assert sum(counts[name] for name in parts) == 1200
+
+
+def test_groups_are_compared_on_rows_that_stand_for_decisions(known: TrainingSet) -> None:
+    """What a strategy picked says nothing of who is in the population, or how often what happens to whom."""
+    examples, _ = asked(known, random=400, picked=300, natural=4000, seed=3)
+    sides = divide(asked_plan(), examples)
+    seen = weighed(examples, sides)
+    assert how_of(examples, np.flatnonzero(seen.usable)) == {NATURAL, AT_RANDOM}
+    assert seen.weight is not None
+    assert float(np.average(seen.labels.value[seen.usable], weights=seen.weight[seen.usable])) == pytest.approx(
+        known.labels.value.mean(), abs=0.02
+    )
 
 
 def test_labels_that_all_are_natural_are_split_as_ever(known: TrainingSet) -> None:
@@ -180,6 +192,16 @@ def test_the_gate_says_how_many_more_labels_would_do(known: TrainingSet) -> None
     more = 90 + round(1.3 * verdict.more_labels)
     enough = train(plan, asked(known, random=more, picked=900, seed=1)[0], learners=logistic(), seed=0)
     assert [each.verdict for each in enough.report.guardrails if each.guardrail == NAME] == ["holds"]
+
+
+def test_a_few_picked_labels_beside_natural_ones_hold_nothing_back(known: TrainingSet) -> None:
+    """There the gate reports how many were picked, and judges as ever."""
+    examples, _ = asked(known, random=20, picked=40, natural=6000, seed=2)
+    found = train(asked_plan(), examples, learners=logistic(), seed=0)
+    (verdict,) = [each for each in found.report.guardrails if each.guardrail == NAME]
+    assert (verdict.verdict, verdict.blocks) == ("reported", False)
+    assert "labels that a strategy picked trained it" in verdict.reason
+    assert not found.calibration.choice.reason.startswith("the model learned from picked labels")
 
 
 def test_without_random_labels_nothing_is_judged(known: TrainingSet) -> None:

@@ -110,6 +110,22 @@ def test_newer_decisions_move_no_older_weight() -> None:
     assert not np.array_equal(before.held_out.weight, after.held_out.weight)
 
 
+def test_rows_beside_the_sides_are_raked_with_them() -> None:
+    """All that the released model learns from meets the margins; what stands for decisions weighs as on its side."""
+    plan, came = make_world_plan(), answered(population())
+    sides = divide(plan, came)
+    fair_at = np.arange(0, sides.split.train.size, 3)
+    fair = sides.train.take(fair_at)
+    beside = replace(
+        sides, whole=(sides.rows, sides.index), fair=replace(fair, weight=2 * fair.weight), fair_at=fair_at
+    )
+    system: Any = SimpleNamespace(sample=survey())
+    found = rake_sides(system, beside).sides
+    assert shares(found.every) == pytest.approx(SHARES, abs=1e-6)
+    assert found.fair is not None
+    assert np.allclose(found.fair.weight, 2 * found.train.weight[fair_at])
+
+
 def test_a_side_without_a_level_waits_for_it() -> None:
     """No weight stands for nobody, and a level that the margins lack is told with its name."""
     plan, came = make_world_plan(), answered(population())

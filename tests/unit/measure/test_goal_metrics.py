@@ -9,8 +9,10 @@ import pytest
 
 from setpoint.core.errors import DataError, NameUnknown
 from setpoint.declare.metric_table import METRIC_TABLE
+from setpoint.measure.bootstrap import paired_difference
 from setpoint.measure.draws import difference_of, interval_of
 from setpoint.measure.goal_metrics import GOAL_METRICS, goal_difference, goal_interval, goal_metric
+from setpoint.measure.metrics import METRICS
 from setpoint.measure.quantile_metrics import Bounds
 from setpoint.measure.ranking_metrics import Judged
 from setpoint.measure.resample import resample
@@ -199,6 +201,18 @@ def test_one_clustering_alone_is_too_narrow_where_there_are_two_effects() -> Non
     assert widths[2] == pytest.approx(np.hypot(widths[0], widths[1]), rel=0.1)
 
 
+def test_without_any_effect_both_clusterings_cost_nothing() -> None:
+    """Where rows have nothing in common, the interval by both is as wide as that of the rows, within noise."""
+    who, when = np.repeat(np.arange(40), 40), np.tile(np.arange(40), 40)
+    ratios = []
+    for seed in range(10):
+        statistic = mean_of(np.random.default_rng(seed).normal(size=1600), np.ones(1600))
+        plain = interval_of(statistic, draws=1000, seed=seed)
+        both = interval_of(statistic, cluster=who, block=when, draws=1000, seed=seed)
+        ratios.append((both.high - both.low) / (plain.high - plain.low))
+    assert 0.9 < np.mean(ratios) < 1.2
+
+
 def test_clusters_within_blocks_are_the_blocks() -> None:
     """Where every entity lives on one day, both ways are as the days alone, within the noise of draws."""
     rng = np.random.default_rng(7)
@@ -231,6 +245,22 @@ def test_rows_without_weight_are_no_evidence() -> None:
     assert (found.estimate, found.low, found.high) == pytest.approx((alone.estimate, alone.low, alone.high))
 
 
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_metrics_of_decisions_can_be_bounded_by_entity_and_time_too(name: str) -> None:
+    """The same value and, with one clustering, the same difference as their own bootstrap, before its corrections."""
+    y, good, worse = sample("lift_at_k", 400)
+    good, worse = (1 / (1 + np.exp(-each)) for each in (good, worse))
+    who, option = np.arange(400) % 40, 0.3
+    alone = paired_difference(name, y, worse, good, threshold=option, cluster=who, method="bootstrap", draws=300)
+    found = goal_difference(name, y, worse, good, option=option, cluster=who, draws=300)
+    assert found.estimate == pytest.approx(alone.estimate)
+    if alone.method == "percentile" and name != "base_rate":
+        assert (found.low, found.high) == pytest.approx((alone.low, alone.high))
+    both = goal_difference(name, y, worse, good, option=option, cluster=who, block=np.arange(400) // 20, draws=300)
+    assert both.method == "two-way"
+    assert both.high - both.low >= 0.8 * (found.high - found.low)
+
+
 def test_a_perfect_value_is_bounded_by_the_rule_of_three() -> None:
     """Fifty intervals that all hold do not show that all would."""
     y = np.zeros(50)
@@ -239,11 +269,33 @@ def test_a_perfect_value_is_bounded_by_the_rule_of_three() -> None:
     assert 0.9 < found.low < 0.95
 
 
+def test_two_that_differ_and_agree_on_every_draw_are_bounded_by_the_rule_of_three() -> None:
+    """Fifty rows that both hold do not show that both would always; a prediction and itself agree for ever."""
+    y = np.zeros(50)
+    found = goal_difference("coverage", y, Bounds(y - 1, y + 1), Bounds(y - 2, y + 2))
+    assert found.estimate == 0
+    assert -0.1 < found.low < -0.05
+    assert 0.05 < found.high < 0.1
+    assert goal_difference("coverage", y, Bounds(y - 1, y + 1), Bounds(y - 1, y + 1)).high == 0
+
+
 def test_a_value_without_clusters_has_no_bounds() -> None:
     """One day bounds nothing, and neither do rows on which the metric is undefined."""
     y, p, _ = sample("mae")
     assert np.isnan(goal_interval("mae", y, p, cluster=np.zeros(200)).low)
     assert np.isnan(goal_interval("r2", np.ones(20), np.ones(20)).high)
+
+
+def test_a_draw_without_variance_explains_nothing_of_it() -> None:
+    """R2 of a draw that took one cluster of equal outcomes is undefined, whatever rounding leaves of the variance."""
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(3), 7)
+    y = np.round(rng.random(3), 2)[cluster]
+    drawn = resample(cluster, 3, draws=100, seed=1)
+    values = GOAL_METRICS["r2"].statistic(y, y + 0.1, weight=rng.random(21)).drawn(drawn)
+    alone = (drawn.counts > 0).sum(axis=1) == 1
+    assert alone.any()
+    assert (np.isnan(values) == alone).all()
 
 
 def test_a_name_or_an_option_that_there_is_not_is_refused() -> None:

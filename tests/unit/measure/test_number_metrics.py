@@ -58,6 +58,7 @@ def test_shares_of_an_outcome_of_zero_are_refused_unless_told_how() -> None:
 def test_without_variance_there_is_none_to_explain() -> None:
     """R2 of a constant is NaN, also far from 0 where digits are lost; and so is that of counts."""
     assert np.isnan(r2([7.1e8] * 9, [7.1e8] * 9))
+    assert all(np.isnan(r2([value] * 10, [0.2] * 10)) for value in (0.1, 0.7, 1.3, 7.1e8 + 0.1))
     assert np.isnan(poisson_explained([3] * 9, [2.0] * 9))
     assert np.isnan(mae([], []))
 

@@ -81,3 +81,18 @@ def test_the_page_lists_every_field_under_its_section(model: dict[str, Any], pla
     page = to_markdown(card)
     assert page.count("\n## ") == len(card)
     assert page.count("\n- **") == len(fields(card))
+
+
+def test_slices_in_which_a_model_is_weak_are_told_with_how_many_were_looked_at(
+    model: dict[str, Any], plan: Plan
+) -> None:
+    """A card of a model judged before slices were looked for says so."""
+    told = fields(make_card(model, plan))
+    assert "slices of the validation rows" in told["weak slices/looked at"]
+    each = {"name": "hour = 3", "words": "hour = 3: twice what was expected", "worse": True, "p_value": 0.01}
+    weak = {**model["report"]["weak"], "slices": [each]}
+    told = fields(make_card({**model, "report": {**model["report"], "weak": weak}}, plan))
+    assert told["weak slices/weak: hour = 3"] == "hour = 3: twice what was expected"
+    older = {name: part for name, part in model["report"].items() if name != "weak"}
+    told = fields(make_card({**model, "report": older}, plan))
+    assert told["weak slices/looked at"] == "unknown: the model was judged before slices were looked for"
