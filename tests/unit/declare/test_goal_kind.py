@@ -26,7 +26,7 @@ def declare(metric: Any, *, truth: str = "n", rule: Any = None, parts: Any = Non
     """A system of orders; `truth` is the label's column, `parts` replace what the label and the system say else."""
     orders = sp.events("orders", "orders.parquet", key="id", at="ts")
     ends = sp.events("ends", "ends.parquet", at="ts", delay="1h")
-    told = {"on": "id", "within": "7d"} | dict(parts or {})
+    told: dict[str, Any] = {"on": "id", "within": "7d"} | dict(parts or {})
     rule = sp.field("total") if rule is None else rule
     return sp.System(
         "shop",
@@ -38,8 +38,8 @@ def declare(metric: Any, *, truth: str = "n", rule: Any = None, parts: Any = Non
     )
 
 
-SEVERAL = {"truth": "text", "parts": {"classes": CLASSES, "absent": "void"}, "rule": "good"}
-SETS = {"truth": "text", "parts": {"classes": CLASSES}, "rule": False}
+SEVERAL: dict[str, Any] = {"truth": "text", "parts": {"classes": CLASSES, "absent": "void"}, "rule": "good"}
+SETS: dict[str, Any] = {"truth": "text", "parts": {"classes": CLASSES}, "rule": False}
 DECLARED: dict[str, Callable[[], sp.System]] = {
     "binary": lambda: declare(sp.auc(), truth="bad", rule=sp.field("total") > 5, **TWO),
     "multiclass": lambda: declare(sp.log_loss(), **SEVERAL),
