@@ -335,6 +335,7 @@ def results_of(found: Replay) -> dict[str, Any]:
             "last_quarter": period(last, seed=seed),
             "slices": slices(last, plan, seed=seed),
             "importances": _importances(documents, state.release.champion),
+            "goes_by": _goes_by(documents, state.release.champion),
             "models": [told_model(document, acts) for document in documents],
             "gates": [told_gate(each, metric=str(goal.metric), unit=goal.business) for each in documents],
             "time_split": split,
@@ -401,3 +402,8 @@ def _importances(documents: list[dict[str, Any]], champion: str | None) -> list[
         if document["model"] == champion:
             return [{"feature": name, "share": share} for name, share in document["importances"]]
     return []
+
+
+def _goes_by(documents: list[dict[str, Any]], champion: str | None) -> dict[str, Any] | None:
+    """What the champion loses on held-out rows without each feature; None where no training asked."""
+    return next((each.get("goes_by") for each in documents if each["model"] == champion), None)

@@ -43,8 +43,11 @@ def test_a_trained_model_decides_and_its_decision_can_be_explained(trained: Path
     """The first model that passes the gate decides at once, and `why` shows what it saw."""
     live = at_noon(trained)
     with live.session() as session:
-        decision = session.decide(REQUEST)
+        decision = session.decide(REQUEST, explain=True)
         assert decision.degraded == ""
+        assert decision.why is not None
+        parts = [decision.why["base"], decision.why["others"], *(each["adds"] for each in decision.why["reasons"])]
+        assert 1 / (1 + math.exp(-sum(parts))) == pytest.approx(decision.why["raw"])
         assert decision.model == session.serving.model
         assert 0 < decision.score < 1
     shown = live.status()

@@ -36,6 +36,9 @@ from setpoint.serve.outcomes import Outcome
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
+EXPLAIN = b"explain=1"
+"""The part of a query that asks why a decision has its score."""
+
 _logger = logging.getLogger("setpoint.api")
 _encode = msgspec.json.Encoder().encode
 
@@ -46,8 +49,8 @@ class Service(Protocol):
     Calls come from one thread, except `status` and `event`, which may take their time in others.
     """
 
-    def decide(self, request: Mapping[str, Any]) -> Decision:
-        """The decision on a request; raises RequestInvalid or LogUnavailable."""
+    def decide(self, request: Mapping[str, Any], *, explain: bool = False) -> Decision:
+        """The decision on a request, with why it has its score if asked; raises RequestInvalid or LogUnavailable."""
         ...
 
     def outcome(self, told: Mapping[str, Any]) -> tuple[Outcome, bool]:
@@ -127,7 +130,10 @@ class App:
             "/metrics": Route("GET", "", "metrics", self._metrics),
             "/openapi.json": Route("GET", "", "openapi", self._openapi),
         }
+        self._explained: dict[str, Route] = {}
         for system, service in self._services.items():
+            handler = self._decide(system, service, explain=True)
+            self._explained[f"/v1/{system}/decide"] = Route("POST", system, "decide", handler)
             for name, method, handler in self._of(system, service):
                 self._routes[f"/v1/{system}/{name}"] = Route(method, system, name, handler)
             for source in service.events():
@@ -145,7 +151,8 @@ class App:
             await send({"type": "websocket.close", "code": 1003})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._routes.get(scope["path"])
+        explained = self._explained if EXPLAIN in scope.get("query_string", b"").split(b"&") else {}
+        route = explained.get(scope["path"]) or self._routes.get(scope["path"])
         try:
             answer = await self._answer(scope, receive, route)
         except Exception as error:  # the edge: whatever happens inside, the client gets an answer
@@ -185,17 +192,6 @@ class App:
 
     def _of(self, system: str, service: Service) -> list[tuple[str, str, Handler]]:
         """The routes of one system."""
-        acted: Labels = (("system", system),)
-
-        async def decide(request: Any) -> Answer:
-            began = stopwatch()
-            decision = service.decide(request)
-            self.metrics.observe("setpoint_decision_seconds", acted, (stopwatch() - began) / 1e9)
-            labels = (("system", system), ("arm", decision.arm), ("action", decision.action))
-            self.metrics.count("setpoint_decisions_total", labels)
-            if decision.degraded:
-                self.metrics.count("setpoint_degraded_total", (("system", system), ("reason", decision.degraded)))
-            return Answer(200, _encode(decision.to_dict()))
 
         async def outcome(told: Any) -> Answer:
             recorded, new = service.outcome(told)
@@ -208,11 +204,28 @@ class App:
             return Answer(200, _encode(await asyncio.to_thread(service.status)))
 
         return [
-            ("decide", "POST", decide),
+            ("decide", "POST", self._decide(system, service, explain=False)),
             ("outcome", "POST", outcome),
             ("schema", "GET", schema),
             ("status", "GET", status),
         ]
+
+    def _decide(self, system: str, service: Service, *, explain: bool) -> Handler:
+        """What answers requests for decisions; those that are explained take longer and are timed apart."""
+        acted: Labels = (("system", system),)
+        timed = "setpoint_explained_decision_seconds" if explain else "setpoint_decision_seconds"
+
+        async def decide(request: Any) -> Answer:
+            began = stopwatch()
+            decision = service.decide(request, explain=explain)
+            self.metrics.observe(timed, acted, (stopwatch() - began) / 1e9)
+            labels = (("system", system), ("arm", decision.arm), ("action", decision.action))
+            self.metrics.count("setpoint_decisions_total", labels)
+            if decision.degraded:
+                self.metrics.count("setpoint_degraded_total", (("system", system), ("reason", decision.degraded)))
+            return Answer(200, _encode(decision.to_dict()))
+
+        return decide
 
     def _events(self, system: str, service: Service, source: str) -> Handler:
         """What takes the events of one source."""

@@ -15,6 +15,7 @@ HELP = {
     "setpoint_decisions_total": ("counter", "Decisions given, by system, arm and action."),
     "setpoint_degraded_total": ("counter", "Decisions that the fallback rule took, by system and reason."),
     "setpoint_decision_seconds": ("histogram", "Time from the request read to the decision logged, by system."),
+    "setpoint_explained_decision_seconds": ("histogram", "The same of decisions that were asked to be explained."),
     "setpoint_events_total": ("counter", "Events told, by system, source and what became of them."),
     "setpoint_failures_total": ("counter", "Requests on which the server itself failed."),
     "setpoint_ready": ("gauge", "Whether a system can decide now, by system."),

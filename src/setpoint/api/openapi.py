@@ -29,7 +29,38 @@ _DECISION = {
         "arm": {"type": "string"},
         "propensity": {"type": "number", "minimum": 0, "maximum": 1},
         "degraded": {"type": "string", "description": 'why the model did not decide; "" when it did'},
+        "why": {
+            "type": "object",
+            "description": "with ?explain=1: what each feature added to the score; `missing` where nobody can say",
+            "properties": {
+                "scale": {"type": "string"},
+                "base": {"type": "number"},
+                "reasons": {"type": "array", "items": {"$ref": "#/components/schemas/Reason"}},
+                "others": {"type": "number"},
+                "total": {"type": "number", "description": "the base, the reasons and the others added up"},
+                "raw": {"type": "number", "description": "what the model says, before calibration"},
+                "calibration": {"type": "string"},
+                "missing": {"type": "string"},
+            },
+        },
     },
+}
+_REASON = {
+    "type": "object",
+    "required": ["code", "feature", "value", "adds", "words"],
+    "properties": {
+        "code": {"type": "string", "description": "the feature and the direction; the same in every decision"},
+        "feature": {"type": "string"},
+        "value": {"type": ["number", "string", "boolean", "null"]},
+        "adds": {"type": "number"},
+        "words": {"type": "string"},
+    },
+}
+_EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "description": "1: say why the decision has its score",
+    "schema": {"type": "integer", "enum": [0, 1], "default": 0},
 }
 _TOLD = {
     "type": "object",
@@ -107,6 +138,7 @@ def openapi(
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {
         "Decision": _DECISION,
+        "Reason": _REASON,
         "Told": _TOLD,
         "Outcome": _OUTCOME,
         "Receipt": _RECEIPT,
@@ -116,7 +148,10 @@ def openapi(
         name = f"Request-{system}"
         schemas[name] = {part: value for part, value in request.items() if part != "$schema"}
         paths[f"/v1/{system}/decide"] = {
-            "post": _post(f"Decide for {system}", name, {200: ("The decision, already in the log.", "Decision")}, 409)
+            "post": {
+                **_post(f"Decide for {system}", name, {200: ("The decision, already in the log.", "Decision")}, 409),
+                "parameters": [_EXPLAIN],
+            }
         }
         paths[f"/v1/{system}/outcome"] = {
             "post": _post(

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from setpoint.api.app import App
 from setpoint.api.label_page import label_routes
 from setpoint.api.server import serve_http
+from setpoint.cli.check_file import show_file
 from setpoint.cli.label import run_label
 from setpoint.cli.project import load_declaration
 from setpoint.cli.quarantine import asks_of_quarantine, show_quarantine
@@ -71,6 +72,8 @@ def check(words: Namespace) -> int:
     """Sources against contracts, the declaration against leaks."""
     if words.contract:
         return _contracts(words)
+    if words.file:
+        return show_file(words, _open(words))
     if asks_of_quarantine(words):
         return show_quarantine(words, _open(words))
     if words.report:

@@ -1,4 +1,4 @@
-"""Sources larger than memory held to their contract: part by part, what should be unique over all parts."""
+"""Rows held to a contract without being taken in: part by part, what should be unique over all parts."""
 
 from __future__ import annotations
 
@@ -32,21 +32,22 @@ Read = Callable[[Sequence[str] | None], Iterable[pa.Table]]
 class CheckedParts:
     """What came of a check: how many rows there are, how many have not happened yet, and those that are set aside.
 
-    `rules` counts the rows that were set aside by their rules, the most frequent first.
+    `rules` counts the rows that were set aside by their rules, the most frequent first. `refused` says why the contract
+    would take in none of the rows; None where it takes in all but those that are set aside.
     """
 
     rows: int
     skipped: int
     quarantined: pa.Table
     rules: Mapping[str, int]
+    refused: BatchRefused | None
 
 
 def check_parts(contract: Contract, read: Read, *, around: Around | None = None) -> CheckedParts:
     """The rows of all parts that break the contract, each with its rule, reason and number among all.
 
     In memory are one part, the columns that should be unique, and the rows that are set aside. Whether two rows of one
-    identity contradict each other is told within a part only. Raises BatchRefused when more rows than the contract, or
-    one of its rules, allows are set aside.
+    identity contradict each other is told within a part only.
 
     >>> from setpoint.data.contract import infer_contract
     >>> from setpoint.declare.contract import contract, unique
@@ -73,15 +74,16 @@ def check_parts(contract: Contract, read: Read, *, around: Around | None = None)
         aside.append(set_aside(raw, checked.violations))
         first, last = np.searchsorted(suspects, (start, start + raw.num_rows))
         if first < last:
-            kept.append(_kept(raw, checked, suspects[first:last] - start))
+            kept.append(_kept(contract, raw, checked, suspects[first:last] - start))
         skipped += int(checked.skipped.sum())
         start += raw.num_rows
     if kept:
         aside.append(_shared(contract, kept))
     found = pa.concat_tables(aside, promote_options="permissive") if aside else pa.table({RULE: [], REASON: []})
     rules = Counter(found[RULE].to_pylist())
-    _refuse(contract, found, rules, start - skipped)
-    return CheckedParts(start, skipped, found, dict(rules.most_common()))
+    return CheckedParts(
+        start, skipped, found, dict(rules.most_common()), _refused(contract, found, rules, start - skipped)
+    )
 
 
 def _suspects(contract: Contract, read: Read) -> Ints:
@@ -123,17 +125,22 @@ class _Kept:
     counts: npt.NDArray[np.bool_]
 
 
-def _kept(raw: pa.Table, checked: Checked, places: Ints) -> _Kept:
+def _compared(contract: Contract) -> list[str]:
+    """The columns by which rows of different parts are compared."""
+    unique = [column.name for rule in contract.rules if isinstance(rule, Unique) for column in rule.columns]
+    return list(dict.fromkeys([*unique, *identified_by(contract.info)]))
+
+
+def _kept(contract: Contract, raw: pa.Table, checked: Checked, places: Ints) -> _Kept:
     counts = ~(checked.violations.bad | checked.skipped | checked.repeated)[places]
-    columns = {name: column.take(pa.array(places)) for name, column in checked.columns.items()}
+    columns = {name: checked.columns[name].take(pa.array(places)) for name in _compared(contract)}
     return _Kept(raw.take(pa.array(places)), columns, checked.at[places], checked.known_at[places], counts)
 
 
 def _shared(contract: Contract, kept: Sequence[_Kept]) -> pa.Table:
     """The rows of all parts that share with a row known earlier what should be unique."""
     raw = pa.concat_tables([each.raw for each in kept], promote_options="permissive").combine_chunks()
-    used = {column.name for rule in contract.rules if isinstance(rule, Unique) for column in rule.columns}
-    columns = {name: _joined([each.columns[name] for each in kept]) for name in (*used, *identified_by(contract.info))}
+    columns = {name: _joined([each.columns[name] for each in kept]) for name in _compared(contract)}
     at, known_at, counts = (
         np.concatenate([getattr(each, name) for each in kept]) for name in ("at", "known_at", "counts")
     )
@@ -141,7 +148,7 @@ def _shared(contract: Contract, kept: Sequence[_Kept]) -> pa.Table:
     return set_aside(raw, Violations.of(faults, raw.num_rows))
 
 
-def _refuse(contract: Contract, found: pa.Table, rules: Mapping[str, int], due: int) -> None:
+def _refused(contract: Contract, found: pa.Table, rules: Mapping[str, int], due: int) -> BatchRefused | None:
     limits = [(None, contract.refuse_above), *[(rule.name, rule.refuse_above) for rule in contract.rules]]
     for rule, limit in limits:
         count = found.num_rows if rule is None else rules.get(rule, 0)
@@ -149,9 +156,10 @@ def _refuse(contract: Contract, found: pa.Table, rules: Mapping[str, int], due: 
             continue
         reasons = found[REASON].to_pylist()
         told = [reason for name, reason in zip(found[RULE].to_pylist(), reasons, strict=True) if rule in (None, name)]
-        raise BatchRefused(
+        return BatchRefused(
             f"{count} of {due} rows of source {contract.info.name!r} break "
             f"{'its contract' if rule is None else f'the rule {rule}'}: {'; '.join(told[:3])}.",
             expected=f"at most {limit:.0%}; nothing was taken in",
             hint="Mend the source and deliver it again, or state the new contract.",
         )
+    return None

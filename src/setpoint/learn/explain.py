@@ -2,9 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
+from setpoint.core.rng import seed_for
+from setpoint.learn.explain_permutation import REPEATS, Shuffled, find_unread, permutation_importance
 from setpoint.learn.scorer import Scorer
+from setpoint.learn.sides import Examples
+from setpoint.measure.metrics import log_losses
+
+MOST = 2000
+"""Rows on which inputs are shuffled: a random sample of those held out."""
+
+
+@dataclass(frozen=True)
+class GoesBy:
+    """By how much the loss on rows rises without each input, on how many rows and days, and what is never read.
+
+    `loss` names the loss; `before` is its mean on the rows as they are. `unread` are the inputs that change no score of
+    the model that would be released.
+    """
+
+    loss: str
+    before: float
+    rows: int
+    days: int
+    inputs: tuple[Shuffled, ...]
+    unread: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it goes by as JSON-like data."""
+        return {
+            "loss": self.loss,
+            "before": self.before,
+            "rows": self.rows,
+            "days": self.days,
+            "repeats": REPEATS,
+            "inputs": [each.to_dict() for each in self.inputs],
+            "unread": list(self.unread),
+        }
 
 
 def importances(scorer: Scorer) -> tuple[tuple[str, float], ...]:
@@ -12,3 +51,48 @@ def importances(scorer: Scorer) -> tuple[tuple[str, float], ...]:
     shares = np.asarray(scorer.model.importances(), dtype=np.float64)
     pairs = zip(scorer.inputs, shares.tolist(), strict=True)
     return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+def goes_by(
+    procedure: Scorer,
+    released: Scorer,
+    held_out: Examples,
+    *,
+    seed: int,
+    loss: str = "log_loss",
+    losses: Callable[[np.ndarray, np.ndarray], np.ndarray] = log_losses,
+) -> GoesBy:
+    """What the judged procedure goes by on held-out rows, or a sample of them, rows of a day taken to be alike.
+
+    `losses` turns outcomes and scores into a loss for each row.
+    """
+    rows = _sample(held_out, seed=seed)
+    matrix = procedure.encoder.matrix(rows.features)
+    found = permutation_importance(
+        lambda some: _score(procedure, some),
+        matrix,
+        lambda scores: losses(rows.y, scores),
+        procedure.inputs,
+        cluster=rows.days,
+        weight=rows.weight,
+        seed=seed,
+    )
+    before = float(np.average(losses(rows.y, _score(procedure, matrix)), weights=rows.weight))
+    return GoesBy(loss, before, rows.y.size, np.unique(rows.days).size, found, _unread(released, rows, seed=seed))
+
+
+def _sample(rows: Examples, *, seed: int) -> Examples:
+    if rows.y.size <= MOST:
+        return rows
+    rng = np.random.default_rng(seed_for(seed, "goes by"))
+    return rows.take(np.sort(rng.choice(rows.y.size, MOST, replace=False)))
+
+
+def _score(scorer: Scorer, matrix: np.ndarray) -> np.ndarray:
+    return scorer.calibration.apply(scorer.model.predict(matrix))
+
+
+def _unread(scorer: Scorer, rows: Examples, *, seed: int) -> tuple[str, ...]:
+    idle = np.flatnonzero(np.asarray(scorer.model.importances()) == 0).tolist()
+    found = find_unread(scorer.model.predict, scorer.encoder.matrix(rows.features), idle, seed=seed)
+    return tuple(sorted(scorer.inputs[j] for j in found))

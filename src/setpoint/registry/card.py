@@ -96,7 +96,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
         "slices": _slices(report["slices"]),
         "weak slices": _weak(report.get("weak")),
         "protected groups": _protected(model.get("bias"), goal),
-        "what it goes by": _importances(model["importances"]),
+        "what it goes by": _goes_by(model["importances"], model.get("goes_by")),
         "limits": {
             "held-out time": "metrics hold for the time they were measured on; a later one may differ",
             "censoring": _censoring(model["rows"], plan),
@@ -308,8 +308,24 @@ def _weak(found: Mapping[str, Any] | None) -> dict[str, str]:
     return {"looked at": looked, **(weak or {"weak": "none is shown to lose more than the model expects"})}
 
 
-def _importances(pairs: Sequence[Sequence[Any]]) -> dict[str, str]:
-    return {str(name): f"{100 * share:.1f} %" for name, share in pairs[:TOP]}
+def _goes_by(pairs: Sequence[Sequence[Any]], found: Mapping[str, Any] | None) -> dict[str, str]:
+    """The features with the greatest shares, what the loss on held-out rows is without each, and what is never read."""
+    rises = {} if found is None else {each["feature"]: each["rise"] for each in found["inputs"]}
+    told = {str(name): f"{100 * share:.1f} %" + _rise(rises.get(name), found) for name, share in pairs[:TOP]}
+    if found is None:
+        return {**told, "without a feature": "unknown: the training did not ask what it loses without each"}
+    return {
+        **told,
+        "without a feature": f"values shuffled among {found['rows']} held-out rows on {found['days']} days, "
+        f"{found['repeats']} times; the {found['loss'].replace('_', ' ')} was {found['before']:.4g} before",
+        "never read": ", ".join(found["unread"]) or "none: each feature changes some score",
+    }
+
+
+def _rise(rise: Mapping[str, Any] | None, found: Mapping[str, Any] | None) -> str:
+    if rise is None or found is None:
+        return ""
+    return f"; without it the {found['loss'].replace('_', ' ')} rises by {_interval(rise)}"
 
 
 def _censoring(rows: Mapping[str, int], plan: Plan) -> str:

@@ -12,6 +12,7 @@ from setpoint.core.errors import NothingYet
 from setpoint.core.ports import Clock, Segments
 from setpoint.core.records import RULE, DecisionRecord
 from setpoint.core.times import iso
+from setpoint.serve.explain import explain_decision
 from setpoint.serve.fallback import NO_MODEL, RULE_THRESHOLD, rule_acts
 from setpoint.serve.log import encode_record
 from setpoint.serve.request import read_request
@@ -33,7 +34,8 @@ LONGEST_REHEARSAL = 5_000_000
 class Decision:
     """What was decided. `action` is the declared action, or "none"; `degraded` says why the model did not decide.
 
-    `model` is the digest of the model, or "rule"; `at` the time of the decision in microseconds.
+    `model` is the digest of the model, or "rule"; `at` the time of the decision in microseconds; `why` says what each
+    feature added to the score, where that was asked for.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Decision:
     arm: str
     propensity: float
     degraded: str
+    why: Mapping[str, Any] | None = None
 
     @property
     def acted(self) -> bool:
@@ -64,6 +67,7 @@ class Decision:
             "arm": self.arm,
             "propensity": self.propensity,
             "degraded": self.degraded,
+            **({} if self.why is None else {"why": dict(self.why)}),
         }
 
 
@@ -75,8 +79,9 @@ def decide(
     clock: Clock,
     log: Segments,
     runner: Runner,
+    explain: bool = False,
 ) -> Decision:
-    """The decision on a request, in the log before it is given.
+    """The decision on a request, in the log before it is given; with `explain` it says why it has its score.
 
     Raises RequestInvalid for a request that cannot be decided and LogUnavailable when the log cannot be written: then
     nothing was decided. A model that is missing, fails or is too slow leaves the decision to the fallback rule.
@@ -107,6 +112,7 @@ def decide(
         definitions=serving.definitions,
     )
     log.append(encode_record(record))
+    scorer = None if verdict.model == RULE else route.scorer
     return Decision(
         id=record.decision_id,
         key=record.key,
@@ -117,6 +123,7 @@ def decide(
         arm=record.arm,
         propensity=record.propensity,
         degraded=record.degraded,
+        why=explain_decision(scorer, seen.values) if explain else None,
     )
 
 

@@ -61,8 +61,8 @@ class Desk:
         self._example = example
         rehearse(example, serving=self._serving, features=self._features, clock=self._clock)
 
-    def decide(self, request: Mapping[str, Any]) -> Decision:
-        """The decision on a request; in the log before it is given."""
+    def decide(self, request: Mapping[str, Any], *, explain: bool = False) -> Decision:
+        """The decision on a request; in the log before it is given; with `explain` it says why it has its score."""
         try:
             return decide(
                 request,
@@ -71,6 +71,7 @@ class Desk:
                 clock=self._clock,
                 log=self._log,
                 runner=self._runner,
+                explain=explain,
             )
         except LogUnavailable as error:
             self._refused = (self._clock.now(), error.problem)

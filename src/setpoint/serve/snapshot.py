@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -53,6 +53,15 @@ class Scorer(Protocol):
 
     def score_row(self, values: Mapping[str, Any]) -> float:
         """The probability of one row."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A scorer that can say why a row has its score."""
+
+    def explain_row(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Why one row has its score, as JSON-like data; None where its model does not say."""
         ...
 
 

@@ -31,6 +31,7 @@ from setpoint.serve.outcomes import Outcome
 from setpoint.session import Session
 from setpoint.system.backfill import run_backfill
 from setpoint.system.check import check, check_report
+from setpoint.system.check_file import check_file
 from setpoint.system.contracts import show_contracts
 from setpoint.system.label import fill_queue, label_queue, labels_by_hand, program_report, queue_decisions
 from setpoint.system.opened import Opened
@@ -74,6 +75,14 @@ class Live(Opened):
         Rows are those of the files; `setpoint.console.check_report.write_check` makes a page of it.
         """
         return check_report(self)
+
+    def check_file(self, file: Path, source: str) -> dict[str, Any]:
+        """What the contract of a source says of a file that is not part of it yet; nothing is taken in.
+
+        It is read part by part, so it may be larger than memory. Raises NameUnknown for a source that there is not,
+        SourceMissing without the file.
+        """
+        return check_file(self, file, source)
 
     def show_contracts(self) -> list[dict[str, Any]]:
         """The contract of each source as Python to paste into the declaration, and its versions, oldest first."""
@@ -243,13 +252,15 @@ class Live(Opened):
         """The labels that votes have made by now, each in its last version."""
         return labels_by_hand(self)
 
-    def decide(self, request: Mapping[str, Any]) -> Decision:
+    def decide(self, request: Mapping[str, Any], *, explain: bool = False) -> Decision:
         """The decision on a request, in the log before it is given: the product's own code, in process.
+
+        With `explain` its `why` says what each feature added to the score.
 
         The first call opens a session, which brings features, labels and model up to date in a thread of its own until
         `close`. Raises RequestInvalid, LogUnavailable, or Busy when another process is this live system.
         """
-        return self._desk().decide(request)
+        return self._desk().decide(request, explain=explain)
 
     def outcome(self, decision: str, value: float, *, at: str | datetime | None = None) -> Outcome:
         """The truth of a decision that no source brings, as recorded; telling it again changes nothing.

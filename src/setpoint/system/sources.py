@@ -256,6 +256,10 @@ class Sources:
         """What stores snapshots of these sources, as they were when they were read."""
         return partial(self.store, self.origins)
 
+    def around(self, name: str) -> Around:
+        """The rows of the sources that a source's rows refer to."""
+        return self._around(name, self.ingested)
+
     def ask_again(self, name: str) -> Ingested:
         """The rows of a source that could not be reached; raises SourceUnavailable where it still cannot."""
         source = info(self.declared.sources[name])

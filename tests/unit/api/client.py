@@ -65,7 +65,8 @@ def call(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+    path, _, query = path.partition("?")
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": list(headers)}
     asyncio.run(app(scope, receive, send))
     start, end = sent
     named = {name.decode(): value.decode() for name, value in start["headers"]}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from setpoint.api.app import App
-from setpoint.core.errors import ModelCorrupt, NothingYet
+from setpoint.core.errors import DataError, ModelCorrupt, NothingYet
 from setpoint.serve.snapshot import Serving
 from tests.unit.api.client import Reply, Shop, call, opened
 from tests.unit.serve.shop import Formula, request
@@ -40,6 +41,42 @@ def test_a_decision_is_answered(served: Shop) -> None:
         "degraded": "",
     }
     assert len(list(served.log.read())) == 1
+
+
+class Explained(Formula):
+    """The formula, which says why."""
+
+    def explain_row(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """One reason; what comes of a total of 30 does not add up."""
+        if values["total"] == 30:
+            raise DataError("It does not add up.")
+        return {"scale": "log odds", "reasons": [{"feature": "total"}]}
+
+
+def test_a_decision_says_why_where_it_is_asked(served: Shop) -> None:
+    """With `?explain=1` and not without; it is logged like any other, and timed apart."""
+    served.desk.publish(Serving(served.desk.serving.plan, Explained(), epoch=2))
+    plain = decide(served, request()).json
+    told = call(served.app, "POST", f"{DECIDE}?trace=a&explain=1", request()).json
+    assert "why" not in plain
+    assert told["why"] == {"scale": "log odds", "reasons": [{"feature": "total"}]}
+    assert {**told, "id": ""} == {**plain, "id": "", "why": told["why"]}
+    assert len(list(served.log.read())) == 2
+    text = call(served.app, "GET", "/metrics").body.decode()
+    assert 'setpoint_explained_decision_seconds_count{system="shop"} 1' in text
+    assert 'setpoint_decision_seconds_count{system="shop"} 1' in text
+
+
+def test_a_decision_that_nobody_can_explain_says_so(served: Shop) -> None:
+    """A model that does not say, one that fails to, and the rule: the decision stands."""
+    told = call(served.app, "POST", f"{DECIDE}?explain=1", request())
+    assert (told.status, told.json["why"]) == (200, {"missing": "the model does not say what it goes by"})
+    served.desk.publish(Serving(served.desk.serving.plan, Explained(), epoch=2))
+    told = call(served.app, "POST", f"{DECIDE}?explain=1", request(total=30))
+    assert (told.status, told.json["why"]) == (200, {"missing": "It does not add up."})
+    served.desk.publish(Serving(served.desk.serving.plan, None, epoch=3))
+    told = call(served.app, "POST", f"{DECIDE}?explain=1", request())
+    assert told.json["why"] == {"missing": "the fallback rule decided"}
 
 
 def test_an_outcome_is_recorded_once(served: Shop) -> None:
@@ -205,7 +242,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def decide(self, request: Any) -> Any:
+    def decide(self, request: Any, *, explain: bool = False) -> Any:
         """Fails."""
         raise self.error
 
@@ -301,7 +338,7 @@ def test_an_answer_has_exactly_the_parts_that_the_document_promises(served: Shop
     decision = decide(served, request()).json
     outcome = call(served.app, "POST", OUTCOME, {"key": "c1", "value": 1}).json
     problem = decide(served, request(total="x")).json
-    assert set(decision) == set(schemas["Decision"]["required"]) == set(schemas["Decision"]["properties"])
+    assert set(decision) == set(schemas["Decision"]["required"]) == set(schemas["Decision"]["properties"]) - {"why"}
     assert set(outcome) == set(schemas["Outcome"]["required"]) == set(schemas["Outcome"]["properties"])
     assert set(schemas["Problem"]["required"]) <= set(problem) <= set(schemas["Problem"]["properties"])
 

@@ -51,6 +51,7 @@ def sample(seed: int = 7) -> dict[str, Any]:
         "calibration": _calibration(rng),
         "slices": _slices(rng),
         "importances": _importances(),
+        "goes_by": _goes_by(),
         "models": _models(trained, models, reigns),
         "gates": _gates(rng, trained, models),
         "time_split": {
@@ -245,6 +246,21 @@ def _importances() -> list[dict[str, Any]]:
     weights = np.exp(-np.arange(len(FEATURES)) / 7)
     shares = weights / weights.sum()
     return [{"feature": name, "share": float(part)} for name, part in zip(FEATURES, shares, strict=True)]
+
+
+def _goes_by() -> dict[str, Any]:
+    inputs = [
+        {
+            "feature": name,
+            "rise": {"estimate": 0.02 / (1 + j), "low": 0.02 / (1 + j) - 0.002, "high": 0.02 / (1 + j) + 0.002},
+        }
+        for j, name in enumerate(FEATURES[:-1])
+    ]
+    idle = {"feature": FEATURES[-1], "rise": {"estimate": 0.0, "low": 0.0, "high": 0.0}}
+    return {
+        "loss": "log_loss", "before": 0.4321, "rows": 2000, "days": 61, "repeats": 3, "inputs": [*inputs, idle],
+        "unread": [FEATURES[-1]],
+    }  # fmt: skip
 
 
 def _models(trained: list[int], models: list[str], reigns: dict[str, tuple[int, int]]) -> list[dict[str, Any]]:

@@ -78,8 +78,8 @@ def test_slices_gaps_and_rates_of_groups_carry_weights() -> None:
     rates = group_rates(OUTCOME, SCORE, GROUP, weight=WEIGHT)
     plain = group_rates(twice(OUTCOME), twice(SCORE), twice(GROUP))
     for part, whole in zip(rates, plain, strict=True):
-        assert part.recall.estimate == pytest.approx(whole.recall.estimate)
-        assert part.base_rate.estimate == pytest.approx(whole.base_rate.estimate)
+        assert part.rates["recall"].estimate == pytest.approx(whole.rates["recall"].estimate)
+        assert part.rates["base_rate"].estimate == pytest.approx(whole.rates["base_rate"].estimate)
     gaps = fairness_gaps(OUTCOME, SCORE, GROUP, weight=WEIGHT, draws=20, threshold=0.3)
     assert gaps["equal_opportunity"].estimate == pytest.approx(widest.estimate)
 
