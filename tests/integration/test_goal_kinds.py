@@ -155,8 +155,8 @@ CASES = [
 EVERY = pytest.mark.parametrize("case", CASES, ids=[case.kind for case in CASES])
 
 
-def write(case: Case, folder: Path, *, shuffled: bool) -> None:
-    """The files: decisions, eight to a search, and what came of each."""
+def write(case: Case, folder: Path, *, shuffled: bool, leak: bool) -> None:
+    """The files: decisions, eight to a search, and what came of each; with a leak, the noise is the truth."""
     rng = np.random.default_rng(3)
     at = np.sort(rng.integers(START, START + DAYS * DAY, ROWS // 8)).repeat(8) + np.tile(np.arange(8), ROWS // 8)
     seen = {"load": rng.normal(size=ROWS), "noise": rng.normal(size=ROWS)}
@@ -164,6 +164,8 @@ def write(case: Case, folder: Path, *, shuffled: bool) -> None:
     truth = case.tell(rng, seen)
     if shuffled:
         truth = rng.permutation(truth)
+    if leak:
+        seen["noise"] = np.unique(truth, return_inverse=True)[1].astype(float)
     ids = np.array([f"d{number}" for number in range(ROWS)], dtype=object)
     columns = {"id": ids, "ts": pa.array(at, pa.timestamp("us", tz="UTC")), **seen}
     columns["search"] = np.array([f"s{number // 8}" for number in range(ROWS)], dtype=object)
@@ -178,10 +180,10 @@ def write(case: Case, folder: Path, *, shuffled: bool) -> None:
     pq.write_table(pa.table(outcome), folder / "truths.parquet")
 
 
-def open_case(case: Case, folder: Path, *, shuffled: bool = False) -> sp.Live:
+def open_case(case: Case, folder: Path, *, shuffled: bool = False, leak: bool = False) -> sp.Live:
     """The system of a case, opened on its files."""
     folder.mkdir(exist_ok=True)
-    write(case, folder, shuffled=shuffled)
+    write(case, folder, shuffled=shuffled, leak=leak)
     decisions = sp.events("decisions", "decisions.parquet", key="id", at="ts")
     truths = sp.events("truths", "truths.parquet", at="ts", delay="0s")
     parts = dict(case.parts)
@@ -206,6 +208,7 @@ def test_every_kind_passes_from_the_declaration_to_the_gate(case: Case, tmp_path
         choices = {choice["name"]: choice["value"] for choice in live.show_plan()["choices"]}
         assert choices["kind of goal"] == case.kind
         report = live.train(as_of=END)
+        assert live.status()["system"] == "desk"
     assert report["passed"], report["reasons"]
     assert report["guardrails"]
     assert "unknown: it has no value" not in report["card"]
@@ -228,6 +231,17 @@ def test_shuffled_labels_are_refused_for_not_being_better_than_a_baseline(case: 
         report = live.train(as_of=END)
     assert not report["passed"]
     assert any("not shown better" in reason for reason in report["reasons"])
+
+
+LEAKS = [case for case in CASES if case.kind not in ("multilabel", "multiclass")]
+
+
+@pytest.mark.parametrize("case", LEAKS, ids=[case.kind for case in LEAKS])
+def test_a_feature_that_is_the_truth_is_found(case: Case, tmp_path: Path) -> None:
+    """The leak audit sees outcomes of every kind as two classes, and names the feature."""
+    with open_case(case, tmp_path, leak=True) as live:
+        report = live.train(as_of=END)
+    assert any("Feature 'noise' alone reaches AUC" in reason for reason in report["reasons"])
 
 
 @pytest.mark.parametrize("case", CASES[1:], ids=[case.kind for case in CASES[1:]])

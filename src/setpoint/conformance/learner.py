@@ -437,7 +437,7 @@ def make_labels(kind: str, data: Data, seed: int) -> np.ndarray:
     if kind == "count":
         return np.asarray(rng.poisson(np.exp(0.7 * signal)).astype(np.float64))
     if kind == "ranking":
-        return np.digitize(signal + rng.normal(0, 0.7, signal.size), [0.3, 1.3]).astype(np.float64)
+        return np.asarray(np.digitize(signal + rng.normal(0, 0.7, signal.size), [0.3, 1.3]), dtype=np.float64)
     return np.asarray(500.0 + 20 * signal + rng.normal(0, 10, signal.size))
 
 

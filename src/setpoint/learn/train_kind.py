@@ -6,22 +6,25 @@ that are not mature, thresholds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from setpoint.core.ports import Learner
+from setpoint.declare.goal import RANGES
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.drawn import draw_decisions
 from setpoint.learn.encode import encoder_of
-from setpoint.learn.explain import importances
+from setpoint.learn.explain import GoesBy, goes_by, importances
 from setpoint.learn.gate import judge
 from setpoint.learn.kinds.baselines import baselines_of_kind
 from setpoint.learn.kinds.choose import kind_of_plan
 from setpoint.learn.kinds.kind import Calibrated, Fed, Inputs, Kind
+from setpoint.learn.kinds.row_losses import row_loss
 from setpoint.learn.kinds.search import KindSearch
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.scored import Bench, Scored
@@ -71,16 +74,17 @@ def train_kind(
     bench = Bench(sides.held_out, plan.draws, seed, kind=kind)
     scored = decide_kind(kind, "candidate", procedure.score(sides.held_out.features), sides.held_out)
     skill = check_skill(sides.two.of(sides.validation.y), sides.two.score(fitted.validated))
+    against = [decide_kind(kind, each.name, each.scores, sides.held_out) for each in trivial]
     report = judge(
         goal,
         bench,
         scored,
-        baselines=[decide_kind(kind, each.name, each.scores, sides.held_out) for each in trivial],
+        baselines=against,
         champion=None
         if champion is None
         else decide_kind(kind, "champion", champion.score(sides.held_out.features), sides.held_out),
         champion_saw=seen_by(champion, sides.held_out),
-        margin=plan.system.release.margin,
+        margin=margin_of(plan, bench, against[0]),
         findings=(*findings, *skill),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
@@ -102,7 +106,26 @@ def train_kind(
         held_out=sides.index[sides.split.held_out],
         scores=scored.p,
         sample=drawn.lineage if raked.lineage is None else raked.lineage,
+        goes_by=told_by(kind, procedure, released, sides.held_out, seed=seed),
     )
+
+
+def margin_of(plan: Plan, bench: Bench, constant: Scored) -> float:
+    """The declared margin; of a metric in the outcome's unit, it is a share of what the constant has.
+
+    Half a percent is little of an AUC and may be all of an error in kilometres.
+    """
+    low, high, _ = RANGES[plan.system.goal.metric.name]
+    if math.isfinite(high - low):
+        return plan.system.release.margin
+    size = abs(bench.value(plan.system.goal.metric, constant))
+    return plan.system.release.margin * size if math.isfinite(size) else 0.0
+
+
+def told_by(kind: Kind, procedure: Scorer, released: Scorer, held_out: Examples, *, seed: int) -> GoesBy | None:
+    """What the procedure goes by, by the loss of single rows; None where no row loses by itself."""
+    loss = row_loss(kind)
+    return None if loss is None else goes_by(procedure, released, held_out, seed=seed, loss=loss.name, losses=loss.of)
 
 
 def search_or_fit(plan: Plan, fitter: KindSearch, matrices: Matrices, sides: Sides, recipe: Recipe | None) -> Fitted:

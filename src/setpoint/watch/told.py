@@ -47,7 +47,7 @@ def told_incident(incident: Incident) -> dict[str, Any]:
 def told_model(document: Mapping[str, Any], acts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A model: when and on what it was trained, what the gate said, and when it was live."""
     report, model = document["report"], document["model"]
-    metric = report["metrics"].get("auc") or next(iter(report["metrics"].values()))
+    metric = report["metrics"]["auc"]
     begins = [act["at"] for act in acts if act["act"] == "promote" and act["subject"] == model]
     return {
         "digest": model,

@@ -21,7 +21,10 @@ KEYS = pa.array(["a", "b", "c", "d"])
 AT_ZERO = np.zeros(4, dtype=np.int64)
 
 
-def told(label: Label, rows: Sequence[tuple[str, float, object]], *, as_of: float = 100.0) -> tuple[list[int], list[float]]:
+Told = tuple[list[int], list[float]]
+
+
+def told(label: Label, rows: Sequence[tuple[str, float, object]], *, as_of: float = 100.0) -> Told:
     """State and value of four decisions at time 0, from rows (key, day, value) known an hour later."""
     at = [round(day * DAY) for _, day, _ in rows]
     log = pa.table(

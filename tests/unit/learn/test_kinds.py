@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,13 +29,17 @@ from setpoint.learn.kinds.multilabel import Multilabel
 from setpoint.learn.kinds.quantile import Quantile
 from setpoint.learn.kinds.ranking import Ranking
 from setpoint.learn.kinds.regression import Regression
+from setpoint.learn.kinds.row_losses import row_loss
 from setpoint.learn.kinds.search import KindSearch
 from setpoint.learn.kinds.slices import slices_of_kind
 from setpoint.learn.kinds.survival import Survival, spread
+from setpoint.learn.scored import Bench, Scored
 from setpoint.learn.sides import Examples
+from setpoint.learn.train_kind import margin_of
 from setpoint.learn.two_view import TwoView, two_view
 from setpoint.measure.calibrators import CalibrationMap
 from setpoint.measure.survival import Lifetimes, survival_curve
+from tests.unit.learn.world import make_world_plan
 
 INPUTS = Inputs((), ("x", "noise"))
 LOGISTIC = LogisticLearner()
@@ -244,3 +250,42 @@ def test_a_slice_with_twice_the_error_is_worse_than_the_rest() -> None:
     assert found["west"].shortfall == pytest.approx(0.8, abs=0.1)
     assert min(found[name].p_value for name in ("north", "south", "east")) > 0.5
     assert found["west"].interval.low > found["north"].interval.high
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "y", "predicted"),
+    [
+        (Regression(Metric("mae")), Metric("mae"), [1.0, 5.0], [2.0, 2.0]),
+        (Quantile(Metric("pinball", 0.9)), Metric("pinball", 0.9), [1.0, 5.0], [2.0, 2.0]),
+        (Count(Metric("poisson_deviance")), Metric("poisson_deviance"), [0.0, 5.0], [2.0, 2.0]),
+        (Multiclass(Metric("log_loss"), ("a", "b")), Metric("log_loss"), [0.0, 1.0], [[0.7, 0.3], [0.6, 0.4]]),
+    ],
+)
+def test_the_losses_of_rows_are_those_of_the_metric(kind: Kind, metric: Metric, y: Any, predicted: Any) -> None:
+    """Their mean is its value."""
+    rows, loss = make_rows(np.array(y)), row_loss(kind)
+    assert loss is not None
+    found = loss.of(rows.y, np.array(predicted)).mean()
+    assert found == pytest.approx(kind.statistic(metric, rows, np.array(predicted)).value())
+
+
+def test_no_item_of_a_ranking_is_wrong_by_itself() -> None:
+    """And a time that was cut off early says nothing of the end."""
+    assert row_loss(Ranking(Metric("ndcg"), "query")) is None
+    survival = row_loss(Survival(Metric("concordance"), 10.0))
+    assert survival is not None
+    assert survival.of(np.array([4.0, -10.0, -3.0]), np.array([0.5, 0.5, 0.5])).tolist() == [0.25, 0.25, 0.0]
+
+
+def test_a_margin_is_a_share_where_a_metric_has_a_unit() -> None:
+    """Of minutes, half a percent of what the constant loses; of a metric from 0 to 1 it is the amount itself."""
+    rows = make_rows(np.array([0.0, 200.0]))
+    constant = Scored("constant", np.array([100.0, 100.0]), np.zeros(2, dtype=bool), np.zeros(2))
+    for metric, kind, expected in (
+        (Metric("mae"), Regression(Metric("mae")), 0.5),
+        (Metric("concordance"), Survival(Metric("concordance"), 1.0), 0.005),
+    ):
+        plan = make_world_plan()
+        goal = replace(plan.system.goal, metric=metric)
+        system = SimpleNamespace(goal=goal, release=plan.system.release)
+        assert margin_of(SimpleNamespace(system=system), Bench(rows, 10, 0, kind=kind), constant) == expected  # type: ignore[arg-type]
