@@ -16,6 +16,7 @@ from setpoint.api.app import App
 from setpoint.api.label_page import label_routes
 from setpoint.api.server import serve_http
 from setpoint.cli.check_file import show_file
+from setpoint.cli.fairness import print_fairness
 from setpoint.cli.label import run_label
 from setpoint.cli.project import load_declaration
 from setpoint.cli.quarantine import asks_of_quarantine, show_quarantine
@@ -218,7 +219,11 @@ def _print_gate(report: dict[str, Any]) -> None:
             "Baselines", ("baseline", report["metric"]), [(each["name"], each["value"]) for each in report["baselines"]]
         )
     )
+    for each in report.get("preflight", ()):
+        if each["level"] == "suspicion":
+            out.print(f"[yellow]pre-flight[/] {escape(each['evidence'])} {escape(each['hint'])}")
     print_weak_slices(report.get("weak"))
+    print_fairness(report.get("fairness"))
     for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):
         out.print(f"  {escape(reason)}")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")

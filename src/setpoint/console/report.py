@@ -10,6 +10,7 @@ from setpoint.console.page import page
 from setpoint.console.section import Section
 from setpoint.console.section_alarms import alarms
 from setpoint.console.section_explain import goes_by
+from setpoint.console.section_fairness import fairness
 from setpoint.console.section_labels import calibration, maturity
 from setpoint.console.section_model import importances, slices
 from setpoint.console.section_quality import quality, time_split
@@ -19,8 +20,8 @@ from setpoint.console.section_weak import weak
 from setpoint.console.summary import header, period, tiles
 
 SECTIONS: tuple[Callable[[Mapping[str, Any]], Section], ...] = (
-    quality, alarms, maturity, calibration, slices, importances, goes_by, weak, business, time_split, models, gates,
-    cpu, parity, audit, months,
+    quality, alarms, maturity, calibration, slices, importances, goes_by, weak, fairness, business, time_split, models,
+    gates, cpu, parity, audit, months,
 )  # fmt: skip
 """Top to bottom; neighbours that are `half` stand side by side where there is room."""
 

@@ -23,6 +23,8 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "accuracy": (0.0, 1.0, True),
     "precision": (0.0, 1.0, True),
     "recall": (0.0, 1.0, True),
+    "selection_rate": (0.0, 1.0, False),
+    "false_positive_rate": (0.0, 1.0, False),
     "log_loss": (0.0, float("inf"), False),
     "brier": (0.0, 1.0, False),
     "ece": (0.0, 1.0, False),
@@ -38,6 +40,8 @@ TOLERANCE = 0.005
 
 MEASURED = ("latency", "size", "cpu_per_1000")
 """Guardrails on the model itself rather than on its decisions; in replay those of time are reported, not judged."""
+HELD = ("selection_rate", "false_positive_rate")
+"""Metrics that a guardrail limits, but that nobody can want for themselves: never acting makes them least."""
 SLICED = ("log_loss", "brier", "accuracy")
 """Metrics that are means over decisions, so that slices can be told apart by them."""
 
@@ -176,6 +180,20 @@ def recall(*, precision: float | None = None) -> Metric:
     return Metric("recall", precision)
 
 
+def selection_rate() -> Metric:
+    """Share of the decisions acted on: a limit on how much is done, and in a gap demographic parity.
+
+    >>> str(gap(selection_rate(), by="sex") <= 0.1)
+    "gap(selection_rate(), by='sex') <= 0.1"
+    """
+    return Metric("selection_rate")
+
+
+def false_positive_rate() -> Metric:
+    """Share of the negatives that were acted on; the gaps of it and of recall are those of equalised odds."""
+    return Metric("false_positive_rate")
+
+
 def business() -> Metric:
     """The business value per 1000 decisions, against never acting, in the unit the goal names."""
     return Metric("business")
@@ -203,7 +221,7 @@ def cpu_per_1000() -> Metric:
 
 
 def gap(metric: Metric, *, by: str) -> Metric:
-    """The difference between the best and the worst group of a metric.
+    """The difference between the highest and the lowest group of a metric.
 
     >>> str(gap(recall(), by="carrier") <= 0.1)
     "gap(recall(), by='carrier') <= 0.1"
@@ -426,7 +444,7 @@ def goal(
         raise WrongType(f"The goal's metric is {metric!r}.", expected="a metric such as sp.auc()")
     if metric.name not in RANGES:
         raise NameUnknown("metric", metric.name, RANGES, where="Setpoint")
-    if metric.by is not None or metric.name in (*MEASURED, "worst_slice"):
+    if metric.by is not None or metric.name in (*MEASURED, *HELD, "worst_slice"):
         raise DeclarationError(f"{metric} cannot be optimised.", expected="a metric of decisions, such as sp.auc()")
     for guardrail in must:
         if not isinstance(guardrail, Guardrail):

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from setpoint.core.errors import DataError
 from setpoint.core.ports import AdditiveModel, Model
-from setpoint.measure.calibrators import CalibrationMap
+from setpoint.measure.calibrators import EDGE, CalibrationMap
+from setpoint.measure.shapley import shapley_values
 
 TOP = 6
 """Inputs that a row's reasons name one by one; all others are told together."""
 TOLERANCE = 1e-6
 """How far what the inputs add up to may be from the model's prediction, of one and of the prediction's size."""
+ROUNDS = 4
+"""How often each background row is used where contributions are sampled."""
+SAMPLED = "the model does not say what it goes by: the parts are Shapley values, sampled, over other logged decisions"
 ODDS, NUMBER, LOGARITHM = "log odds", "prediction", "logarithm"
 LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {ODDS: expit, NUMBER: np.positive, LOGARITHM: np.exp}
 """What inputs may add up to, and how that becomes a prediction."""
@@ -26,7 +30,8 @@ LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {ODDS: expit, NUMBER: np.
 class Contributions:
     """What each input (a column of `parts`) adds to the score of each row over `base`, on a scale where it adds up.
 
-    `raw` are the model's predictions, before any calibration.
+    `raw` are the model's predictions, before any calibration. Where they were sampled, `bounds` are the 95 % bounds of
+    `parts`, low and high.
     """
 
     inputs: tuple[str, ...]
@@ -34,6 +39,7 @@ class Contributions:
     base: np.ndarray
     raw: np.ndarray
     scale: str
+    bounds: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -45,7 +51,7 @@ class Contributions:
 
         Inputs that add nothing are no reasons; equal ones come by name.
         """
-        parts = self.parts[row]
+        parts, bounds = self.parts[row], self.bounds
         order = sorted(np.flatnonzero(parts).tolist(), key=lambda j: (-abs(parts[j]), self.inputs[j]))
         return [
             {
@@ -54,6 +60,7 @@ class Contributions:
                 "value": shown(values.get(self.inputs[j])),
                 "adds": float(parts[j]),
                 "words": tell(self.inputs[j], values.get(self.inputs[j]), float(parts[j]), scale=self.scale),
+                **({} if bounds is None else {"low": float(bounds[0][row, j]), "high": float(bounds[1][row, j])}),
             }
             for j in order[:top]
         ]
@@ -90,6 +97,26 @@ def contributions(model: Model, matrix: np.ndarray, inputs: Sequence[str]) -> Co
     )
 
 
+def sampled_contributions(
+    model: Model, matrix: np.ndarray, inputs: Sequence[str], *, background: np.ndarray, seed: int = 0
+) -> Contributions | None:
+    """What each input adds to the log odds of one row, of any model: Shapley values sampled over background rows.
+
+    None for a model whose predictions are no probabilities of one class.
+    """
+    raw = np.asarray(model.predict(matrix))
+    if raw.ndim != 1 or not ((raw >= 0) & (raw <= 1)).all():
+        return None
+
+    def odds(rows: np.ndarray) -> np.ndarray:
+        inside = np.clip(model.predict(rows), EDGE, 1 - EDGE)
+        return np.asarray(logit(inside))
+
+    found = shapley_values(odds, matrix[0], background, rounds=ROUNDS, seed=seed)
+    bounds = (found.low[None, :], found.high[None, :])
+    return Contributions(tuple(inputs), found.values[None, :], np.array([found.base]), raw[:1], ODDS, bounds)
+
+
 def reasons_of(
     found: Contributions, values: Mapping[str, Any], *, calibration: CalibrationMap, top: int | None = TOP
 ) -> dict[str, Any]:
@@ -98,7 +125,7 @@ def reasons_of(
     The reasons, the base and `others` (all inputs that are not named) add up to `total`, whose prediction is `raw`.
     What calibration makes of that is said beside: it moves the score, and changes no order of the reasons.
     """
-    named = found.reasons(0, values, top=top)
+    named, sampled = found.reasons(0, values, top=top), found.bounds is not None
     told, parts = sum(each["adds"] for each in named), found.parts[0]
     return {
         "scale": found.scale,
@@ -108,6 +135,7 @@ def reasons_of(
         "total": float(found.base[0] + parts.sum()),
         "raw": float(found.raw[0]),
         "calibration": tell_calibration(calibration, float(found.raw[0])),
+        **({"sampled": SAMPLED} if sampled else {}),
     }
 
 

@@ -16,11 +16,13 @@ import numpy as np
 from setpoint.core.times import iso, spell
 from setpoint.declare.goal import MEASURED, Goal, Guardrail, Metric
 from setpoint.declare.goal_kind import SURVIVAL
+from setpoint.learn.fairness import fairness_of, told_fairness
 from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
 from setpoint.learn.kinds.slices import slices_of_kind
 from setpoint.learn.scored import Bench, Scored, form_of
 from setpoint.learn.weak import Proposals, document_of, judge_weak, tell_weak
+from setpoint.measure.fairness import Fairness
 from setpoint.measure.intervals import (
     Interval,
     against_limit,
@@ -110,7 +112,8 @@ class GateReport:
     `effective_rows` is how many rows of equal weight would say as much (Kish 1965); None where weights are equal.
     `plain` says whether what was done to the rows that fitted the model helped; rows without a truth of their own hold
     it back where they are shown to do harm. `weak` are the slices in which the model may lose more: those declared,
-    and those that the validation rows proposed, judged on the held-out rows.
+    and those that the validation rows proposed, judged on the held-out rows. `fairness` has the rates and gaps of the
+    groups that the goal protects or asks a gap by.
     """
 
     guardrails: tuple[Verdict, ...]
@@ -127,6 +130,7 @@ class GateReport:
     effective_rows: float | None = None
     plain: Comparison | None = None
     weak: WeakSlices | None = None
+    fairness: tuple[Fairness, ...] = ()
 
     @property
     def value(self) -> Interval:
@@ -144,7 +148,7 @@ class GateReport:
         found = [f"{part.guardrail}: {part.reason}" for part in self.guardrails if part.blocks]
         compared = (*self.baselines, *(each for each in (self.champion, self.plain) if each is not None))
         found += [part.reason for part in compared if part.blocks]
-        found += [f"Leak: {finding.evidence}" for finding in self.findings if finding.blocks]
+        found += [f"{finding.level.capitalize()}: {finding.evidence}" for finding in self.findings if finding.blocks]
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
@@ -166,6 +170,7 @@ class GateReport:
             **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
             **({} if self.plain is None else {"plain": self.plain.to_dict()}),
             **({} if self.weak is None else {"weak": document_of(self.weak)}),
+            **({"fairness": [told_fairness(each) for each in self.fairness]} if self.fairness else {}),
         }
 
 
@@ -222,6 +227,7 @@ def judge(
         effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
         plain=None if plain is None else _against_plain(goal, bench, ours, plain, harm_blocks=harm_blocks),
         weak=judge_weak(goal, bench, ours, proposals or {}) if bench.kind is None else None,
+        fairness=fairness_of(goal, bench, ours) if bench.kind is None else (),
     )
 
 

@@ -8,12 +8,14 @@ import numpy as np
 
 from setpoint.core.rng import seed_for
 from setpoint.declare.goal import RANGES, Metric
+from setpoint.learn.group_counts import RATE_OF, counts_of
 from setpoint.learn.groups import groups_of
 from setpoint.learn.kinds.kind import Kind
 from setpoint.learn.sides import Examples
 from setpoint.learn.threshold import Costs
 from setpoint.measure.bootstrap import interval, paired_difference
 from setpoint.measure.draws import difference_of, interval_of
+from setpoint.measure.fairness_gaps import rate_gap
 from setpoint.measure.intervals import Interval
 from setpoint.measure.metrics import METRICS, MetricSpec
 from setpoint.measure.slices import gap
@@ -85,6 +87,17 @@ class Bench:
         spec, values, option = form_of(metric, scored)
         if metric.by is not None:
             groups = groups_of(self.rows, metric.by)
+            if metric.name in RATE_OF and metric.option is None:
+                counts = counts_of(
+                    self.rows,
+                    groups,
+                    p=scored.p,
+                    acted=scored.acted,
+                    value=scored.value,
+                    draws=self.draws,
+                    seed=self.seed,
+                )
+                return rate_gap(counts, RATE_OF[metric.name], level=level)[0]
             return gap(
                 spec,
                 self.rows.y,
@@ -153,6 +166,6 @@ def form_of(metric: Metric, scored: Scored) -> tuple[MetricSpec, np.ndarray, flo
         return VALUE, scored.value, 0.5
     if metric.name == "recall" and metric.option is not None:
         return METRICS["recall_at_precision"], scored.p, metric.option
-    if metric.name in ("accuracy", "precision", "recall"):
+    if metric.name in ("accuracy", "precision", "recall", "selection_rate", "false_positive_rate"):
         return METRICS[metric.name], scored.acted.astype(np.float64), 0.5
     return METRICS[metric.name], scored.p, 0.5

@@ -17,7 +17,7 @@ from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner, Model
 from setpoint.declare.goal_kind import BINARY
 from setpoint.learn.encode import Encoder
-from setpoint.learn.explain_rows import Contributions, contributions, reasons_of
+from setpoint.learn.explain_rows import Contributions, contributions, reasons_of, sampled_contributions
 from setpoint.learn.kinds.composed import load_model
 from setpoint.learn.kinds.maps import Map, map_from_dict
 from setpoint.learn.threshold import Threshold
@@ -76,11 +76,20 @@ class Scorer:
             return None
         return contributions(self.model, self.encoder.matrix(features), self.inputs)
 
-    def explain_row(self, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Why one row of feature values has its score, as JSON-like data; None for a model that does not say."""
+    def explain_row(
+        self, values: Mapping[str, Any], *, background: pa.Table | None = None, seed: int = 0
+    ) -> dict[str, Any] | None:
+        """Why one row of feature values has its score, as JSON-like data.
+
+        A model that does not say is asked about the row between those of `background`; without any it gives None.
+        """
         if not isinstance(self.calibration, CalibrationMap) or self.kind != BINARY:
             return None
-        found = contributions(self.model, self.encoder.row(values), self.inputs)
+        row = self.encoder.row(values)
+        found = contributions(self.model, row, self.inputs)
+        if found is None and background is not None and background.num_rows > 1:
+            others = self.encoder.matrix(background)
+            found = sampled_contributions(self.model, row, self.inputs, background=others, seed=seed)
         return None if found is None else reasons_of(found, values, calibration=self.calibration)
 
     def save(self, folder: Path) -> str:

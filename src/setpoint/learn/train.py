@@ -29,6 +29,7 @@ from setpoint.learn.imbalance import Balance, able
 from setpoint.learn.immature import fit_with_young, with_young
 from setpoint.learn.kinds.kind import Calibrated
 from setpoint.learn.picked import MUCH, recalibrate_picked
+from setpoint.learn.preflight import Preflight, check_fitted, check_released, preflight
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
@@ -56,6 +57,7 @@ class Candidate:
     its training set says of the groups of the attributes that the goal protects, `acquired` how many labels of each
     side are natural, were asked for at random, or were picked by a strategy, `goes_by` what the procedure loses
     on held-out rows without each feature.
+    `preflight` is what was found wrong with the rows, the learners tried and the model.
     """
 
     recipe: Recipe
@@ -77,6 +79,7 @@ class Candidate:
     added: Added | None = field(default=None, repr=False)
     sample: Mapping[str, Any] | None = None
     bias: BiasAudit | None = None
+    preflight: Preflight | None = None
     acquired: Mapping[str, Mapping[str, int]] | None = None
     goes_by: GoesBy | None = None
 
@@ -119,6 +122,7 @@ class Candidate:
             **({} if self.sample is None else {"sample": dict(self.sample)}),
             **({} if self.bias is None else {"bias": self.bias.to_dict()}),
             **({} if self.goes_by is None else {"goes_by": self.goes_by.to_dict()}),
+            **({} if self.preflight is None else {"preflight": self.preflight.to_dict()}),
             **({} if self.acquired is None else {"labels": {name: dict(of) for name, of in self.acquired.items()}}),
         }
 
@@ -157,6 +161,7 @@ def train(
     matrices = encode(plan, sides)
     probe = probe_of(plan, learners, recipe, seed=seed) if recipe is None else None
     findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
+    checked = preflight(matrices, sides, able(learners, goal.imbalance) if recipe is None else {}, seed=seed)
     fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
     if older.any:
         older, sides, matrices, fitted = keep_if_better(plan, older, sides, matrices, fitted, learners, seed=seed)
@@ -174,6 +179,9 @@ def train(
     young = with_young(plan, examples, whole.rows, procedure)
     encoder = encoder_of(plan, sides.every.features)
     released = release(fitted, young.rows, encoder, calibration, threshold, learners=learners, seed=seed)
+    checked = checked.of_learner(fitted.recipe.learner).and_of(
+        (*check_fitted(fitted, matrices, sides), *check_released(released.model, matrices))
+    )
     scored = decide(plan, procedure, sides.held_out, name="candidate")
     trivial = baselines(plan, matrices, sides)
     report = judge(
@@ -189,6 +197,7 @@ def train(
         asked=judged_by(plan, sides),
         findings=(
             *findings,
+            *checked.faults,
             *check_skill(sides.validation.y, fitted.validated),
             *check_selection(goal, sides.standing[0]),
         ),
@@ -217,6 +226,7 @@ def train(
         sample=drawn.lineage if raked.lineage is None else raked.lineage,
         bias=audit_training_set(goal, weighed(examples, sides), contested=contested, seed=seed),
         acquired=sides.acquired,
+        preflight=checked,
         goes_by=goes_by(procedure, released, sides.held_out, seed=seed),
     )
 

@@ -38,8 +38,8 @@ errs cannot keep both equalised odds and calibration (Kleinberg, Mullainathan an
 """
 WITH_RATIO = ("demographic_parity", "equal_opportunity", "predictive_equality", "equalised_odds", "predictive_parity")
 """Criteria of shares, which are told as ratios too: below .8 in selection is what US practice calls adverse impact."""
-UNEQUAL = 0.05
-"""A gap whose adjusted p-value is below this is shown to be one."""
+UNEQUAL = 0.01
+"""A gap whose adjusted p-value is below this is shown to be one, as strict as the audit of the sources of bias."""
 
 
 @dataclass(frozen=True)

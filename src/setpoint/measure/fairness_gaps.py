@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from setpoint.measure.fairness_counts import SHARES, GroupCounts
-from setpoint.measure.intervals import Interval, normal_quantile, t_quantile
+from setpoint.measure.intervals import Interval, t_quantile
 from setpoint.measure.rows import Array
 
 LEAST_ROWS = 50
@@ -28,9 +29,10 @@ class Family(NamedTuple):
 class Apart:
     """The largest difference of some groups: its bounds, and how it compares with what chance makes of equal groups.
 
-    `most` is the largest difference in standard errors, `chance` the same of each draw about its own centre, NaN where
-    a group has no value. `by_chance` is the difference that groups of these sizes would show if they were all equal,
-    `corrected` the estimate less what draws add to it (Efron and Tibshirani 1993, chapter 10), at least 0.
+    `most` is the largest difference in standard errors, on the normal scale, `chance` the same of each draw about its
+    own centre, NaN where a group has no value. `by_chance` is the difference that groups of these sizes would show if
+    they were all equal, `corrected` the estimate less what draws add to it (Efron and Tibshirani 1993, chapter 10), at
+    least 0.
     """
 
     estimate: float
@@ -78,13 +80,14 @@ def apart(families: Sequence[Family], *, clusters: int, level: float) -> Apart:
             differences.append(np.abs(family.values[i + 1 :] - family.values[i]))
             errors.append(error)
     difference, error = np.concatenate(differences), np.concatenate(errors)
-    one = t_quantile(level, clusters - 1) * float(np.sqrt(clusters / (clusters - 1)))
-    wider = one / normal_quantile(level)
+    few, freedom = float(np.sqrt(clusters / (clusters - 1))), clusters - 1
+    one = t_quantile(level, freedom) * few
     tail = min((1 + level) / 2 * (1 + 1 / defined), 1.0)
-    together = max(float(np.quantile(largest, tail, method="higher")) * wider, one)
+    # draws know the standard error, the value only has an estimate of it: the same tail of Student's t
+    together = max(-float(stdtrit(freedom, ndtr(-np.quantile(largest, tail, method="higher")))) * few, one)
     low, high = float((difference - together * error).max()), float((difference + one * error).max())
     scale = np.where(difference > 0, np.inf, 0.0)
-    most = float(np.divide(difference, wider * error, out=scale, where=error > 0).max())
+    most = -float(ndtri(stdtr(freedom, -np.divide(difference, few * error, out=scale, where=error > 0).max())))
     chance[finite] = largest
     return Apart(
         estimate, max(0.0, low), high, defined, most, chance, max(noise), max(0.0, 2 * estimate - float(ranges.mean()))

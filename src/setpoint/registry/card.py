@@ -91,11 +91,15 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             if report["champion"] is None
             else report["champion"]["reason"],
             **({"training rows": report["plain"]["reason"]} if "plain" in report else {}),
-            "leak audit": _findings(report["findings"]),
+            "leak audit": _findings([each for each in report["findings"] if each["level"] != "fault"]),
+            "pre-flight": _findings(model["preflight"]["findings"])
+            if "preflight" in model
+            else "unknown: the training recorded none",
         },
         "slices": _slices(report["slices"]),
         "weak slices": _weak(report.get("weak")),
         "protected groups": _protected(model.get("bias"), goal),
+        "fairness": _fairness(report.get("fairness"), goal),
         "what it goes by": _goes_by(model["importances"], model.get("goes_by")),
         "limits": {
             "held-out time": "metrics hold for the time they were measured on; a later one may differ",
@@ -199,6 +203,18 @@ def _protected(bias: Mapping[str, Any] | None, goal: Goal) -> dict[str, str]:
     told = [f"{each['attribute']} {each['group']}, {each['source']}: {each['evidence']}" for each in bias["findings"]]
     found["where bias enters"] = "; ".join(told) or f"nothing found in {bias['tests']} differences"
     return found
+
+
+def _fairness(found: Sequence[Mapping[str, Any]] | None, goal: Goal) -> dict[str, str]:
+    """How the model treats the groups on the held-out rows: the gaps, as the guardrails read them."""
+    if not found:
+        return {"gaps": "unknown: the model was judged before they were" if goal.protect else "none, by declaration"}
+    told: dict[str, str] = {}
+    for each in found:
+        told |= {f"{each['attribute']}, {gap['criterion'].replace('_', ' ')}": gap["words"] for gap in each["gaps"]}
+        if each["left_out"]:
+            told[f"{each['attribute']}, too few rows to compare"] = ", ".join(each["left_out"])
+    return told
 
 
 def _group(group: Mapping[str, Any]) -> str:

@@ -75,6 +75,21 @@ def _ended(acts: Sequence[Mapping[str, Any]], model: str) -> str | None:
     return None
 
 
+def _proxies(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The feature that tells the groups of each protected attribute best, as the training set had it."""
+    facts = (document.get("bias") or {}).get("facts") or {}
+    told = [
+        (name, each["group"], *pair)
+        for name, groups in facts.items()
+        for each in groups
+        for pair in each["tells"].items()
+    ]
+    best: dict[tuple[str, str], dict[str, Any]] = {}
+    for attribute, group, feature, auc in sorted(told, key=lambda one: (one[3], one[2])):
+        best[attribute, group] = {"attribute": attribute, "group": group, "feature": feature, "auc": auc}
+    return [best[key] for key in sorted(best)]
+
+
 def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[str, Any]:
     """A gate report: guardrails, baselines and the business value."""
     report = document["report"]
@@ -93,7 +108,9 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
         ],
         "baselines": [{"name": each["against"], "value": each["theirs"]} for each in report["baselines"]],
         "findings": list(report["findings"]),
+        **({"preflight": list(document["preflight"]["findings"])} if "preflight" in document else {}),
         **({"weak": dict(report["weak"])} if "weak" in report else {}),
+        **({"fairness": list(report["fairness"]), "proxies": _proxies(document)} if "fairness" in report else {}),
         **({"training_rows": report["plain"]["reason"]} if "plain" in report else {}),
         "business": {
             "unit": unit,

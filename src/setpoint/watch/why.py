@@ -146,6 +146,12 @@ def _decision(records: Records, subject: str) -> pa.Table | None:
     return chosen.slice(chosen.num_rows - 1) if chosen.num_rows else None
 
 
+def _latest(records: Records) -> pa.Table:
+    """The newest stored part of the decision log, or what is newer where none is stored."""
+    parts = records.moment.parts
+    return records.tables.read(DECISIONS, parts=[parts[-1]]) if parts else records.moment.newer
+
+
 def _named(rows: pa.Table, names: pa.Table, subject: str) -> pa.Table:
     same_key = pc.equal(pc.cast(names["key"], pa.string()), subject)
     return rows.filter(pc.or_(pc.equal(names["decision_id"], subject), same_key))
@@ -173,7 +179,9 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
                 "newest event": _moment(newest),
             }
         )
-    why = None if records.scorer_of is None else explain_score(log, records.scorer_of)
+    why = None
+    if records.scorer_of is not None:
+        why = explain_score(log, records.scorer_of, others=lambda: _latest(records))
     reasons = [] if why is None else table_of(why)
     return {
         "subject": row["decision_id"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from setpoint.core.errors import ModelCorrupt, NameUnknown
@@ -11,15 +13,17 @@ from setpoint.core.records import RULE
 from setpoint.data.decisions import features_of
 from setpoint.watch.consistency import ScorerOf
 
+BACKGROUND = 100
+"""Other decisions that a model which does not say what it goes by is asked about."""
 LINE = 3
 """Reasons that the story names; the table has more."""
 
 
-def explain_score(log: pa.Table, scorer_of: ScorerOf) -> dict[str, Any] | None:
+def explain_score(log: pa.Table, scorer_of: ScorerOf, *, others: Callable[[], pa.Table]) -> dict[str, Any] | None:
     """Why the model gave a logged decision its score: the reasons, and what they add up to.
 
-    None where the rule decided, and for a model that does not say what it goes by; only `missing`, in words, where the
-    model cannot be asked any more.
+    A model that does not say what it goes by is asked about the decision between `others`, rows of the log. None where
+    the rule decided; only `missing`, in words, where the model cannot be asked.
     """
     model, features = log["model"][0].as_py(), features_of(log)
     if model == RULE:
@@ -33,8 +37,18 @@ def explain_score(log: pa.Table, scorer_of: ScorerOf) -> dict[str, Any] | None:
     gone = sorted(set(scorer.inputs) - set(features.column_names))
     if gone:
         return {"missing": f"The log has no {', '.join(gone)}."}
-    found: dict[str, Any] | None = scorer.explain_row(features.to_pylist()[0])
-    return found
+    values = features.to_pylist()[0]
+    found = scorer.explain_row(values)
+    if found is None:
+        found = scorer.explain_row(values, background=_sample(features_of(others()), scorer.inputs))
+    return found or {"missing": "The model does not say what it goes by, and there is nothing to compare with."}
+
+
+def _sample(rows: pa.Table, inputs: Sequence[str]) -> pa.Table | None:
+    """Some of the rows, spread evenly over them; None where they lack an input."""
+    if not set(inputs) <= set(rows.column_names):
+        return None
+    return rows.take(np.linspace(0, rows.num_rows - 1, min(rows.num_rows, BACKGROUND)).astype(np.int64))
 
 
 def story_of(why: dict[str, Any]) -> list[str]:
@@ -44,13 +58,19 @@ def story_of(why: dict[str, Any]) -> list[str]:
     named = why["reasons"][:LINE]
     if not named:
         return ["no feature moved the score from its base"]
-    return [f"mostly because {'; '.join(each['words'] for each in named)}", why["calibration"]]
+    sampled = [why["sampled"]] if "sampled" in why else []
+    return [f"mostly because {'; '.join(each['words'] for each in named)}", why["calibration"], *sampled]
 
 
 def table_of(why: dict[str, Any]) -> list[dict[str, Any]]:
     """The reasons, all other features, and the base, which add up to the last row."""
     if "missing" in why:
         return []
-    rows = [{"because": each["words"], "adds": each["adds"], "code": each["code"]} for each in why["reasons"]]
+    bounds = ("low", "high") if "sampled" in why else ()
+    rows = [
+        {"because": each["words"], "adds": each["adds"], **{name: each[name] for name in bounds}, "code": each["code"]}
+        for each in why["reasons"]
+    ]
     ends = (("all other features", "others"), ("base, the same for every decision", "base"), ("in all", "total"))
-    return [*rows, *({"because": words, "adds": why[name], "code": ""} for words, name in ends)]
+    rest = dict.fromkeys(bounds)
+    return [*rows, *({"because": words, "adds": why[name], **rest, "code": ""} for words, name in ends)]

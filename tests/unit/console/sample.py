@@ -294,6 +294,33 @@ def _weak() -> dict[str, Any]:
     return {"loss": "log_loss", "looked_at": 2_814, "rows": 31_507, "level": 0.95, "slices": slices}
 
 
+def _fairness() -> list[dict[str, Any]]:
+    groups = []
+    for name, n, rates in (
+        ("f", 9_000, (0.12, 0.55, 0.04)),
+        ("m", 21_000, (0.29, 0.61, 0.09)),
+        ("x", 31, (0.2, 0.5, 0.1)),
+    ):
+        wide = 0.01 if n > 50 else 0.15
+        found = {
+            rate: {"estimate": value, "low": value - wide, "high": value + wide}
+            for rate, value in zip(("selection_rate", "recall", "false_positive_rate"), rates, strict=True)
+        }
+        groups.append({"group": name, "n": n, "judged": n > 50, "rates": found})
+    gaps = [
+        {
+            "criterion": criterion, "lowest": "f", "highest": "m", "by_chance": 0.008, "corrected": apart - 0.001,
+            "difference": {"estimate": apart, "low": apart - 0.03, "high": apart + 0.02},
+            "ratio": {"estimate": ratio, "low": ratio - 0.05, "high": ratio + 0.05}, "p_value": p, "shown": p < 0.05,
+            "words": f"{criterion}: {apart} between f (lowest) and m (highest)",
+        }
+        for criterion, apart, ratio, p in (
+            ("demographic_parity", 0.17, 0.41, 0.002), ("equal_opportunity", 0.06, 0.9, 0.2),
+        )
+    ]  # fmt: skip
+    return [{"attribute": "sex", "groups": groups, "gaps": gaps, "left_out": ["x"]}]
+
+
 def _gates(rng: np.random.Generator, trained: list[int], models: list[str]) -> list[dict[str, Any]]:
     found = []
     for index, (at, model) in enumerate(zip(trained, models, strict=True)):
@@ -314,7 +341,8 @@ def _gates(rng: np.random.Generator, trained: list[int], models: list[str]) -> l
                     {"name": "prior", "value": 0.5}, {"name": "best feature: left_late_origin_2h", "value": 0.631},
                     *([] if index == 0 else [{"name": "champion", "value": auc - 0.004}]),
                 ],
-                "weak": _weak(),
+                "weak": _weak(), "fairness": _fairness(),
+                "proxies": [{"attribute": "sex", "group": "f", "feature": "occupation", "auc": 0.76}],
                 "business": {
                     "unit": UNIT, "per_1000": 1_700 + 40 * index, "difference": None if index == 0 else gain,
                     "low": None if index == 0 else gain - 55, "high": None if index == 0 else gain + 55,

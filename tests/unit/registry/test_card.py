@@ -96,3 +96,12 @@ def test_slices_in_which_a_model_is_weak_are_told_with_how_many_were_looked_at(
     older = {name: part for name, part in model["report"].items() if name != "weak"}
     told = fields(make_card({**model, "report": older}, plan))
     assert told["weak slices/looked at"] == "unknown: the model was judged before slices were looked for"
+
+
+def test_the_gaps_between_groups_are_told_as_the_gate_read_them(model: dict[str, Any], plan: Plan) -> None:
+    """With the groups that were too small to compare; a goal without attributes says so."""
+    assert fields(make_card(model, plan))["fairness/gaps"] == "none, by declaration"
+    each = {"attribute": "sex", "left_out": ["x"], "gaps": [{"criterion": "equal_opportunity", "words": "apart"}]}
+    told = fields(make_card({**model, "report": {**model["report"], "fairness": [each]}}, plan))
+    assert told["fairness/sex, equal opportunity"] == "apart"
+    assert told["fairness/sex, too few rows to compare"] == "x"
