@@ -26,6 +26,8 @@ from setpoint.learn.kinds.choose import kind_of_plan
 from setpoint.learn.kinds.kind import Calibrated, Fed, Inputs, Kind
 from setpoint.learn.kinds.row_losses import row_loss
 from setpoint.learn.kinds.search import KindSearch
+from setpoint.learn.kinds.task import task_of
+from setpoint.learn.preflight import check_fitted, check_released, preflight
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.scored import Bench, Scored
 from setpoint.learn.scorer import Scorer
@@ -66,10 +68,15 @@ def train_kind(
     matrices = encode(plan, sides)
     probe = probe_of_kind(plan, fitter) if recipe is None else None
     findings = audit(plan, drawn.examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
+    task = task_of(kind, sides.train)
+    checked = preflight(matrices, sides, {}, seed=seed, task=task)
     fitted = search_or_fit(plan, fitter, matrices, sides, recipe)
     calibrated = kind.calibrate(sides.validation, fitted.validated)
     procedure = scorer_of(kind, fitted, matrices, sides, calibrated)
     released = release(plan, fitter, fitted, sides.every, calibrated)
+    checked = checked.and_of(
+        (*check_fitted(fitted, matrices, sides, task=task), *check_released(released.model, matrices, task=task))
+    )
     trivial = baselines_of_kind(plan, kind, matrices, sides)
     bench = Bench(sides.held_out, plan.draws, seed, kind=kind)
     scored = decide_kind(kind, "candidate", procedure.score(sides.held_out.features), sides.held_out)
@@ -85,7 +92,7 @@ def train_kind(
         else decide_kind(kind, "champion", champion.score(sides.held_out.features), sides.held_out),
         champion_saw=seen_by(champion, sides.held_out),
         margin=margin_of(plan, bench, against[0]),
-        findings=(*findings, *skill),
+        findings=(*findings, *checked.faults, *skill),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )
@@ -106,6 +113,7 @@ def train_kind(
         held_out=sides.index[sides.split.held_out],
         scores=scored.p,
         sample=drawn.lineage if raked.lineage is None else raked.lineage,
+        preflight=checked,
         goes_by=told_by(kind, procedure, released, sides.held_out, seed=seed),
     )
 
