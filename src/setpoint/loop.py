@@ -49,6 +49,7 @@ from setpoint.learn.train import train
 from setpoint.learn.train_kind import train_kind
 from setpoint.registry import audit, models
 from setpoint.registry.bases import check_bases, stale
+from setpoint.registry.cost import Cost
 from setpoint.registry.steps import run_step
 from setpoint.rollout.advance import Act, Look, ReleaseState, advance, offer, rollback_look, shadow_look
 from setpoint.rollout.outcomes import actions_of, concat, costs_of_rows, kept_columns, outcome_columns
@@ -97,6 +98,7 @@ class Workspace:
     again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
     `stored` keeps the rows that a model learns from; `disputed` says of decisions, by their keys, whether annotators
     disagree on them. `read` reads the features of decisions from rows as of their times, unless that is done in memory.
+    `user_code` says by which code of the user's own, at which commit, the work is done.
     """
 
     metadata: Metadata
@@ -112,6 +114,7 @@ class Workspace:
     stored: Callable[[Snapshot], object] = _unstored
     disputed: Callable[[pa.Array], np.ndarray | None] = _undisputed
     read: Callable[[Mapping[str, pa.Table], pa.Table, np.ndarray], pa.Table] | None = None
+    user_code: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -509,8 +512,9 @@ def thresholds(loop: Loop, model: str, rows: pa.Table) -> np.ndarray:
 
 def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState, list[Act]]:
     """The state after a training: the stored recipe refitted (searched for, the first time), judged and offered."""
-    work, plan, champion = loop.work, loop.plan, state.release.champion
+    work, plan, champion, cost = loop.work, loop.plan, state.release.champion, Cost()
     examples = loop.examples(now)
+    cost("training set")
     recipe = None if state.recipe is None else Recipe.from_dict(state.recipe)
 
     def recompute(places: np.ndarray, as_of: int) -> pa.Table:
@@ -519,7 +523,6 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
         return FeatureReader(plan, rows).read(fields, at) if work.read is None else work.read(rows, fields, at)
 
     def compute() -> dict[str, Any]:
-        before = cpu_seconds()
         story = train if plan.system.kind == BINARY else train_kind
         candidate = story(
             plan,
@@ -533,11 +536,14 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
             measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
             contested=work.disputed(examples.keys) if plan.system.goal.protect else None,
+            cost=cost,
         )
+        cost("describe")
         snapshot = loop.snapshot(now)
         work.stored(snapshot)
         register(
             work.metadata,
+            work.tables,
             work.models,
             plan,
             candidate,
@@ -545,7 +551,8 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
             sources=snapshot.digests,
             edges_from=loop.reference,
             now=now,
-            spent=cpu_seconds() - before,
+            cost=cost,
+            user_code=work.user_code,
         )
         work.stored(snapshot)  # if it was collected meanwhile; from here on the model needs it
         return {"model": candidate.digest, "passed": candidate.passed, "recipe": candidate.recipe.to_dict()}

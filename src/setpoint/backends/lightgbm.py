@@ -67,7 +67,8 @@ class LightGBMModel:
 
     row_exact = True
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, curve: Mapping[str, Sequence[float]] | None = None) -> None:
+        self.curve = dict(curve or {})
         self._text = text
         self._booster = _booster(text)
         self._columns = self._booster.num_feature()
@@ -202,16 +203,17 @@ class LightGBMLearner:
                 params=parameters,
                 reference=train,
             )
+        told: dict[str, dict[str, list[float]]] = {}
         if start is None:
-            booster = _boost(parameters, train, newer, rounds)
+            booster = _boost(parameters, train, newer, rounds, told=told)
             text = _text(booster)
         else:
-            booster = _boost_focal(parameters, train, newer, rounds, gamma=float(gamma), start=start)
+            booster = _boost_focal(parameters, train, newer, rounds, gamma=float(gamma), start=start, told=told)
             text = _with_link(_text(booster))
         settled = {**DEFAULTS, **recipe}
         if newer is not None:
             settled["rounds"] = int(np.ceil(max(booster.best_iteration, 1) * REFIT))
-        return LightGBMModel(text), settled
+        return LightGBMModel(text, curve=next(iter(told.values()), None)), settled
 
     def load(self, folder: Path) -> LightGBMModel:
         """The model saved in a folder; raises ModelCorrupt, before parsing it, when its bytes have changed."""
@@ -247,19 +249,28 @@ def _boost(
     newer: Dataset | None,
     rounds: int,
     *,
+    told: dict[str, dict[str, list[float]]],
     measure: Callable[[np.ndarray, Any], tuple[str, float, bool]] | None = None,
 ) -> Booster:
-    """The trees of a training, stopped by the newer rows if there are any."""
+    """The trees of a training, stopped by the newer rows if there are any: then `told` has their loss, each round."""
     import lightgbm
 
     if newer is None:
         return lightgbm.train(dict(parameters), train, rounds)
-    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    return lightgbm.train(dict(parameters), train, rounds, valid_sets=[newer], callbacks=[stop], feval=measure)
+    watch: list[Callable[..., Any]] = [lightgbm.early_stopping(PATIENCE, verbose=False)]
+    watch.append(lightgbm.record_evaluation(told))
+    return lightgbm.train(dict(parameters), train, rounds, valid_sets=[newer], callbacks=watch, feval=measure)
 
 
 def _boost_focal(
-    parameters: Mapping[str, Any], train: Dataset, newer: Dataset | None, rounds: int, *, gamma: float, start: float
+    parameters: Mapping[str, Any],
+    train: Dataset,
+    newer: Dataset | None,
+    rounds: int,
+    *,
+    gamma: float,
+    start: float,
+    told: dict[str, dict[str, list[float]]],
 ) -> Booster:
     """The trees that lower the focal loss from the log odds `start`, which the leaves of the first tree then hold.
 
@@ -276,7 +287,7 @@ def _boost_focal(
         return "focal", float(np.average(loss, weights=rows.get_weight())), False
 
     settings = {**parameters, "objective": objective, "metric": "None"}
-    booster = _boost(settings, train, newer, rounds, measure=measure)
+    booster = _boost(settings, train, newer, rounds, told=told, measure=measure)
     for leaf in range(booster.dump_model(num_iteration=1)["tree_info"][0]["num_leaves"]):
         booster.set_leaf_output(0, leaf, booster.get_leaf_output(0, leaf) + start)
     return booster

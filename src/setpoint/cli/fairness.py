@@ -11,12 +11,16 @@ from setpoint.cli.render import out
 
 
 def print_fairness(found: Sequence[dict[str, Any]] | None) -> None:
-    """Every gap that is shown to be one, and how many were looked at; nothing where no attribute is protected."""
+    """The first gap of each attribute that is shown to be one, and how many there are; nothing without attributes."""
     if not found:
         return
-    gaps = [(each["attribute"], gap) for each in found for gap in each["gaps"] if gap["p_value"] is not None]
-    shown = [(name, gap) for name, gap in gaps if gap["shown"]]
-    for name, gap in shown:
-        out.print(f"[yellow]unequal[/] by {escape(str(name))}: {escape(gap['words'])}")
-    told = f"{len(shown)} of them" if shown else "none"
-    out.print(f"Groups: {len(gaps)} gaps looked at, {told} shown to be more than chance.")
+    looked, unequal = 0, 0
+    for each in found:
+        shown = [gap for gap in each["gaps"] if gap["shown"]]
+        looked += sum(gap["p_value"] is not None for gap in each["gaps"])
+        unequal += len(shown)
+        if shown:
+            more = f" ({len(shown) - 1} more on the card)" if len(shown) > 1 else ""
+            out.print(f"[yellow]unequal[/] by {escape(str(each['attribute']))}: {escape(shown[0]['words'])}{more}")
+    told = f"{unequal} of them" if unequal else "none"
+    out.print(f"Groups: {looked} gaps looked at, {told} shown to be more than chance.")

@@ -102,6 +102,16 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--collect", action="store_true", help="show what is stored that nothing needs, and its bytes")
     status.add_argument("--sweep", action="store_true", help="with --collect, remove it")
 
+    runs = add("runs", "List every training, show one in full, or compare several.", project=False)
+    runs.add_argument(
+        "run",
+        nargs="*",
+        help="the beginning of a run's id or its model's digest, and at last, where it is not here, the project",
+    )
+    runs.add_argument("--passed", action="store_true", help="list only those that passed the gate")
+    runs.add_argument("--since", help="list only those since this time")
+    runs.add_argument("--home", help="folder of everything written (default: .setpoint beside the file)")
+
     label = add("label", "What people label by hand: the queue, votes, agreement, labels, and the page to label on.")
     label.add_argument("--add", type=int, metavar="N", help="put the newest N decisions into the queue")
     label.add_argument(

@@ -22,6 +22,7 @@ from setpoint.cli.project import load_declaration
 from setpoint.cli.quarantine import asks_of_quarantine, show_quarantine
 from setpoint.cli.reading import Reading
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
+from setpoint.cli.runs import show_runs, split_words
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
 from setpoint.cli.weak_slices import print_weak_slices
 from setpoint.console.check_report import write_check
@@ -310,6 +311,12 @@ def status(words: Namespace) -> int:
         for name, value in facts.items():
             out.print(f"  {name:<22} {escape(spell(value))}")
     return 0
+
+
+def runs(words: Namespace) -> int:
+    """Every training, one in full, or several side by side."""
+    words.run, words.project = split_words(words.run)
+    return show_runs(words, _open(words))
 
 
 def why(words: Namespace) -> int:

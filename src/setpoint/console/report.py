@@ -9,7 +9,8 @@ from typing import Any
 from setpoint.console.page import page
 from setpoint.console.section import Section
 from setpoint.console.section_alarms import alarms
-from setpoint.console.section_explain import goes_by
+from setpoint.console.section_behaviour import behaviour
+from setpoint.console.section_explain import effects, goes_by
 from setpoint.console.section_fairness import fairness
 from setpoint.console.section_labels import calibration, maturity
 from setpoint.console.section_model import importances, slices
@@ -20,8 +21,8 @@ from setpoint.console.section_weak import weak
 from setpoint.console.summary import header, period, tiles
 
 SECTIONS: tuple[Callable[[Mapping[str, Any]], Section], ...] = (
-    quality, alarms, maturity, calibration, slices, importances, goes_by, weak, fairness, business, time_split, models,
-    gates, cpu, parity, audit, months,
+    quality, alarms, maturity, calibration, slices, importances, goes_by, effects, weak, fairness, behaviour, business,
+    time_split, models, gates, cpu, parity, audit, months,
 )  # fmt: skip
 """Top to bottom; neighbours that are `half` stand side by side where there is room."""
 

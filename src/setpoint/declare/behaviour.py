@@ -198,7 +198,7 @@ def must_decide(rows: Iterable[Mapping[str, Value]], action: str, *, at_most: fl
         raise DeclarationError(f"{where} has no rows.", expected='rows such as {"total": 9000}')
     if not isinstance(action, str) or not action:
         raise WrongType(f"{where} names no action.", expected='the goal\'s action, or "none"')
-    return MustDecide(tuple(known), action, _share(where, at_most))
+    return MustDecide(tuple(known), action, _share(where, at_most, sampled=False))
 
 
 def check_behaviours(behaves: Sequence[Behaviour], known: Iterable[str], *, action: str) -> None:
@@ -259,7 +259,8 @@ def _size(where: str, word: str, value: object, most: float) -> float:
     return float(value)
 
 
-def _share(where: str, value: object) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1:
-        raise DeclarationError(f"{where} has at_most={value!r}.", expected="a share from 0 and below 1")
+def _share(where: str, value: object, *, sampled: bool = True) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1 or (sampled and not value):
+        words = "a share above 0, for no sample shows that there is none," if sampled else "a share from 0"
+        raise DeclarationError(f"{where} has at_most={value!r}.", expected=f"{words} and below 1")
     return float(value)

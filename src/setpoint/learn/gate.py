@@ -16,6 +16,7 @@ import numpy as np
 from setpoint.core.times import iso, spell
 from setpoint.declare.goal import MEASURED, Goal, Guardrail, Metric
 from setpoint.declare.goal_kind import SURVIVAL
+from setpoint.learn.behave_found import Behaved
 from setpoint.learn.fairness import fairness_of, told_fairness
 from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
@@ -130,6 +131,7 @@ class GateReport:
     effective_rows: float | None = None
     plain: Comparison | None = None
     weak: WeakSlices | None = None
+    behaviours: tuple[Behaved, ...] = ()
     fairness: tuple[Fairness, ...] = ()
 
     @property
@@ -170,6 +172,7 @@ class GateReport:
             **({} if self.effective_rows is None else {"effective_rows": self.effective_rows}),
             **({} if self.plain is None else {"plain": self.plain.to_dict()}),
             **({} if self.weak is None else {"weak": document_of(self.weak)}),
+            **({"behaviours": [each.to_dict() for each in self.behaviours]} if self.behaviours else {}),
             **({"fairness": [told_fairness(each) for each in self.fairness]} if self.fairness else {}),
         }
 
@@ -188,6 +191,7 @@ def judge(
     margin: float = 0.0,
     findings: Sequence[Finding] = (),
     proposals: Proposals | None = None,
+    behaviours: Sequence[Behaved] = (),
     measured: Mapping[str, float] | None = None,
     judge_measured: bool = True,
 ) -> GateReport:
@@ -211,7 +215,7 @@ def judge(
         for rail in goal.must
     ]
     return GateReport(
-        guardrails=(*verdicts, *asked),
+        guardrails=(*verdicts, *asked, *[verdict_of(each) for each in behaviours]),
         baselines=tuple(_against_baseline(goal, bench, ours, each, margin=margin) for each in baselines),
         champion=None
         if champion is None
@@ -227,6 +231,7 @@ def judge(
         effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
         plain=None if plain is None else _against_plain(goal, bench, ours, plain, harm_blocks=harm_blocks),
         weak=judge_weak(goal, bench, ours, proposals or {}) if bench.kind is None else None,
+        behaviours=tuple(behaviours),
         fairness=fairness_of(goal, bench, ours) if bench.kind is None else (),
     )
 
@@ -236,6 +241,12 @@ def _positives(bench: Bench) -> int:
     if bench.kind is not None and bench.kind.name != SURVIVAL:
         return 0
     return int((bench.rows.y > 0).sum())
+
+
+def verdict_of(found: Behaved) -> Verdict:
+    """What was found of an expectation of behaviour as the verdict of a guardrail."""
+    numbers = found.limit, found.share, found.bound, found.more
+    return Verdict(found.behaviour, found.verdict, *numbers, found.reason)
 
 
 def _guardrail(rail: Guardrail, found: Interval, bench: Bench) -> Verdict:

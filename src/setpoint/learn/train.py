@@ -17,6 +17,7 @@ from setpoint.learn.added import Added, with_added
 from setpoint.learn.asked import judged_by
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline, baselines
+from setpoint.learn.behave import direct, judge_behaviours
 from setpoint.learn.bias_sources import BiasAudit, audit_training_set
 from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
 from setpoint.learn.drawn import check_selection, draw_decisions
@@ -27,6 +28,7 @@ from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
 from setpoint.learn.imbalance import Balance, able
 from setpoint.learn.immature import fit_with_young, with_young
+from setpoint.learn.judged import judged_rows
 from setpoint.learn.kinds.kind import Calibrated
 from setpoint.learn.picked import MUCH, recalibrate_picked
 from setpoint.learn.preflight import Preflight, check_fitted, check_released, preflight
@@ -37,6 +39,7 @@ from setpoint.learn.search import Fitted, Recipe, Trial, fit, gained_by, refit, 
 from setpoint.learn.sides import Examples, Matrices, Sides, count_rows, divide, encode
 from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
 from setpoint.learn.weak import propose_weak
+from setpoint.registry.cost import Cost
 
 Measure = Callable[[Scorer], Mapping[str, float]]
 """Gives the measured guardrails of a scorer by metric, such as {"latency(99)": 9000.0}, in microseconds."""
@@ -52,7 +55,8 @@ class Candidate:
 
     `scorer` is what would be released: the recipe refitted on all mature rows. `procedure` is what was judged: the
     same recipe fitted on the training side only. `scores` are the procedure's for the held-out rows, whose places in
-    the training set are `held_out`. `balance` is what the rows that fitted it underwent for a rare class, `added` what
+    the training set are `held_out`; `judged` has both, with labels. `balance` is what the rows that fitted it
+    underwent for a rare class, `added` what
     label programs and made-up rows added to those of the procedure, `sample` how its decisions were drawn, `bias` what
     its training set says of the groups of the attributes that the goal protects, `acquired` how many labels of each
     side are natural, were asked for at random, or were picked by a strategy, `goes_by` what the procedure loses
@@ -75,6 +79,7 @@ class Candidate:
     seed: int
     held_out: np.ndarray = field(repr=False)
     scores: np.ndarray = field(repr=False)
+    judged: pa.Table | None = field(default=None, repr=False)
     balance: Balance | None = None
     added: Added | None = field(default=None, repr=False)
     sample: Mapping[str, Any] | None = None
@@ -141,16 +146,19 @@ def train(
     measure: Measure | None = None,
     judge_measured: bool = True,
     contested: np.ndarray | None = None,
+    cost: Cost | None = None,
 ) -> Candidate:
     """Train one candidate and say whether it may go live.
 
     With `recipe` nothing is searched, and the procedure, audited when it was found, is not audited again.
     `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
     are the sources' rows and `recompute` gives features anew from what was known at a time. `contested` is whether
-    annotators disagreed on each decision, as `bias_sources.Judged` has it. Raises NothingYet when there are too few
-    mature rows to train on and to judge with. Of two classes; see `train_kind` for the other kinds of goals.
+    annotators disagreed on each decision, as `bias_sources.Judged` has it. `cost` is told where each step ends. Raises
+    NothingYet when there are too few mature rows to train on and to judge with. Of two classes; see
+    `train_kind` for the other kinds of goals.
     """
-    goal = plan.system.goal
+    goal, cost = plan.system.goal, cost or Cost()
+    learners = direct(plan, learners)
     drawn = draw_decisions(plan.system, examples, seed=seed)
     examples = drawn.examples
     raked = rake_sides(plan.system, divide(plan, examples, held_out_from=held_out_from))
@@ -159,10 +167,14 @@ def train(
     older = with_unlabelled(plan, examples, older, sides.train, learners=learners, seed=seed)
     sides = replace(sides, fitting=older.rows if older.any else None)
     matrices = encode(plan, sides)
+    cost("split and encode")
     probe = probe_of(plan, learners, recipe, seed=seed) if recipe is None else None
     findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
+    cost("leak audit")
     checked = preflight(matrices, sides, able(learners, goal.imbalance) if recipe is None else {}, seed=seed)
+    cost("pre-flight")
     fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
+    cost("search" if recipe is None else "fit")
     if older.any:
         older, sides, matrices, fitted = keep_if_better(plan, older, sides, matrices, fitted, learners, seed=seed)
     calibration = calibrate_fitted(fitted, sides, matrices, learners, seed=seed)
@@ -172,6 +184,7 @@ def train(
         fitted = fit_with_young(plan, examples, sides, matrices, fitted, scorer=procedure, learners=learners, seed=seed)
         calibration = calibrate_fitted(fitted, sides, matrices, learners, seed=seed)
         procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
+    cost("calibrate")
     whole = Added(sides.every)
     if not older.dropped:
         whole = with_added(plan.system, examples, sides.every, sides.places, seed=seed)
@@ -179,6 +192,7 @@ def train(
     young = with_young(plan, examples, whole.rows, procedure)
     encoder = encoder_of(plan, sides.every.features)
     released = release(fitted, young.rows, encoder, calibration, threshold, learners=learners, seed=seed)
+    cost("refit")
     checked = checked.of_learner(fitted.recipe.learner).and_of(
         (*check_fitted(fitted, matrices, sides), *check_released(released.model, matrices))
     )
@@ -202,9 +216,18 @@ def train(
             *check_selection(goal, sides.standing[0]),
         ),
         proposals=propose_weak(goal, sides.validation, decide(plan, procedure, sides.validation, name="candidate")),
+        behaviours=judge_behaviours(
+            plan,
+            Bench(sides.held_out, plan.draws, seed),
+            sides.train,
+            judged=lambda rows: decide(plan, procedure, rows, name="candidate"),
+            released=lambda rows: decide(plan, released, rows, name="released"),
+            seed=seed,
+        ),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )
+    cost("judge")
     return Candidate(
         recipe=fitted.recipe,
         settled=fitted.settled,
@@ -221,6 +244,7 @@ def train(
         seed=seed,
         held_out=sides.index[sides.split.held_out],
         scores=scored.p,
+        judged=judged_rows(examples.keys.take(pa.array(sides.index[sides.split.held_out])), sides.held_out, scored),
         balance=fitted.balance,
         added=older,
         sample=drawn.lineage if raked.lineage is None else raked.lineage,

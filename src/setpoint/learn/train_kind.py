@@ -35,6 +35,7 @@ from setpoint.learn.search import Fitted, Recipe
 from setpoint.learn.sides import Examples, Matrices, Sides, count_rows, divide, encode
 from setpoint.learn.threshold import NEVER, Price, Threshold
 from setpoint.learn.train import PROBE_ROUNDS, Candidate, Measure, seen_by
+from setpoint.registry.cost import Cost
 
 NO_THRESHOLD = Threshold(Price(0.0), Price(0.0), NEVER)
 """Nothing is done above any score: the answer is the prediction."""
@@ -54,26 +55,33 @@ def train_kind(
     measure: Measure | None = None,
     judge_measured: bool = True,
     contested: np.ndarray | None = None,
+    cost: Cost | None = None,
 ) -> Candidate:
     """Train one candidate and say whether it may go live; parameters as those of `train`.
 
     Nothing is made of `contested`: it is of the labels of people, which these goals do not have.
     """
     del contested
-    goal, kind = plan.system.goal, kind_of_plan(plan)
+    goal, kind, cost = plan.system.goal, kind_of_plan(plan), cost or Cost()
     fitter = KindSearch(kind, learners, seed)
     drawn = draw_decisions(plan.system, examples, seed=seed)
     raked = rake_sides(plan.system, divide(plan, drawn.examples, held_out_from=held_out_from))
     sides = raked.sides
     matrices = encode(plan, sides)
+    cost("split and encode")
     probe = probe_of_kind(plan, fitter) if recipe is None else None
     findings = audit(plan, drawn.examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
+    cost("leak audit")
     task = task_of(kind, sides.train)
     checked = preflight(matrices, sides, {}, seed=seed, task=task)
+    cost("pre-flight")
     fitted = search_or_fit(plan, fitter, matrices, sides, recipe)
+    cost("search" if recipe is None else "fit")
     calibrated = kind.calibrate(sides.validation, fitted.validated)
     procedure = scorer_of(kind, fitted, matrices, sides, calibrated)
+    cost("calibrate")
     released = release(plan, fitter, fitted, sides.every, calibrated)
+    cost("refit")
     checked = checked.and_of(
         (*check_fitted(fitted, matrices, sides, task=task), *check_released(released.model, matrices, task=task))
     )
@@ -96,6 +104,7 @@ def train_kind(
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )
+    cost("judge")
     return Candidate(
         recipe=fitted.recipe,
         settled=fitted.settled,

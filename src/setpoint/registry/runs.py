@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from typing import Any
 
 from setpoint.core.errors import NameUnknown
 from setpoint.core.ids import derived
 from setpoint.core.ports import Metadata
+from setpoint.registry.environment import environment, hardware
 from setpoint.registry.steps import code_digest
 
 NOUN = "run"
-
-
-@cache
-def environment() -> dict[str, Any]:
-    """Python, the platform and every installed package with its version.
-
-    >>> sorted(environment())
-    ['implementation', 'machine', 'packages', 'platform', 'python']
-    """
-    packages = {
-        str(found.metadata["Name"]).lower(): found.version
-        for found in importlib.metadata.distributions()
-        if found.metadata["Name"]
-    }
-    return {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "platform": platform.system(),
-        "machine": platform.machine(),
-        "packages": dict(sorted(packages.items())),
-    }
+DECLARED = "declared"
+"""The noun of declarations by digest, as they were when a run trained by them."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +22,9 @@ class Run:
     """One training. Its identity is what it was given; what was measured (CPU, memory, the machine) is not part of it.
 
     `parameters` hold the recipe, `metrics` the held-out metrics by name; `inputs` the digests of plan, snapshot and
-    training set. `at` is when it ran by the system's clock.
+    training set; `declaration` is the digest of the declaration, `user_code` that of the user's own files and the git
+    commit, as `registry.environment.user_code` has them. `curve` is the loss on the validation rows after each round,
+    for learners that have rounds; `steps` what each step cost. `at` is when it ran by the system's clock.
     """
 
     system: str
@@ -57,6 +38,11 @@ class Run:
     peak_mb: float | None = None
     code: str = field(default_factory=code_digest)
     environment: Mapping[str, Any] = field(default_factory=environment)
+    hardware: Mapping[str, Any] = field(default_factory=hardware)
+    declaration: str = ""
+    user_code: Mapping[str, Any] = field(default_factory=dict)
+    curve: Mapping[str, Any] | None = None
+    steps: Sequence[Mapping[str, Any]] = ()
 
     @property
     def id(self) -> str:
@@ -66,7 +52,7 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """The run as JSON-like data."""
-        return {"run": self.id, **asdict(self)}
+        return {"run": self.id, **asdict(self), "steps": list(self.steps)}
 
 
 def put(metadata: Metadata, run: Run) -> str:

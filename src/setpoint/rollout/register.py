@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from setpoint.core.clock import peak_rss_mb
-from setpoint.core.ports import Metadata
+from setpoint.core.ports import Metadata, Tables
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
+from setpoint.learn.curve import curve_of
+from setpoint.learn.judged import SET as JUDGED
 from setpoint.learn.train import Candidate
 from setpoint.registry import lineage, models, runs
 from setpoint.registry.bases import told_bases
+from setpoint.registry.cost import Cost
 from setpoint.watch.reference import Reference, make_reference
 
 REFERENCE_ROWS = 50_000
@@ -23,6 +26,7 @@ REFERENCE_ROWS = 50_000
 
 def register(
     metadata: Metadata,
+    tables: Tables,
     folder: Path,
     plan: Plan,
     candidate: Candidate,
@@ -31,9 +35,10 @@ def register(
     sources: Mapping[str, str],
     edges_from: Reference | None,
     now: int,
-    spent: float,
+    cost: Cost,
+    user_code: Mapping[str, Any],
 ) -> None:
-    """Store a candidate. `sources` are the digests of the rows it learned from, `spent` the CPU seconds it took.
+    """Store a candidate. `sources` are the digests of the rows it learned from, `cost` what its steps took.
 
     `edges_from` is the reference of the model before: its bins are kept, so that days before and after compare.
     """
@@ -56,7 +61,12 @@ def register(
     seen = examples.features.take(pa.array(usable))
     reference = make_reference(seen, _watched(candidate.scorer.score(seen)), examples.at[usable], edges_from=edges_from)
     metadata.put("reference", candidate.digest, reference.to_dict())
-    runs.put(metadata, run_of(plan, candidate, examples, now=now, spent=spent))
+    metadata.put(runs.DECLARED, plan.system.digest, plan.system.to_dict())
+    cost("register")
+    run = run_of(plan, candidate, examples, now=now, cost=cost, user_code=user_code)
+    if candidate.judged is not None:
+        tables.write(JUDGED, run.id, candidate.judged)
+    runs.put(metadata, run)
 
 
 def _watched(scores: np.ndarray) -> np.ndarray:
@@ -64,7 +74,15 @@ def _watched(scores: np.ndarray) -> np.ndarray:
     return scores if scores.ndim == 1 else np.asarray(scores.max(axis=1))
 
 
-def run_of(plan: Plan, candidate: Candidate, examples: TrainingSet, *, now: int, spent: float) -> runs.Run:
+def run_of(
+    plan: Plan,
+    candidate: Candidate,
+    examples: TrainingSet,
+    *,
+    now: int,
+    cost: Cost,
+    user_code: Mapping[str, Any],
+) -> runs.Run:
     """The run of a training, with what it cost."""
     told = candidate.to_dict()
     return runs.Run(
@@ -80,8 +98,12 @@ def run_of(plan: Plan, candidate: Candidate, examples: TrainingSet, *, now: int,
         },
         parameters=told["settled"],
         metrics=told["report"]["metrics"],
-        cpu_seconds=spent,
-        peak_mb=peak_rss_mb(),
+        cpu_seconds=cost.cpu_seconds,
+        peak_mb=cost.peak_mb,
+        declaration=plan.system.digest,
+        user_code=user_code,
+        curve=curve_of(candidate.procedure.model),
+        steps=cost.to_dict(),
     )
 
 

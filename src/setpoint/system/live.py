@@ -38,6 +38,7 @@ from setpoint.system.opened import Opened
 from setpoint.system.plan import catalogue, show_plan
 from setpoint.system.quarantine import dismiss_rows, entries, fix, readmit
 from setpoint.system.replay import run_replay
+from setpoint.system.runs import compare_runs, list_runs, show_run
 from setpoint.system.serve import example_request, session
 from setpoint.system.snapshots import collect_garbage, compare, hold, let_go, snapshot
 from setpoint.system.sql import sql
@@ -154,6 +155,25 @@ class Live(Opened):
         Raises NothingYet when too few labels are mature.
         """
         return train(self, as_of=as_of)
+
+    def runs(self, *, passed: bool = False, since: int | None = None) -> dict[str, Any]:
+        """Every training that the live system and replays recorded, newest first; only those that passed, or since."""
+        return list_runs(self, passed=passed, since=since)
+
+    def run(self, which: str) -> dict[str, Any]:
+        """All that was recorded of one training: metrics, recipe, trials, curve, cost, code, environment, hardware.
+
+        The beginning of its id, or of its model's digest, names it; of several runs of a model the newest is meant.
+        Raises NameUnknown where none or several are called so.
+        """
+        return show_run(self, which)
+
+    def compare_runs(self, which: Sequence[str]) -> dict[str, Any]:
+        """What differs between trainings named as `run` has it, and their metrics, each against the first.
+
+        Differences of metrics are those on the decisions that both were judged on, with 95 % intervals.
+        """
+        return compare_runs(self, which)
 
     def status(self) -> dict[str, Any]:
         """The whole loop on one screen: of the live system, or of the newest replay where nothing is live."""

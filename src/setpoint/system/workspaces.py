@@ -18,6 +18,7 @@ from setpoint.data.snapshot import Snapshot
 from setpoint.declare.declaration import System
 from setpoint.declare.source import info
 from setpoint.loop import Workspace
+from setpoint.registry.environment import user_code
 from setpoint.system.backends import copy_tables, open_learners, open_log
 from setpoint.system.folders import Folders
 
@@ -32,7 +33,7 @@ class Workspaces:
     """The workspaces that a declaration has in its project, and what is shared between them."""
 
     def __init__(self, declared: System, *, root: Path, settings: Settings) -> None:
-        self.declared, self.settings = declared, settings
+        self.declared, self.settings, self.root = declared, settings, root
         home = Path(settings.home)
         self.project = Folders(home if home.is_absolute() else root / home, _below(settings.tables, "project"))
         self.project.home.mkdir(parents=True, exist_ok=True)
@@ -84,16 +85,18 @@ class Workspaces:
         finally:
             metadata.close()
 
+    def every(self) -> list[tuple[Folders, Settings]]:
+        """Where each replay, and last the live system, keeps what it writes, with the settings to open it by."""
+        home = self.project.home / "replay"
+        found = [(Folders(path.parent), Settings()) for path in sorted(home.glob("*/metadata.db"))]
+        return [*found, (self.live, self.settings)] if self.live.home.exists() else found
+
     @contextmanager
     def registries(self) -> Iterator[list[Metadata]]:
         """The documents of every workspace: of the live system, and of each replay."""
-        home = self.project.home / "replay"
-        found = [(Folders(path.parent), Settings()) for path in sorted(home.glob("*/metadata.db"))]
-        if self.live.home.exists():
-            found.append((self.live, self.settings))
         with ExitStack() as stack:
             registries = []
-            for folders, settings in found:
+            for folders, settings in self.every():
                 registries.append(folders.open_metadata(settings))
                 stack.callback(registries[-1].close)
             yield registries
@@ -151,6 +154,7 @@ class Workspaces:
                 owner=folders.home.name,
                 judge_measured=what != REPLAY,
                 stored=partial(stored, metadata),
+                user_code=user_code(self.root),
             )
             try:
                 yield work, state

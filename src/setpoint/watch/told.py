@@ -110,6 +110,7 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
         "findings": list(report["findings"]),
         **({"preflight": list(document["preflight"]["findings"])} if "preflight" in document else {}),
         **({"weak": dict(report["weak"])} if "weak" in report else {}),
+        **({"behaviours": list(report["behaviours"])} if "behaviours" in report else {}),
         **({"fairness": list(report["fairness"]), "proxies": _proxies(document)} if "fairness" in report else {}),
         **({"training_rows": report["plain"]["reason"]} if "plain" in report else {}),
         "business": {

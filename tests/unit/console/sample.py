@@ -259,8 +259,15 @@ def _goes_by() -> dict[str, Any]:
     idle = {"feature": FEATURES[-1], "rise": {"estimate": 0.0, "low": 0.0, "high": 0.0}}
     return {
         "loss": "log_loss", "before": 0.4321, "rows": 2000, "days": 61, "repeats": 3, "inputs": [*inputs, idle],
-        "unread": [FEATURES[-1]],
+        "unread": [FEATURES[-1]], "effects": [_effect(name, j) for j, name in enumerate(FEATURES[:5])],
     }  # fmt: skip
+
+
+def _effect(name: str, place: int) -> dict[str, Any]:
+    at = np.linspace(0, 10 * (place + 1), 12)
+    effect = 0.1 / (place + 1) * np.sin(at / at[-1] * 3 - 1.5)
+    bounds = {"low": (effect - 0.01).tolist(), "high": (effect + 0.01).tolist()}
+    return {"feature": name, "at": at.tolist(), "effect": effect.tolist(), **bounds}
 
 
 def _models(trained: list[int], models: list[str], reigns: dict[str, tuple[int, int]]) -> list[dict[str, Any]]:

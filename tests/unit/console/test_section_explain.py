@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from setpoint.console.report import render
-from setpoint.console.section_explain import goes_by
+from setpoint.console.section_explain import effects, goes_by
 from tests.unit.console.sample import FEATURES, empty, sample
 
 
@@ -33,3 +33,24 @@ def test_results_of_models_that_were_not_asked_are_read() -> None:
     """An old model has no such part, and a replay may have promoted none."""
     assert goes_by(empty()).empty
     assert goes_by({**sample(), "goes_by": None}).empty
+
+
+def test_a_picture_shows_what_values_do_to_the_score() -> None:
+    """A curve with its band for each feature that matters, the one that moves the score most in words."""
+    section = effects(sample())
+    most = f"{FEATURES[0]} moves the last champion's score most: by 0.199 from its lowest effect to its highest."
+    assert section.lead == most
+    html = str(section.html())
+    assert html.count('class="band"') == 2 * 5 + 1
+    assert "accumulated local effects" in html.lower()
+    assert 'id="effects"' in render(sample())
+
+
+def test_effects_without_bounds_are_drawn_without_a_band() -> None:
+    """One day bounds nothing."""
+    results = sample()
+    for each in results["goes_by"]["effects"]:
+        each["low"] = each["high"] = [None] * 12
+    assert 'class="band" d' not in str(effects(results).html())
+    assert effects(empty()).empty
+    assert effects({**sample(), "goes_by": {"inputs": []}}).empty

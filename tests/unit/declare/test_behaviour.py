@@ -60,6 +60,7 @@ def test_what_a_system_does_not_have_is_refused(behaviour: Any, error: type[Setp
         (lambda: sp.same_if_changed("x", values="ab"), "values='ab'"),
         (lambda: sp.same_if_changed("x", by=-1), "by=-1"),
         (lambda: sp.never_falls_when_raised("x", at_most=1), "at_most=1"),
+        (lambda: sp.never_falls_when_raised("x", at_most=0), "no sample shows that there is none"),
         (lambda: sp.never_falls_when_raised(""), "names ''"),
         (lambda: sp.steady_under("rain"), "rain"),
         (lambda: sp.steady_under("typos", size=2), "size=2"),

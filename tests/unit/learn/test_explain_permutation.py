@@ -109,7 +109,14 @@ def test_a_training_says_what_it_loses_without_each_feature(candidate: Candidate
     assert {each.feature for each in found.inputs[:3]} == {"total", "country", "n_3d"}
     assert all(each.matters for each in found.inputs[:2])
     assert found.inputs[0].rise.clusters == found.days > 10
+    curves = dict(found.effects)
+    assert set(curves) <= {"total", "n_3d", "avg_30d", "hour"}
+    total = curves["total"]
+    assert total.effect[-1] - total.effect[0] > 0.1
+    assert total.at[0] >= 0
+    assert (total.low <= total.effect).all()
     body: dict[str, Any] = candidate.to_dict()["goes_by"]
+    assert {each["feature"] for each in body["effects"]} == set(curves)
     assert (body["loss"], body["rows"]) == ("log_loss", candidate.held_out.size)
     assert body["inputs"][0]["rise"]["low"] > 0
 
@@ -120,4 +127,4 @@ def test_more_rows_than_it_takes_are_sampled(candidate: Candidate) -> None:
     assert rows.y.size > 2000
     found = goes_by(candidate.procedure, candidate.scorer, rows, seed=3)
     assert found.rows == 2000
-    assert found == goes_by(candidate.procedure, candidate.scorer, rows, seed=3)
+    assert found.to_dict() == goes_by(candidate.procedure, candidate.scorer, rows, seed=3).to_dict()
