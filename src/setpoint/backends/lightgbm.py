@@ -13,9 +13,11 @@ import numpy as np
 
 from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss, focal_start
 from setpoint.backends.lightgbm_row import RowPredictor
+from setpoint.backends.lightgbm_targets import arrange, kept_codes, objective_of
 from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest_bytes
 from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
+from setpoint.core.target import TARGETS, TWO_CLASSES, Target
 
 if TYPE_CHECKING:
     from lightgbm import Booster, Dataset
@@ -52,8 +54,6 @@ _PORTFOLIO: tuple[dict[str, float | int], ...] = (
     {},
 )
 _FIXED: dict[str, Any] = {
-    "objective": "binary",
-    "metric": "binary_logloss",
     "deterministic": True,
     "force_row_wise": True,
     "feature_pre_filter": False,
@@ -72,14 +72,15 @@ class LightGBMModel:
         self._text = text
         self._booster = _booster(text)
         self._columns = self._booster.num_feature()
+        self._outputs = self._booster.num_model_per_iteration()
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """The probability of the positive class for each row of a float64 matrix; NaN is NULL."""
+        """What its target asks of each row of a float64 matrix; NaN is NULL."""
         matrix = self._matrix(rows)
-        if len(matrix) == 1:
+        if len(matrix) == 1 and self._outputs == 1:
             return np.array([self._one.predict(matrix)])
         if not len(matrix):
-            return np.zeros(0)
+            return np.zeros((0, self._outputs) if self._outputs > 1 else 0)
         return np.asarray(self._booster.predict(matrix, num_threads=1), dtype=np.float64)
 
     def contributions(self, rows: np.ndarray) -> np.ndarray:
@@ -122,6 +123,7 @@ class LightGBMLearner:
 
     name = "lightgbm"
     losses: tuple[str, ...] = ("log_loss", "focal")
+    kinds: tuple[str, ...] = TARGETS
 
     def __init__(self, *, threads: int = 1, directions: Mapping[str, int] | None = None) -> None:
         self._threads = threads
@@ -151,21 +153,24 @@ class LightGBMLearner:
         validation: tuple[np.ndarray, np.ndarray] | None = None,
         validation_weight: np.ndarray | None = None,
         names: Sequence[str] = (),
+        target: Target = TWO_CLASSES,
     ) -> tuple[LightGBMModel, dict[str, Any]]:
         """A trained model; with `validation` it keeps its best round, and the recipe says the rounds of a refit.
 
         The least rows of a leaf are scaled down on small data: no leaf needs more than a fiftieth of the rows. They
-        are counted as rows; penalties and all sums of gradients are weighted.
+        are counted as rows; penalties and all sums of gradients are weighted. See `lightgbm_targets` for what is
+        minimised for each target.
         """
         import lightgbm
 
         _check(recipe)
         settings = {**DEFAULTS, **recipe}
         rounds, gamma = int(settings.pop("rounds")), settings.pop(FOCAL, None)
-        known = weighted(rows, labels, weight)
+        known = arrange(weighted(rows, labels, weight), kept_codes(target.query, weight))
         leaf = max(2, min(int(settings["min_data_in_leaf"]), len(known.rows) // 50))
         held = [self._directions.get(name, 0) for name in names]
         parameters = {
+            **objective_of(target, known.labels),
             **_FIXED,
             **settings,
             "min_data_in_leaf": leaf,
@@ -180,6 +185,7 @@ class LightGBMLearner:
             known.rows,
             known.labels,
             weight=known.weight,
+            group=known.groups,
             init_score=_all_at(start, known.labels),
             params=parameters,
             feature_name=list(names) or "auto",
@@ -187,11 +193,12 @@ class LightGBMLearner:
         )
         newer = None
         if validation is not None:
-            later = weighted(*validation, validation_weight)
+            later = arrange(weighted(*validation, validation_weight), kept_codes(target.newer_query, validation_weight))
             newer = lightgbm.Dataset(
                 later.rows,
                 later.labels,
                 weight=later.weight,
+                group=later.groups,
                 init_score=_all_at(start, later.labels),
                 params=parameters,
                 reference=train,

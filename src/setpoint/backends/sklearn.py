@@ -1,4 +1,8 @@
-"""scikit-learn: regularised logistic regression as a learner, fitted there and scored by a few lines of numpy."""
+"""scikit-learn: regularised linear models as a learner, fitted there and scored by a few lines of numpy.
+
+Logistic regression for two classes; its softmax for several, ridge regression for numbers and a Poisson regression for
+counts, on the same design.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,21 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from setpoint.backends.sklearn_numbers import solve_classes, solve_counts, solve_ridge
 from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
+from setpoint.core.target import TWO_CLASSES, Target
 
 FILE = "model.json"
 CLIP = 8.0
 """Standardised values are kept this close to 0: one absurd value must not decide a score."""
 CHUNK = 1 << 16
+MOST_LOG = 50.0
+"""The logarithm of a count is kept this near to 0: e to its power is a number, above 0."""
 DEFAULTS: dict[str, float | int] = {"c": 0.1, "steps": 60}
+LOGISTIC, IDENTITY, LOG = "logistic", "identity", "log"
+_LINKS = {LOGISTIC: expit, IDENTITY: np.array, LOG: lambda scores: np.exp(np.clip(scores, -MOST_LOG, MOST_LOG))}
 
 
 @dataclass(frozen=True)
@@ -46,16 +56,20 @@ class Levels:
 
 @dataclass(frozen=True)
 class LogisticModel:
-    """A logistic regression as a few numbers; terms are added in one order, so a batch equals its rows bitwise."""
+    """A linear model as a few numbers; terms are added in one order, so a batch equals its rows bitwise.
+
+    `link` says what is made of the sum: a probability, the sum itself, or what is e to its power.
+    """
 
     inputs: int
     intercept: float
     numbers: Numbers
     levels: tuple[Levels, ...]
+    link: str = LOGISTIC
     row_exact = True
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """The probability of the positive class for each row of a float64 matrix; NaN is NULL."""
+        """The probability of the positive class, or the number, for each row of a float64 matrix; NaN is NULL."""
         matrix = self._matrix(rows)
         parts = [self._score(matrix[start : start + CHUNK]) for start in range(0, len(matrix), CHUNK)]
         return np.concatenate(parts) if parts else np.zeros(0)
@@ -104,6 +118,7 @@ class LogisticModel:
             "levels": [
                 {"column": level.column, "weight": list(level.weight), "null": level.null} for level in self.levels
             ],
+            **({} if self.link == LOGISTIC else {"link": self.link}),
         }
 
     @cached_property
@@ -126,7 +141,7 @@ class LogisticModel:
         )
 
     def _score(self, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(expit(np.cumsum(self._terms(rows), axis=1)[:, -1]))
+        return np.asarray(_LINKS[self.link](np.cumsum(self._terms(rows), axis=1)[:, -1]))
 
     def _terms(self, rows: np.ndarray) -> np.ndarray:
         """What adds up to the log odds of each row: the intercept, then the numbers, then the categories."""
@@ -142,11 +157,35 @@ class LogisticModel:
         return terms
 
 
+@dataclass(frozen=True)
+class SoftmaxModel:
+    """A linear score for each class, made probabilities; a batch equals its rows bitwise."""
+
+    classes: tuple[LogisticModel, ...]
+    row_exact = True
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """The probability of each class for each row of a float64 matrix; NaN is NULL."""
+        scores = np.stack([each.predict(rows) for each in self.classes], axis=1)
+        sized = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+        return np.asarray(sized / np.cumsum(sized, axis=1)[:, -1:])
+
+    def importances(self) -> np.ndarray:
+        """The mean over the classes of the share of each input in the sizes of their weights."""
+        return np.asarray(np.mean([each.importances() for each in self.classes], axis=0))
+
+    def save(self, folder: Path) -> None:
+        """Write the numbers of every class and the digest that they are checked against."""
+        body = {"learner": LogisticLearner.name, "classes": [each.to_dict() for each in self.classes]}
+        (folder / FILE).write_text(json.dumps({**body, "digest": digest(body)}, sort_keys=True, indent=1) + "\n")
+
+
 class LogisticLearner:
     """Logistic regression on one-hot categories, standardised numbers and missing flags, all fitted on its rows."""
 
     name = "logistic"
     losses: tuple[str, ...] = ("log_loss",)
+    kinds: tuple[str, ...] = ("binary", "multiclass", "regression", "count")
 
     def recipes(self, *, rounds: int) -> list[dict[str, Any]]:
         """The one recipe: a mild ridge penalty, which matters little here; `rounds` bounds the steps of the solver.
@@ -168,7 +207,8 @@ class LogisticLearner:
         validation: tuple[np.ndarray, np.ndarray] | None = None,
         validation_weight: np.ndarray | None = None,
         names: Sequence[str] = (),
-    ) -> tuple[LogisticModel, dict[str, Any]]:
+        target: Target = TWO_CLASSES,
+    ) -> tuple[LogisticModel | SoftmaxModel, dict[str, Any]]:
         """A trained model; the solver has no randomness and stops by itself, so seed and validation change nothing."""
         del seed, validation, validation_weight, names
         for name in recipe:
@@ -177,27 +217,47 @@ class LogisticLearner:
         settings = {**DEFAULTS, **recipe}
         known = weighted(rows, labels, weight)
         design = _Design.of(known.rows, categories, weight=known.weight)
-        intercept, weights = _solve(design.sparse(known.rows), known.labels > 0, settings, weight=known.weight)
+        columns = design.sparse(known.rows)
+        if target.kind == "multiclass":
+            found = solve_classes(columns, known.labels, settings, classes=target.classes, weight=known.weight)
+            return SoftmaxModel(tuple(design.model(*each, link=IDENTITY) for each in found)), dict(settings)
+        if target.kind == "regression":
+            solved = solve_ridge(columns, known.labels, settings, weight=known.weight)
+            return design.model(*solved, link=IDENTITY), dict(settings)
+        if target.kind == "count":
+            solved = solve_counts(columns, known.labels, settings, weight=known.weight)
+            return design.model(*solved, link=LOG), dict(settings)
+        if target.kind != "binary":
+            raise NameUnknown("target", target.kind, self.kinds, where="The learner 'logistic'")
+        intercept, weights = _solve(columns, known.labels > 0, settings, weight=known.weight)
         return design.model(intercept, weights), dict(settings)
 
-    def load(self, folder: Path) -> LogisticModel:
+    def load(self, folder: Path) -> LogisticModel | SoftmaxModel:
         """The model saved in a folder; raises ModelCorrupt when its content is not the saved one."""
         try:
             body = json.loads((folder / FILE).read_text())
             sealed = body.pop("digest")
             _check_seal(body, sealed)
-            return LogisticModel(
-                inputs=body["inputs"],
-                intercept=body["intercept"],
-                numbers=Numbers(**{name: tuple(body["numbers"][name]) for name in Numbers.__dataclass_fields__}),
-                levels=tuple(Levels(part["column"], tuple(part["weight"]), part["null"]) for part in body["levels"]),
-            )
+            if "classes" in body:
+                return SoftmaxModel(tuple(_model_of(part) for part in body["classes"]))
+            return _model_of(body)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelCorrupt(
                 f"The model in {folder.name} cannot be read: {error}.",
                 expected=f"{FILE} as it was saved",
                 hint="Restore the file or train again; a changed model never decides.",
             ) from error
+
+
+def _model_of(body: Mapping[str, Any]) -> LogisticModel:
+    """The model that `to_dict` told."""
+    return LogisticModel(
+        inputs=body["inputs"],
+        intercept=body["intercept"],
+        numbers=Numbers(**{name: tuple(body["numbers"][name]) for name in Numbers.__dataclass_fields__}),
+        levels=tuple(Levels(part["column"], tuple(part["weight"]), part["null"]) for part in body["levels"]),
+        link=body.get("link", LOGISTIC),
+    )
 
 
 def _check_seal(body: Mapping[str, Any], sealed: str) -> None:
@@ -249,7 +309,7 @@ class _Design:
             parts.append(csr_matrix((ones, (known, codes[known].astype(np.intp))), shape=(len(rows), size)))
         return hstack(parts, format="csr")
 
-    def model(self, intercept: float, weights: np.ndarray) -> LogisticModel:
+    def model(self, intercept: float, weights: np.ndarray, *, link: str = LOGISTIC) -> LogisticModel:
         """The model that these weights of the design make."""
         count, flags = len(self.numbers), len(self.flagged)
         null = dict(zip(self.flagged, weights[count : count + flags].tolist(), strict=True))
@@ -264,7 +324,7 @@ class _Design:
         for column, size in self.levels:
             levels.append(Levels(column, tuple(weights[start : start + size].tolist()), 0.0))
             start += size
-        return LogisticModel(self.inputs, intercept, numbers, tuple(levels))
+        return LogisticModel(self.inputs, intercept, numbers, tuple(levels), link)
 
 
 def _moments(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:

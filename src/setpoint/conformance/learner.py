@@ -13,6 +13,7 @@ import pytest
 
 from setpoint.core.errors import DataError, ModelCorrupt
 from setpoint.core.ports import AdditiveModel, Learner, Model
+from setpoint.core.target import TARGETS, Target
 
 CATEGORIES = (3, 4)
 NAMES = ("steep", "curved", "often_null", "colour", "noise_level")
@@ -358,12 +359,118 @@ class LearnerLaws:
         assert settled["focal_gamma"] == 2.0
         assert np.abs(plain.predict(data.rows) - focal.predict(data.rows)).mean() > 0.02
 
+    def test_every_target_is_one_that_is_known(self, learner: Learner) -> None:
+        """Two classes always; a target that the learner does not name is refused, not answered with another."""
+        assert "binary" in learner.kinds
+        assert set(learner.kinds) <= set(TARGETS)
+        data = make_data(200, 0)
+        for kind in set(TARGETS) - set(learner.kinds):
+            labels, target = make_labels(kind, data, 0), make_target(kind, 200)
+            with pytest.raises((KeyError, ValueError), match=kind):
+                learner.fit(
+                    learner.recipes(rounds=ROUNDS)[0], data.rows, labels, categories=CATEGORIES, seed=1, target=target
+                )
+
+    def test_every_target_is_learned_and_kept(self, learner: Learner, tmp_path: Path) -> None:
+        """Better than one answer for all, in the form of its target, row by row as in a batch, saved and back."""
+        data, newer = make_data(2000, 0), make_data(800, 1)
+        for kind in [kind for kind in learner.kinds if kind != "binary"]:
+            labels, later = make_labels(kind, data, 0), make_labels(kind, newer, 1)
+            model, settled = learner.fit(
+                learner.recipes(rounds=ROUNDS)[0],
+                data.rows,
+                labels,
+                categories=CATEGORIES,
+                seed=1,
+                validation=(newer.rows, later),
+                names=NAMES,
+                target=make_target(kind, 2000, 800),
+            )
+            assert json.loads(json.dumps(settled, allow_nan=False)) == settled
+            predicted = model.predict(newer.rows)
+            assert predicted.shape == ((800, 3) if kind == "multiclass" else (800,))
+            assert loss_of(kind, later, predicted) < loss_of(kind, later, answer_alike(kind, labels, 800))
+            if kind == "multiclass":
+                assert np.allclose(predicted.sum(axis=1), 1.0)
+            if kind == "count":
+                assert (predicted > 0).all()
+            alone = np.concatenate([model.predict(newer.rows[i : i + 1]) for i in range(100)])
+            assert np.array_equal(predicted[:100], alone) if model.row_exact else np.allclose(predicted[:100], alone)
+            folder = tmp_path / kind
+            folder.mkdir()
+            model.save(folder)
+            assert np.array_equal(learner.load(folder).predict(newer.rows), predicted)
+            assert model.importances().sum() == pytest.approx(1.0)
+
+    def test_every_target_gives_the_same_bytes_again(self, learner: Learner, tmp_path: Path) -> None:
+        """Of the same recipe, rows and seed; and weights of one are no weights."""
+        data = make_data(1200, 0)
+        for kind in [kind for kind in learner.kinds if kind != "binary"]:
+            labels, found = make_labels(kind, data, 0), []
+            for name, each, weight in (("a", learner, None), ("b", self.make(threads=2), np.ones(1200))):
+                folder = tmp_path / f"{kind}-{name}"
+                folder.mkdir()
+                recipe, target = each.recipes(rounds=ROUNDS)[0], make_target(kind, 1200)
+                model, _ = each.fit(
+                    recipe, data.rows, labels, categories=CATEGORIES, seed=1, weight=weight, target=target
+                )
+                model.save(folder)
+                found.append(contents(folder))
+            assert found[0] == found[1]
+
     def test_a_parameter_that_the_learner_does_not_know_is_refused(self, learner: Learner) -> None:
         """A recipe with a misspelt parameter trains nothing."""
         data = make_data(200, 0)
         recipe = {**learner.recipes(rounds=ROUNDS)[0], "no_such_parameter": 1}
         with pytest.raises(KeyError, match="no_such_parameter"):
             learner.fit(recipe, data.rows, data.labels, categories=CATEGORIES, seed=1)
+
+
+def make_labels(kind: str, data: Data, seed: int) -> np.ndarray:
+    """Labels of another kind of target for the same rows, which hang on the same inputs."""
+    rng = np.random.default_rng(seed)
+    rows = np.nan_to_num(data.rows)
+    signal = rows[:, 0] + np.where(rows[:, 3] == 2, 1.0, 0.0)
+    if kind == "multiclass":
+        scores = np.stack([signal, -signal, rows[:, 1]], axis=1) * 1.5
+        return np.asarray((scores + rng.gumbel(size=scores.shape)).argmax(axis=1).astype(np.float64))
+    if kind == "count":
+        return np.asarray(rng.poisson(np.exp(0.7 * signal)).astype(np.float64))
+    if kind == "ranking":
+        return np.asarray(np.digitize(signal + rng.normal(0, 0.7, signal.size), [0.3, 1.3]), dtype=np.float64)
+    return np.asarray(500.0 + 20 * signal + rng.normal(0, 10, signal.size))
+
+
+def make_target(kind: str, n: int, newer: int = 0) -> Target:
+    """The target of a kind, for so many training and validation rows; queries have eight rows each."""
+    if kind == "multiclass":
+        return Target(kind, classes=3)
+    if kind == "quantile":
+        return Target(kind, quantile=0.8)
+    if kind == "ranking":
+        return Target(kind, query=np.arange(n) // 8, newer_query=np.arange(newer) // 8 if newer else None)
+    return Target(kind)
+
+
+def loss_of(kind: str, labels: np.ndarray, predicted: np.ndarray) -> float:
+    """What a kind of target is judged by here: the less the better."""
+    if kind == "multiclass":
+        return float(-np.log(predicted[np.arange(labels.size), labels.astype(np.intp)]).mean())
+    if kind == "quantile":
+        off = labels - predicted
+        return float(np.maximum(0.8 * off, -0.2 * off).mean())
+    if kind == "count":
+        return float((predicted - labels * np.log(predicted)).mean())
+    if kind == "ranking":
+        return float(-np.corrcoef(labels, predicted)[0, 1]) if np.ptp(predicted) > 0 else 0.0
+    return float(((labels - predicted) ** 2).mean())
+
+
+def answer_alike(kind: str, labels: np.ndarray, n: int) -> np.ndarray:
+    """The best prediction that is the same for every row."""
+    if kind == "multiclass":
+        return np.tile(np.bincount(labels.astype(np.intp), minlength=3) / labels.size, (n, 1))
+    return np.full(n, np.quantile(labels, 0.8) if kind == "quantile" else labels.mean())
 
 
 def contents(folder: Path) -> dict[str, bytes]:

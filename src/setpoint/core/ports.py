@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from setpoint.core.target import TWO_CLASSES, Target
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -326,16 +328,22 @@ class Segments(Protocol):
 
 
 class Model(Protocol):
-    """A trained model: from a matrix of numbers to a probability for each row.
+    """A trained model: from a matrix of numbers to what its target asks of each row, such as a probability.
 
     Laws: immutable; `predict` of many rows equals `predict` of each (bitwise where `row_exact`); `save` then the
     learner's `load` gives equal predictions, bitwise; a file that is not what was saved raises ModelCorrupt.
     """
 
-    row_exact: bool
+    @property
+    def row_exact(self) -> bool:
+        """Whether a row has the same bits alone and in any batch."""
+        ...
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """The probability of the positive class for each row of a float64 matrix; NaN is NULL."""
+        """The probability of the positive class for each row of a float64 matrix, or what else the target is.
+
+        NaN is NULL. A number for each row, or a row of them.
+        """
         ...
 
     def importances(self) -> np.ndarray:
@@ -371,6 +379,8 @@ class Learner(Protocol):
     name: str
     losses: tuple[str, ...]
     """What it can minimise: "log_loss", and "focal" where its recipes may say `focal_gamma`."""
+    kinds: tuple[str, ...]
+    """What it can be asked for, of `core.target.TARGETS`."""
 
     def recipes(self, *, rounds: int) -> list[dict[str, Any]]:
         """The fixed recipes to try, best guess first."""
@@ -388,6 +398,7 @@ class Learner(Protocol):
         validation: tuple[np.ndarray, np.ndarray] | None = None,
         validation_weight: np.ndarray | None = None,
         names: Sequence[str] = (),
+        target: Target = TWO_CLASSES,
     ) -> tuple[Model, dict[str, Any]]:
         """A trained model and the recipe with what training settled (such as the number of rounds).
 

@@ -45,7 +45,8 @@ class Acquired:
 class Labels:
     """What is known of the labels of decisions as of a time, an item for each decision.
 
-    `state` is one of UNKNOWN, KNOWN, VOID, CENSORED; `value` 1.0 or 0.0 where it is known and NaN elsewhere;
+    `state` is one of UNKNOWN, KNOWN, VOID, CENSORED; `value` what the label gives where it is known (1.0 or 0.0 of a
+    condition) and NaN elsewhere;
     `settled_at` when the state became known, NULL_TIME where it is unknown. A decision is `mature` when the label's
     time has passed since. `outcome` holds columns of the event that carried the label, NaN where none did. `as_of` is
     the time, None where nobody said. Without `acquired` every label is natural.

@@ -17,7 +17,9 @@ from setpoint.declare.behaviour import check_behaviours
 from setpoint.declare.contract import StatedContract, check_contracts
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, FeatureRef, Field, Now, to_dict, walk
 from setpoint.declare.goal import Goal, cost_source
+from setpoint.declare.goal_kind import goal_kind
 from setpoint.declare.hand import Hand
+from setpoint.declare.kind_checks import check_kind, label_of_kind
 from setpoint.declare.label import Label
 from setpoint.declare.leaks import Known, check_reads, check_request
 from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
@@ -175,7 +177,7 @@ class System:
         put(self, "name", name)
         put(self, "decide", decide)
         put(self, "features", resolved)
-        put(self, "label", label)
+        put(self, "label", label_of_kind(goal, label))
         put(self, "goal", goal)
         put(self, "release", release)
         put(self, "sources", sources)
@@ -187,6 +189,7 @@ class System:
         put(self, "augment", augment)
         put(self, "sample", sample)
         put(self, "unlabelled", unlabelled)
+        check_kind(self)
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
         check_request(known)
@@ -212,6 +215,11 @@ class System:
 
     def __deepcopy__(self, memo: object) -> System:
         return self
+
+    @property
+    def kind(self) -> str:
+        """The kind of its goal: binary, multiclass, multilabel, regression, quantile, count, ranking or survival."""
+        return goal_kind(self.goal, self.label).name
 
     def to_dict(self) -> dict[str, Any]:
         """The declaration as JSON-like data: equal content, equal digest."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.declare.behaviour import Behaviour, MustDecide, NeverFalls, SameIfChanged, SteadyUnder
+from setpoint.declare.error_cost import ClassCost, NumberCost, class_cost, number_cost
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
 from setpoint.declare.metric_table import METRIC_TABLE
@@ -293,13 +294,55 @@ class Cost:
         }
 
 
-def cost(*, false_positive: float | Expr, false_negative: float | Expr) -> Cost:
-    """What acting in vain and failing to act cost.
+@overload
+def cost(*, false_positive: float | Expr, false_negative: float | Expr) -> Cost: ...
+@overload
+def cost(*, over: float, under: float) -> NumberCost: ...
+@overload
+def cost(*, wrong: float | Mapping[str, float]) -> ClassCost: ...
+def cost(
+    *,
+    false_positive: float | Expr | None = None,
+    false_negative: float | Expr | None = None,
+    over: float | None = None,
+    under: float | None = None,
+    wrong: float | Mapping[str, float] | None = None,
+) -> Cost | NumberCost | ClassCost:
+    """What errors cost.
+
+    Of two classes: acting in vain, and failing to act. Of a number: each unit that it is `over` or `under` its outcome.
+    Of several classes: missing one, by the class that it was or the same for all.
 
     >>> cost(false_positive=2, false_negative=Field("total")).false_negative
     field('total')
+    >>> cost(over=1, under=4).quantile
+    0.8
+    >>> cost(wrong={"broken": 20, "fine": 1}).of(("fine", "broken"))
+    (1.0, 20.0)
     """
-    parts = {"false_positive": as_expr(false_positive), "false_negative": as_expr(false_negative)}
+    given = {
+        "false_positive": false_positive,
+        "false_negative": false_negative,
+        "over": over,
+        "under": under,
+        "wrong": wrong,
+    }
+    told = tuple(name for name, value in given.items() if value is not None)
+    if told == ("over", "under"):
+        return number_cost(over, under)
+    if told == ("wrong",):
+        return class_cost(wrong)
+    if told != ("false_positive", "false_negative"):
+        raise DeclarationError(
+            f"cost({', '.join(f'{name}=...' for name in told)}).",
+            expected="false_positive= and false_negative= of two classes, over= and under= of a number, "
+            "or wrong= of several classes",
+        )
+    return _cost_of_two(as_expr(false_positive), as_expr(false_negative))
+
+
+def _cost_of_two(false_positive: Expr, false_negative: Expr) -> Cost:
+    parts = {"false_positive": false_positive, "false_negative": false_negative}
     for name, part in parts.items():
         if not isinstance(part, (Literal, Field, Column)):
             raise DeclarationError(
@@ -309,6 +352,12 @@ def cost(*, false_positive: float | Expr, false_negative: float | Expr) -> Cost:
         if isinstance(part, Literal) and (not isinstance(part.value, (int, float)) or part.value < 0):
             raise DeclarationError(f"cost({name}={part}).", expected="zero or more")
     return Cost(**parts)
+
+
+NO_ACT = Act("", "cost")
+"""The action of a goal that takes none: its answer is the prediction."""
+NO_COST = Cost(Literal(0.0), Literal(0.0))
+"""The costs of two classes where there are none."""
 
 
 @dataclass(frozen=True)
@@ -325,7 +374,11 @@ class Protected:
 
 @dataclass(frozen=True)
 class Goal:
-    """What the system is for."""
+    """What the system is for.
+
+    `act` and `cost` are of goals of two classes; others have NO_ACT and NO_COST, and may have a cost of `errors`.
+    `query` is the request field that tells which items are ranked against each other.
+    """
 
     metric: Metric
     business: str
@@ -336,28 +389,37 @@ class Goal:
     imbalance: Imbalance | None = None
     protect: tuple[Protected, ...] = ()
     behaves: tuple[Behaviour, ...] = ()
+    errors: NumberCost | ClassCost | None = None
+    query: str | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether something is done above a threshold, as goals of two classes do."""
+        return bool(self.act.name)
 
     def to_dict(self) -> dict[str, Any]:
         """The goal as JSON-like data."""
         return {
             "metric": self.metric.to_dict(),
             "business": self.business,
-            "act": self.act.to_dict(),
-            "cost": self.cost.to_dict(),
+            **({"act": self.act.to_dict(), "cost": self.cost.to_dict()} if self.acts else {}),
             "slices": list(self.slices),
             "must": [guardrail.to_dict() for guardrail in self.must],
             **({} if self.imbalance is None else {"imbalance": self.imbalance.to_dict()}),
             **({"protect": [each.to_dict() for each in self.protect]} if self.protect else {}),
             **({"behaves": [each.to_dict() for each in self.behaves]} if self.behaves else {}),
+            **({} if self.errors is None else {"errors": self.errors.to_dict()}),
+            **({} if self.query is None else {"query": self.query}),
         }
 
 
 def goal(
     metric: Metric,
     *,
-    business: str,
-    act: Act,
-    cost: Cost,
+    business: str = "",
+    act: Act | None = None,
+    cost: Cost | NumberCost | ClassCost | None = None,
+    query: str | None = None,
     slices: Sequence[str] = (),
     must: Sequence[Guardrail] = (),
     imbalance: Imbalance | None = None,
@@ -365,6 +427,10 @@ def goal(
     behaves: Sequence[Behaviour] = (),
 ) -> Goal:
     """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
+
+    The kind of goal follows from the metric and the label. Goals of two classes need a business unit, an action and its
+    costs; others take no action, and have a unit where their errors cost something. `query` names the request field
+    that a ranking's items share.
 
     `slices` and the groups of a gap name request fields or features. `imbalance` asks for something to be done about a
     rare class while a model is fitted. `protect` names the attributes, request fields or features, whose groups `check`
@@ -383,20 +449,24 @@ def goal(
     for guardrail in must:
         if not isinstance(guardrail, Guardrail):
             raise WrongType(f"must= holds {guardrail!r}.", expected="guardrails such as sp.ece() <= 0.03")
-    for each in (metric, *(guardrail.metric for guardrail in must)):
-        if each.name in METRIC_TABLE:
-            kind = METRIC_TABLE[each.name].kind
-            raise DeclarationError(
-                f"A goal of yes or no is not judged by {each}, a metric of kind {kind!r}.",
-                expected="a metric such as sp.auc()",
-            )
     if imbalance is not None and not isinstance(imbalance, Imbalance):
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
     for behaviour in behaves:
         if not isinstance(behaviour, (SameIfChanged, NeverFalls, SteadyUnder, MustDecide)):
             raise WrongType(f"behaves= holds {behaviour!r}.", expected='such as sp.never_falls_when_raised("total")')
-    protected, expected = _protected(protect), tuple(behaves)
-    return Goal(metric, business, act, cost, tuple(slices), tuple(must), imbalance, protected, expected)
+    return Goal(
+        metric,
+        business,
+        NO_ACT if act is None else act,
+        cost if isinstance(cost, Cost) else NO_COST,
+        tuple(slices),
+        tuple(must),
+        imbalance,
+        _protected(protect),
+        tuple(behaves),
+        cost if isinstance(cost, (NumberCost, ClassCost)) else None,
+        query,
+    )
 
 
 def _protected(protect: Sequence[str] | Mapping[str, Mapping[str, float] | None]) -> tuple[Protected, ...]:

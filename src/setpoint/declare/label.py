@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -38,6 +38,15 @@ EACH, LAST, FIRST = "each", "last", "first"
 EXCLUDE, WEIGHTED = "exclude", "weighted"
 """What becomes of decisions whose label is not mature when a model is trained."""
 
+VALUE, TIME, SET = "value", "time", "set"
+"""What the number of a label is. VALUE: the value itself, 1 or 0 of a condition, the place of a class.
+
+TIME: the days from the decision to the event, or less than 0: how many days it was followed without one.
+SET: a whole number whose bit j says that class j is among the rows of the decision.
+"""
+MOST_CLASSES = 50
+"""So many bits of a whole number a float64 holds with room to spare."""
+
 
 @dataclass(frozen=True)
 class Label:
@@ -48,7 +57,8 @@ class Label:
     the decision, the label is negative or void as `absent` says. A row of `void_source` for which `void_when` holds
     makes it void at once. `censored_when` is an expression over the action. `segments` gives some values of the request
     field `by` a shorter time than `within`, the longest. `attribute` says whose an event is that several decisions of
-    one key could have, `immature` what becomes of decisions in training whose time has not passed.
+    one key could have, `immature` what becomes of decisions in training whose time has not passed. `classes` are those
+    that a text names. `gives` says what a label's number is: see VALUE, TIME and SET.
     """
 
     value: Expr
@@ -64,6 +74,8 @@ class Label:
     segments: tuple[tuple[str, int], ...] = ()
     attribute: str = EACH
     immature: str = EXCLUDE
+    classes: tuple[str, ...] = ()
+    gives: str = VALUE
 
     @property
     def carriers(self) -> tuple[Source, ...]:
@@ -108,6 +120,10 @@ class Label:
             found["attribute"] = self.attribute
         if self.immature != EXCLUDE:
             found["immature"] = self.immature
+        if self.classes:
+            found["classes"] = list(self.classes)
+        if self.gives != VALUE:
+            found["gives"] = self.gives
         return found
 
 
@@ -122,16 +138,19 @@ def label(
     censored_when: Expr | None = None,
     attribute: str = EACH,
     immature: str = EXCLUDE,
+    classes: Sequence[str] | None = None,
 ) -> Label:
     """The truth of a decision: what the events of its key `on` say, within a time after the decision.
 
     `value` is a condition on the columns of one event, of which the last known counts (a correction), or on folds of
     all events of the key in that time: `sp.count(refunds) >= 2`, and of several sources joined by `&`, `|` and `~`.
+    For goals of numbers it is a number; for goals of classes a text, one of `classes`. A text that is none of them
+    leaves its decision unknown.
 
     `within` is one time, or a time for each value of the request field `by`; other values have the longest. `absent`
-    says what it means when no event came in time: "negative" (nothing happened, as with a return or a fraud report) or
-    "void" (there is no truth, as with a cancelled flight). `void_when` names an event that makes the label void at
-    once, `censored_when` the actions that prevent the truth from showing.
+    says what it means when no event came in time: "negative" (nothing happened, as with a return or a fraud report; 0
+    where the label is a number) or "void" (there is no truth, as with a cancelled flight). `void_when` names an event
+    that makes the label void at once, `censored_when` the actions that prevent the truth from showing.
 
     `on` may be a request field that many decisions share, such as the user: `attribute` then says whose an event is,
     that of "each" decision whose time it falls in, of the "last" before it or of the "first". `immature` says what
@@ -158,6 +177,7 @@ def label(
             f"The label has immature={immature!r} and absent={absent!r}.",
             expected='absent="negative": only then is what has not come yet negative, or a positive to come',
         )
+    named = () if classes is None else _classes(classes, value)
     longest, segments = _times(within, by)
     if censored_when is not None:
         for node in walk(censored_when):
@@ -189,6 +209,7 @@ def label(
         segments=segments,
         attribute=attribute,
         immature=immature,
+        classes=named,
     )
 
 
@@ -218,6 +239,21 @@ def unfollowed(first: Source | Expr, then: Source | Expr, *, within: str | timed
     unfollowed(tickets, answers, within='2d')
     """
     return _sequence("unfollowed", first, then, within, wanted=False)
+
+
+def _classes(classes: Sequence[str], value: Expr) -> tuple[str, ...]:
+    if isinstance(classes, str) or not all(isinstance(name, str) and name for name in classes):
+        raise WrongType(f"The label has classes={classes!r}.", expected="a list of names")
+    names = tuple(classes)
+    if not 2 <= len(set(names)) == len(names) <= MOST_CLASSES:
+        raise DeclarationError(
+            f"The label has classes={list(names)!r}.", expected=f"2 to {MOST_CLASSES} names, each once"
+        )
+    if any(isinstance(node, (Aggregate, Followed)) for node in walk(value, into_aggregates=False)):
+        raise DeclarationError(
+            f"The label has classes= and folds events: {value}.", expected="a text column of one event source"
+        )
+    return names
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

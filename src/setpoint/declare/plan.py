@@ -15,7 +15,9 @@ from setpoint.declare.declaration import Feature, System
 from setpoint.declare.embedding import versions_of_bases, with_bases
 from setpoint.declare.expr import Aggregate, Column, Expr, Literal, Neighbours, to_dict, walk
 from setpoint.declare.goal import cost_source
-from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TIME, Schemas, Scope, kind_of
+from setpoint.declare.goal_kind import BINARY, MULTICLASS, MULTILABEL, NUMBERS, RANKING, SURVIVAL
+from setpoint.declare.kind_choices import answer_of
+from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TEXT, TIME, Schemas, Scope, kind_of
 from setpoint.declare.sample import Chosen
 from setpoint.declare.scales import Scale, choose_scales, with_scales
 from setpoint.declare.source import TABLE, info
@@ -219,17 +221,35 @@ def _key_parts(expr: Expr) -> Iterable[Expr]:
     return [part for node in walk(expr) if isinstance(node, Aggregate) for part in node.keys]
 
 
+_OUTCOMES: dict[str, tuple[tuple[str, ...], str]] = {
+    **dict.fromkeys((BINARY, SURVIVAL), ((BOOL,), "a condition, true or false")),
+    **dict.fromkeys((*NUMBERS, RANKING), ((NUMBER, BOOL), "a number")),
+    **dict.fromkeys((MULTICLASS, MULTILABEL), ((TEXT,), "a text, one of the label's classes")),
+}
+"""Of what kinds of values a label may be, by the kind of goal."""
+_RULES: dict[str, tuple[tuple[str, ...], str]] = {
+    **_OUTCOMES,
+    SURVIVAL: ((BOOL, NUMBER), "a condition, or a number that is the greater the sooner the event is expected"),
+    RANKING: ((NUMBER, BOOL), "a number by which items are ordered"),
+}
+"""Of what kinds of values a fallback may be."""
+
+
 def _check_outcome(system: System, schemas: Schemas, scope: Scope) -> None:
-    value = kind_of(system.label.value, scope, where="The label")
-    if value != BOOL:
-        raise WrongType(f"The label {system.label.value} is a {value}.", expected="a condition, true or false")
+    value, (wanted, words) = kind_of(system.label.value, scope, where="The label"), _OUTCOMES[system.kind]
+    if value not in wanted:
+        raise WrongType(f"The label {system.label.value} is a {value}.", expected=words)
     for source in system.label.sources:
         _kind(schemas, info(source).name, system.label.on)
     if system.label.void_when is not None and kind_of(system.label.void_when, scope, where="void_when") != BOOL:
         raise WrongType(f"void_when={system.label.void_when} is not a condition.", expected="true or false")
-    rule = kind_of(system.release.fallback.condition, scope, where="The fallback")
-    if rule != BOOL:
-        raise WrongType(f"The fallback {system.release.fallback.condition} is a {rule}.", expected="a condition")
+    if system.release.fallback.stated:
+        rule, (wanted, words) = (
+            kind_of(system.release.fallback.condition, scope, where="The fallback"),
+            _RULES[system.kind],
+        )
+        if rule not in wanted:
+            raise WrongType(f"The fallback {system.release.fallback.condition} is a {rule}.", expected=words)
     cost = system.goal.cost
     for name, part in (("false_positive", cost.false_positive), ("false_negative", cost.false_negative)):
         if not isinstance(part, Literal) and kind_of(part, scope, where=f"The cost of a {name}") != NUMBER:
@@ -321,7 +341,9 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
             "threshold",
             "where acting and not acting cost the same" if goal.act.by == "cost" else f"{goal.act.by}",
             "declared costs" if goal.act.by == "cost" else "declared",
-        ),
+        )
+        if goal.acts
+        else Choice("answer", *answer_of(goal, label)),
         Choice(
             "guardrails",
             "; ".join(str(rail) for rail in goal.must) or "none",

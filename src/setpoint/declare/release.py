@@ -8,36 +8,50 @@ from typing import Any
 
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, WrongType
-from setpoint.declare.expr import Action, Aggregate, Column, Expr, to_dict, walk
+from setpoint.declare.expr import Action, Aggregate, Column, Expr, Literal, as_expr, to_dict, walk
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition on request fields and features that decides without a model."""
+    """What decides without a model: a condition on request fields and features, or what stands in for a prediction."""
 
     condition: Expr
+
+    @property
+    def stated(self) -> bool:
+        """Whether there is a rule at all."""
+        return not (isinstance(self.condition, Literal) and self.condition.value is None)
 
     def to_dict(self) -> dict[str, Any]:
         """The rule as JSON-like data."""
         return to_dict(self.condition)
 
 
-def rule(condition: Expr) -> Rule:
+def rule(condition: Expr | float | str) -> Rule:
     """A rule that acts when the condition holds; NULL counts as not.
+
+    For goals that take no action it gives what stands in for the prediction: a number, or a class.
 
     >>> from setpoint.declare.expr import field
     >>> rule(field("total") > 5000).condition
     (field('total') > 5000)
+    >>> rule(0).condition
+    0
     """
-    if not isinstance(condition, Expr):
+    if not isinstance(condition, (Expr, int, float, str)):
         raise WrongType(f"The rule is {condition!r}.", expected="a condition such as sp.field('total') > 5000")
-    for node in walk(condition):
+    given = as_expr(condition)
+    for node in walk(given):
         if isinstance(node, (Column, Aggregate, Action)):
             raise DeclarationError(
                 f"The rule reads {node}.",
                 expected="request fields and features: sp.field(...), sp.feature(...)",
             )
-    return Rule(condition)
+    return Rule(given)
+
+
+NO_RULE = Rule(Literal(None))
+"""Of goals that need none."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,7 @@ class Release:
 
 def release(
     *stages: Shadow,
-    fallback: Rule,
+    fallback: Rule | None = None,
     refresh: str | timedelta | None = "30d",
     rollback: str | timedelta = "14d",
     margin: float = 0.005,
@@ -101,6 +115,7 @@ def release(
 ) -> Release:
     """The release of a system: its stages in order, the rule that decides when no model can, and when to retrain.
 
+    Goals of rankings and of sets of labels need no rule.
     `refresh=None` retrains only on an alarm or on request; `on_alarm=False` never retrains on one.
 
     >>> from setpoint.declare.expr import field
@@ -111,11 +126,11 @@ def release(
         raise WrongType(
             f"The release has the stages {stages!r}.", expected='at least one stage, such as sp.shadow("7d")'
         )
-    if not isinstance(fallback, Rule):
+    if fallback is not None and not isinstance(fallback, Rule):
         raise WrongType(f"The fallback is {fallback!r}.", expected="sp.rule(...)")
     every = 0 if refresh is None else times.duration(refresh)
     if refresh is not None and every <= 0:
         raise DeclarationError(f"release(refresh={refresh!r}).", expected="a positive duration or None")
     if margin < 0:
         raise DeclarationError(f"release(margin={margin!r}).", expected="zero or more")
-    return Release(tuple(stages), fallback, every, times.duration(rollback), float(margin), on_alarm)
+    return Release(tuple(stages), fallback or NO_RULE, every, times.duration(rollback), float(margin), on_alarm)

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.data.rows import AT, KNOWN_AT, known_rows
-from setpoint.declare.label import Label
+from setpoint.declare.label import SET, Label
 from setpoint.declare.source import info
-from setpoint.labels.meet import values_of
+from setpoint.labels.told_numbers import tell_numbers
 
 EVENTS, TOLD = "events", "told"
 """How many events stand beside each other, and how many different things they tell."""
@@ -31,9 +31,10 @@ def contradictions(label: Label, rows: Mapping[str, pa.Table], as_of: int) -> pa
     [{'key': 'a', 'events': 2, 'told': 2}]
     """
     table = known_rows(rows[info(label.source).name], as_of)
-    if label.folds:
+    several = label.folds or label.gives == SET
+    if several:
         table = table.slice(0, 0)
-    told = pa.nulls(0, pa.float64()) if label.folds else pa.array(values_of(label.value, label.source, table))
+    told = pa.nulls(0, pa.float64()) if several else pa.array(tell_numbers(label, table).value)
     said = pa.table({"key": table[label.on], "at": table[AT], "known_at": table[KNOWN_AT], "truth": told})
     counted = said.group_by(["key", "at", "known_at"], use_threads=False).aggregate(
         [("truth", "count", pc.CountOptions(mode="all")), ("truth", "count_distinct", pc.CountOptions(mode="all"))]

@@ -14,10 +14,11 @@ from setpoint.data.evaluate import Inputs, evaluate, is_true
 from setpoint.data.labels import CENSORED, KNOWN, STATES, UNKNOWN, VOID, Labels
 from setpoint.data.rows import AT, KNOWN_AT, kinds, known_rows, times_of
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT
-from setpoint.declare.label import Label
+from setpoint.declare.label import SET, TIME, Label
 from setpoint.declare.source import info
-from setpoint.labels.meet import Ints, Pairs, attribute, codes_of, holds, keyed, meet, values_of
+from setpoint.labels.meet import Ints, Pairs, attribute, codes_of, holds, keyed, meet
 from setpoint.labels.rules import NEVER, answer
+from setpoint.labels.told_numbers import tell_numbers, tell_sets, tell_times
 
 __all__ = ["CENSORED", "KNOWN", "STATES", "UNKNOWN", "VOID", "Labels", "ends_of", "resolve"]
 
@@ -38,13 +39,17 @@ def resolve(
 
     An event counts for a decision when it shares its key and happened from the decision's time up to and with
     `within` after it. Of several, the last by (known_at, at) is the truth: a correction; where the last ones, of one
-    time and known at one time, contradict each other, none is, and the label is unknown. When its value is NULL
+    time and known at one time, contradict each other, none is, and the label is unknown, as where a text names no
+    class. When its value is NULL
     the event is taken back. Void is what any row that meets `void_when` makes it, at once; censored, what the action
     taken does, and that goes first. A label that folds events is known once none can come that could change it.
 
     Without an event, the label is what `absent` says, but only once its sources are complete up to `within` after the
     decision: their declared delay later, and not while one is not fresh, which is complete only up to what
     `complete_to` says. From then on the decision is mature.
+
+    A time until an event is known of every decision that was followed at all, and a set of classes once it cannot grow.
+    See `told_numbers`.
 
     `actions` are the actions taken; without them none censors. `segments` are the values of the field that the label's
     time goes by; `keys` those of the column that it names as `on`.
@@ -59,7 +64,13 @@ def resolve(
     source = label.source
     found = tables[info(source).name]
     met = attribute(meet(keyed(found, source, label.on, distinct), codes, at, ends), at, label.attribute)
-    if label.folds:
+    mature = np.asarray(complete)
+    if label.gives == TIME:
+        until = complete_until(label, as_of, complete_to) - label.delay
+        (state, value, settled_at), mature = tell_times(label, found, met, at, ends, until)
+    elif label.gives == SET:
+        state, value, settled_at = tell_sets(label, found, met, complete_at, complete)
+    elif label.folds:
         state, value, settled_at = _from_folds(label, tables, distinct, codes, at, ends, complete_at, complete)
     else:
         state, value, settled_at = _from_one(label, found, met, complete_at, complete, as_of)
@@ -81,7 +92,7 @@ def resolve(
     outcome = {name: _outcome(found, name, carrier) for name in outcome_columns}
     for column in outcome.values():
         column[state != KNOWN] = np.nan
-    return Labels(state, value, settled_at, np.asarray(complete), outcome, as_of)
+    return Labels(state, value, settled_at, mature, outcome, as_of)
 
 
 def complete_until(label: Label, as_of: int, complete_to: Mapping[str, int] | None) -> int:
@@ -118,7 +129,7 @@ def _from_one(label: Label, table: pa.Table, met: Pairs, complete_at: Ints, comp
     settled_at = np.full(size, NULL_TIME, dtype=np.int64)
     rows, place = np.unique(met.row, return_inverse=True)
     near = table.take(pa.array(rows))
-    truth = values_of(label.value, label.source, near)
+    truth, strange = tell_numbers(label, near)
     known_at, happened = times_of(near, KNOWN_AT), times_of(near, AT)
     newest = Pairs(met.decision, place.astype(np.int64)).newest(size)
     carried = np.flatnonzero(newest >= 0)
@@ -129,9 +140,10 @@ def _from_one(label: Label, table: pa.Table, met: Pairs, complete_at: Ints, comp
     torn[met.decision[beside & apart]] = True
 
     told = newest[carried]
+    torn[carried[strange[told]]] = True
     given = ~np.isnan(truth[told])
     state[carried[given]] = KNOWN
-    value[carried[given]] = is_true(truth[told[given]])
+    value[carried[given]] = truth[told[given]]
     settled_at[carried[given]] = known_at[told[given]]
 
     waits_until = complete_at.copy()

@@ -31,12 +31,14 @@ from setpoint.data.arrays import NULL_TIME, to_array
 from setpoint.data.evaluate import Inputs, evaluate
 from setpoint.data.rows import AT, NEVER, kinds, standing_rows
 from setpoint.declare.expr import Column, walk
+from setpoint.declare.goal_kind import BINARY
 from setpoint.declare.kinds import NUMBER, TEXT
 from setpoint.declare.label import Label
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.contradictions import contradictions
+from setpoint.labels.told_numbers import tell_numbers
 from setpoint.learn.baselines import single_feature_aucs
 from setpoint.learn.duplicates import find_copies
 from setpoint.learn.findings import LEAK, SUSPICION, Finding
@@ -89,10 +91,11 @@ def audit(
 
 def check_single_features(sides: Sides, matrices: Matrices) -> tuple[Finding, ...]:
     """Features that alone rank the validation rows too well: the outcome, or something decided by it, in disguise."""
-    y = sides.validation.y
+    y = sides.two.of(sides.validation.y)
     if min(y.sum(), y.size - y.sum()) < LEAST_CLASS:
         return ()
-    aucs = single_feature_aucs(matrices.encoder, matrices.train, sides.train.y, matrices.validation, y)
+    older = sides.two.of(sides.train.y)
+    aucs = single_feature_aucs(matrices.encoder, matrices.train, older, matrices.validation, y)
     found = []
     order = np.argsort(-aucs, kind="stable")
     for name, auc, level, lead in _ahead(matrices.encoder.names, aucs, order):
@@ -205,7 +208,7 @@ def check_outcomes(plan: Plan, keys: pa.Array, at: np.ndarray, rows: Mapping[str
     decision = place[met].astype(np.intp)
     happened = table[AT].to_numpy()[met]
     told = _outcomes(label, table)[met]
-    counts = told > 0 if label.absent == "negative" else ~np.isnan(told)
+    counts = told > 0 if label.absent == "negative" and not label.classes else ~np.isnan(told)
     after = np.zeros(at.size, dtype=bool)
     after[decision[happened >= at[decision]]] = True
     before = np.zeros(at.size, dtype=bool)
@@ -237,6 +240,8 @@ def check_labeller(plan: Plan, rows: Mapping[str, pa.Table]) -> tuple[Finding, .
 
 def _outcomes(label: Label, table: pa.Table) -> np.ndarray:
     """The label's value by each row of its source, NaN where it says nothing."""
+    if label.classes:
+        return tell_numbers(label, table).value
     source, types = info(label.source).name, kinds(table)
     names = {node.name for node in walk(label.value) if isinstance(node, Column)}
     columns = {(source, name): to_array(table[name], types[name]) for name in names}
@@ -279,8 +284,9 @@ def check_procedure(sides: Sides, procedure: Procedure, *, seed: int) -> tuple[F
                 "Fit every statistic (scaling, levels, imputation, selection) on the training side alone.",
             ),
         )
-    y = rng.permutation(small.held_out.y)
-    scores = procedure(_with_held_out(small, small.held_out.features, y)).score(small.held_out.features)
+    shuffled = rng.permutation(small.held_out.y)
+    scores = procedure(_with_held_out(small, small.held_out.features, shuffled)).score(small.held_out.features)
+    y, scores = small.two.of(shuffled), small.two.score(scores)
     skill = METRICS["auc"].function(y, scores) - 0.5
     positives, negatives = float(y.sum()), float(y.size - y.sum())
     error = float(np.sqrt((y.size + 1) / (12 * positives * negatives))) if positives and negatives else np.inf
@@ -357,7 +363,7 @@ def _shrink(sides: Sides) -> Sides:
     ends = np.cumsum([part.size for part in chosen])
     train, validation, held_out = (np.arange(end - part.size, end) for end, part in zip(ends, chosen, strict=True))
     small = replace(split, train=train, validation=validation, held_out=held_out, embargoed=0)
-    return Sides(rows, np.arange(rows.y.size), small)
+    return Sides(rows, np.arange(rows.y.size), small, kind=sides.kind)
 
 
 def _spread(index: np.ndarray, most: int) -> np.ndarray:
@@ -373,7 +379,9 @@ def _mutate(sides: Sides, rng: np.random.Generator) -> Sides:
             columns.append(pa.array([f"changed {value}" for value in rng.integers(0, 9, features.num_rows).tolist()]))
         else:
             columns.append(pa.array(rng.normal(1e3, 1e3, features.num_rows)))
-    return _with_held_out(sides, pa.table(columns, names=features.column_names), 1.0 - sides.held_out.y)
+    y = sides.held_out.y
+    changed = 1.0 - y if sides.kind == BINARY else np.roll(y, 1 + y.size // 3)
+    return _with_held_out(sides, pa.table(columns, names=features.column_names), changed)
 
 
 def _with_held_out(sides: Sides, features: pa.Table, y: np.ndarray) -> Sides:
@@ -385,4 +393,4 @@ def _with_held_out(sides: Sides, features: pa.Table, y: np.ndarray) -> Sides:
         features=pa.concat_tables([before, features.cast(before.schema)]),
         y=np.concatenate([sides.rows.y[:first], y]),
     )
-    return Sides(changed, sides.index, sides.split)
+    return Sides(changed, sides.index, sides.split, kind=sides.kind)

@@ -108,7 +108,12 @@ def _unread(scorer: Scorer, rows: Examples, *, seed: int) -> tuple[str, ...]:
 def _effects(
     scorer: Scorer, matrix: np.ndarray, rows: Examples, found: Sequence[Shuffled]
 ) -> tuple[tuple[str, LocalEffects], ...]:
-    """How the score changes along the numbers without which the loss is shown to rise most, in their own units."""
+    """How the score changes along the numbers without which the loss is shown to rise most, in their own units.
+
+    Nothing where a row has several scores, such as one for each class.
+    """
+    if _score(scorer, matrix[:1]).ndim > 1:
+        return ()
     columns = {column.name: (j, column) for j, column in enumerate(scorer.encoder.columns) if column.kind == NUMBER}
     told = []
     for name in [each.feature for each in found if each.matters and each.feature in columns][:CURVES]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from setpoint.core.times import iso, spell
 from setpoint.declare.goal import MEASURED, Goal, Guardrail, Metric
+from setpoint.declare.goal_kind import SURVIVAL
 from setpoint.learn.behave_found import Behaved
 from setpoint.learn.fairness import fairness_of, told_fairness
 from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
+from setpoint.learn.kinds.slices import slices_of_kind
 from setpoint.learn.scored import Bench, Scored, form_of
 from setpoint.learn.weak import Proposals, document_of, judge_weak, tell_weak
 from setpoint.measure.fairness import Fairness
@@ -134,7 +136,7 @@ class GateReport:
 
     @property
     def value(self) -> Interval:
-        """The business value of 1000 decisions against never acting."""
+        """The business value of 1000 decisions against never acting; raises KeyError for a goal that has none."""
         return self.metrics["business"]
 
     @property
@@ -224,14 +226,21 @@ def judge(
         slices={name: _slices(goal, bench, ours, name) for name in goal.slices},
         rows=bench.rows.y.size,
         days=int(np.unique(bench.rows.days).size),
-        positives=int(bench.rows.y.sum()),
+        positives=_positives(bench),
         span=bench.rows.span,
         effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
         plain=None if plain is None else _against_plain(goal, bench, ours, plain, harm_blocks=harm_blocks),
-        weak=judge_weak(goal, bench, ours, proposals or {}),
+        weak=judge_weak(goal, bench, ours, proposals or {}) if bench.kind is None else None,
         behaviours=tuple(behaviours),
-        fairness=fairness_of(goal, bench, ours),
+        fairness=fairness_of(goal, bench, ours) if bench.kind is None else (),
     )
+
+
+def _positives(bench: Bench) -> int:
+    """How many outcomes are positive: events that happened, of times; of numbers and classes none is."""
+    if bench.kind is not None and bench.kind.name != SURVIVAL:
+        return 0
+    return int((bench.rows.y > 0).sum())
 
 
 def verdict_of(found: Behaved) -> Verdict:
@@ -356,7 +365,10 @@ def _comparison(
     blocks: bool,
     reason: str,
 ) -> Comparison:
-    gained = bench.difference(Metric("business"), theirs, ours, level=0.95)
+    if bench.kind is None or goal.errors is not None:
+        gained = bench.difference(Metric("business"), theirs, ours, level=0.95)
+    else:
+        gained = replace(difference, estimate=math.nan, low=math.nan, high=math.nan, level=0.95)
     return Comparison(
         theirs.name,
         str(goal.metric),
@@ -373,11 +385,16 @@ def _comparison(
 def _metrics(goal: Goal, bench: Bench, ours: Scored) -> dict[str, Interval]:
     """Every usual metric and the goal's own, with 95 % intervals."""
     wanted = {name: Metric(name) for name in ALWAYS}
+    if bench.kind is not None:
+        valued = (Metric("business"),) if goal.errors is not None else ()
+        wanted = {str(metric).removesuffix("()"): metric for metric in (*bench.kind.always, *valued)}
     wanted.setdefault(str(goal.metric).removesuffix("()"), goal.metric)
     return {name: bench.interval(metric, ours, level=0.95) for name, metric in wanted.items()}
 
 
 def _slices(goal: Goal, bench: Bench, ours: Scored, name: str) -> tuple[Slice, ...]:
+    if bench.kind is not None:
+        return slices_of_kind(bench.kind, goal.metric, bench.rows, ours.p, name, draws=bench.draws, seed=bench.seed)
     spec, scores, option = form_of(goal.metric, ours)
     return by_group(
         spec,

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from setpoint.core.rng import seed_for
-from setpoint.declare.goal import Metric
+from setpoint.declare.goal import RANGES, Metric
 from setpoint.learn.group_counts import RATE_OF, counts_of
 from setpoint.learn.groups import groups_of
+from setpoint.learn.kinds.kind import Kind
 from setpoint.learn.sides import Examples
 from setpoint.learn.threshold import Costs
 from setpoint.measure.bootstrap import interval, paired_difference
+from setpoint.measure.draws import difference_of, interval_of
 from setpoint.measure.fairness_gaps import rate_gap
 from setpoint.measure.intervals import Interval
 from setpoint.measure.metrics import METRICS, MetricSpec
@@ -58,18 +60,31 @@ class Bench:
     """The held-out rows that models are judged on, with the draws and seed of every interval.
 
     Intervals are clustered by day (UTC): rows of a day share its weather, its outages and its customers. Rows count by
-    their weights, in values and in intervals. `asked` says that more labels come only where people are asked.
+    their weights, in values and in intervals. `asked` says that more labels come only where people are asked. `kind` is
+    the kind of goal where it is not of two classes.
     """
 
     rows: Examples
     draws: int
     seed: int
     asked: bool = False
+    kind: Kind | None = None
 
     def interval(self, metric: Metric, scored: Scored, *, level: float = ONE_SIDED) -> Interval:
         """A declared metric of what a model did, with its interval; a gap of groups is a metric too."""
-        spec, values, option = form_of(metric, scored)
         seed = seed_for(self.seed, "gate", str(metric))
+        if self.kind is not None:
+            return interval_of(
+                self.kind.statistic(metric, self.rows, scored.p),
+                cluster=self.kind.cluster(self.rows),
+                weight=self.rows.weight,
+                lower=RANGES[metric.name][0],
+                upper=RANGES[metric.name][1],
+                draws=self.draws,
+                seed=seed,
+                level=level,
+            )
+        spec, values, option = form_of(metric, scored)
         if metric.by is not None:
             groups = groups_of(self.rows, metric.by)
             if metric.name in RATE_OF and metric.option is None:
@@ -109,11 +124,23 @@ class Bench:
 
     def value(self, metric: Metric, scored: Scored) -> float:
         """A declared metric of what a model did; not for gaps."""
+        if self.kind is not None:
+            return self.kind.statistic(metric, self.rows, scored.p).value()
         spec, values, option = form_of(metric, scored)
         return spec.function(self.rows.y, values, self.rows.weight, option)
 
     def difference(self, metric: Metric, theirs: Scored, ours: Scored, *, level: float = ONE_SIDED) -> Interval:
         """What ours gains over theirs on the same rows, with the interval of the difference."""
+        if self.kind is not None:
+            return difference_of(
+                self.kind.statistic(metric, self.rows, theirs.p),
+                self.kind.statistic(metric, self.rows, ours.p),
+                cluster=self.kind.cluster(self.rows),
+                weight=self.rows.weight,
+                draws=self.draws,
+                seed=seed_for(self.seed, "gate", str(metric)),
+                level=level,
+            )
         spec, first, option = form_of(metric, theirs)
         second = form_of(metric, ours)[1]
         return paired_difference(

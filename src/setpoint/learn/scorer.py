@@ -15,8 +15,11 @@ import pyarrow as pa
 
 from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner, Model
+from setpoint.declare.goal_kind import BINARY
 from setpoint.learn.encode import Encoder
 from setpoint.learn.explain_rows import Contributions, contributions, reasons_of, sampled_contributions
+from setpoint.learn.kinds.composed import load_model
+from setpoint.learn.kinds.maps import Map, map_from_dict
 from setpoint.learn.threshold import Threshold
 from setpoint.measure.calibrators import CalibrationMap
 from setpoint.registry.models import check_files, seal
@@ -28,15 +31,17 @@ BODY, MODEL = "scorer.json", "model"
 class Scorer:
     """An encoder, a model, a calibration and a threshold. `trained` is the time of its first and last training row.
 
-    `learner` names who can load the model. A score is a calibrated probability.
+    `learner` names who can load the model. A score is a calibrated probability, or what else the `kind` of goal asks
+    for: a number for each row, or a row of them.
     """
 
     encoder: Encoder
     model: Model
-    calibration: CalibrationMap
+    calibration: Map
     threshold: Threshold
     learner: str
     trained: tuple[int, int]
+    kind: str = BINARY
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -49,15 +54,26 @@ class Scorer:
         return bool(self.model.row_exact)
 
     def score(self, features: pa.Table) -> np.ndarray:
-        """The probability of each row."""
+        """The probability of each row, or what else the kind of goal asks for."""
         return self.calibration.apply(self.model.predict(self.encoder.matrix(features)))
 
     def score_row(self, values: Mapping[str, Any]) -> float:
-        """The probability of one row of feature values: `score` of a batch of one."""
-        return self.calibration.apply_one(float(self.model.predict(self.encoder.row(values))[0]))
+        """The score of one row of feature values: `score` of a batch of one, where that is one number.
+
+        Of several numbers the greatest.
+        """
+        found = self.model.predict(self.encoder.row(values))
+        if isinstance(self.calibration, CalibrationMap):
+            return self.calibration.apply_one(float(found[0]))
+        return float(self.calibration.apply(found).max())
 
     def explain(self, features: pa.Table) -> Contributions | None:
-        """What each feature adds to the score of each row, before calibration; None for a model that does not say."""
+        """What each feature adds to the score of each row, before calibration; None for a model that does not say.
+
+        Of goals of two classes; what adds up to a number or to several is not told apart yet.
+        """
+        if self.kind != BINARY:
+            return None
         return contributions(self.model, self.encoder.matrix(features), self.inputs)
 
     def explain_row(
@@ -67,6 +83,8 @@ class Scorer:
 
         A model that does not say is asked about the row between those of `background`; without any it gives None.
         """
+        if not isinstance(self.calibration, CalibrationMap) or self.kind != BINARY:
+            return None
         row = self.encoder.row(values)
         found = contributions(self.model, row, self.inputs)
         if found is None and background is not None and background.num_rows > 1:
@@ -105,6 +123,7 @@ class Scorer:
             "calibration": self.calibration.to_dict(),
             "threshold": self.threshold.to_dict(),
             "trained": list(self.trained),
+            **({} if self.kind == BINARY else {"kind": self.kind}),
         }
 
 
@@ -121,9 +140,10 @@ def load_scorer(folder: Path, learners: Mapping[str, Learner], *, expected: str 
         raise NameUnknown("learner", name, learners, where=f"The model {folder.name}")
     return Scorer(
         encoder=Encoder.from_dict(body["encoder"]),
-        model=learners[name].load(folder / MODEL),
-        calibration=CalibrationMap.from_dict(body["calibration"]),
+        model=load_model(folder / MODEL, learners[name]),
+        calibration=map_from_dict(body["calibration"]),
         threshold=Threshold.from_dict(body["threshold"]),
         learner=name,
         trained=(int(body["trained"][0]), int(body["trained"][1])),
+        kind=body.get("kind", BINARY),
     )

@@ -55,7 +55,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trial:
-    """A recipe that was tried, and its metric and log loss on the validation rows."""
+    """A recipe that was tried, and its metric and log loss on the validation rows; NaN where there is no such loss."""
 
     recipe: Recipe
     metric: str
@@ -68,7 +68,7 @@ class Trial:
             "recipe": self.recipe.to_dict(),
             "metric": self.metric,
             "value": self.value if np.isfinite(self.value) else None,
-            "log_loss": self.log_loss,
+            "log_loss": self.log_loss if np.isfinite(self.log_loss) else None,
         }
 
 
@@ -116,7 +116,7 @@ def search(
     spec = spec_for(metric)
     best: Fitted | None = None
     tried, newer, least = [], sides.validation, np.zeros(0)
-    for recipe in islice(_portfolio(able(learners, imbalance), rounds), trials):
+    for recipe in islice(portfolio(able(learners, imbalance), rounds), trials):
         found = fit(learners, matrices, sides, recipe=recipe, seed=seed, imbalance=imbalance)
         scores = found.probabilities
         value = spec.function(newer.y, scores, newer.weight)
@@ -235,7 +235,7 @@ def gained_by(
     return Gained(spec.name, gained.estimate, gained.low, gained.high, level, better)
 
 
-def _portfolio(learners: Mapping[str, Learner], rounds: int) -> Iterator[Recipe]:
+def portfolio(learners: Mapping[str, Learner], rounds: int) -> Iterator[Recipe]:
     """The recipes of all learners by turns, so that a small budget still tries each learner."""
     waiting = {name: iter(learner.recipes(rounds=rounds)) for name, learner in learners.items()}
     while waiting:

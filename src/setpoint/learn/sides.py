@@ -14,10 +14,12 @@ from setpoint.core.errors import DataError, NothingYet
 from setpoint.core.times import DAY
 from setpoint.data.labels import ACQUIRED, AT_RANDOM, NATURAL, PICKED
 from setpoint.data.splits import Split, split_by_time
+from setpoint.declare.goal_kind import BINARY
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.labels.join import CENSORED, KNOWN, UNKNOWN, VOID
 from setpoint.learn.encode import Encoder, encoder_of
+from setpoint.learn.two_view import TwoView, two_view
 from setpoint.measure.rows import effective
 
 LEAST_EACH = 10
@@ -92,6 +94,12 @@ class Sides:
     fair: Examples | None = None
     fair_at: np.ndarray | None = None
     acquired: Mapping[str, Mapping[str, int]] | None = None
+    kind: str = BINARY
+
+    @cached_property
+    def two(self) -> TwoView:
+        """Outcomes as two classes, as the training side has them: for checks that need no more."""
+        return two_view(self.kind, self.rows.y[self.split.train])
 
     @cached_property
     def train(self) -> Examples:
@@ -242,11 +250,11 @@ def divide(plan: Plan, examples: TrainingSet, *, held_out_from: int | None = Non
         raise NothingYet(
             error.problem, expected=error.expected, hint=error.hint if acquired is None else hint
         ) from error
-    sides = Sides(rows, places, split)
+    sides = Sides(rows, places, split, kind=plan.system.kind)
     if acquired is not None:
         sides = _with_picked(plan, sides, judging, judges, acquired.how)
     for name in ("train", "validation", "held_out"):
-        y = sides.rows.y[getattr(sides.split, name)]
+        y = sides.two.of(sides.rows.y[getattr(sides.split, name)])
         if y.size == 0 or y.min() == y.max():
             raise NothingYet(
                 f"The {name.replace('_', '-')} side has {y.size} rows, {int(y.sum())} of them positive.",

@@ -29,6 +29,7 @@ from setpoint.learn.gate import GateReport, judge
 from setpoint.learn.imbalance import Balance, able
 from setpoint.learn.immature import fit_with_young, with_young
 from setpoint.learn.judged import judged_rows
+from setpoint.learn.kinds.kind import Calibrated
 from setpoint.learn.picked import MUCH, recalibrate_picked
 from setpoint.learn.preflight import Preflight, check_fitted, check_released, preflight
 from setpoint.learn.raked import rake_sides
@@ -68,7 +69,7 @@ class Candidate:
     scorer: Scorer
     procedure: Scorer
     report: GateReport
-    calibration: Calibration
+    calibration: Calibration | Calibrated
     importances: tuple[tuple[str, float], ...]
     trials: tuple[Trial, ...]
     baselines: tuple[Baseline, ...]
@@ -153,7 +154,8 @@ def train(
     `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
     are the sources' rows and `recompute` gives features anew from what was known at a time. `contested` is whether
     annotators disagreed on each decision, as `bias_sources.Judged` has it. `cost` is told where each step ends. Raises
-    NothingYet when there are too few mature rows to train on and to judge with.
+    NothingYet when there are too few mature rows to train on and to judge with. Of two classes; see
+    `train_kind` for the other kinds of goals.
     """
     goal, cost = plan.system.goal, cost or Cost()
     learners = direct(plan, learners)

@@ -11,6 +11,8 @@ from typing import Any
 
 from setpoint.core.times import iso
 from setpoint.declare.goal import Goal
+from setpoint.declare.goal_kind import BINARY, SURVIVAL
+from setpoint.declare.kind_choices import answer_of
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 
@@ -38,7 +40,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             "parameters": _pairs(model["settled"]["parameters"]),
             "judged procedure": f"{model['procedure']}, the same recipe on the older rows; every metric below is its",
             "calibration": _calibration(model["calibration"]["choice"]),
-            "threshold": _threshold(model["threshold"]),
+            "threshold": _threshold(model["threshold"]) if goal.acts else "none: the answer is the prediction",
             "seed": str(model["seed"]),
             "trained at": _known(run, "at", "no run is recorded", iso),
             "code": _known(run, "code", "no run is recorded"),
@@ -47,11 +49,15 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
         },
         "use": {
             "decision": f"one per row of {info(system.decide.spine).name} at {system.decide.at}",
-            "action": f"{goal.act.name} when the probability reaches the threshold",
+            "action": f"{goal.act.name} when the probability reaches the threshold"
+            if goal.acts
+            else f"none: it answers with {answer_of(goal, system.label)[0]}",
             "label": f"{system.label.value}, settled within the time the plan states as maturity",
-            "worth": goal.business,
-            "costs": f"false positive {goal.cost.false_positive}, false negative {goal.cost.false_negative}",
-            "fallback": str(system.release.fallback.condition),
+            "worth": goal.business or "unknown: the goal names no unit",
+            "costs": _costs(goal),
+            "fallback": str(system.release.fallback.condition)
+            if system.release.fallback.stated
+            else "none, by declaration",
             "not for": "decisions whose features or label mean something else than declared; populations other than "
             "the training rows'",
         },
@@ -70,7 +76,8 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
         },
         "evaluation data": {
             "span": _span(report["span"]),
-            "rows": f"{report['rows']} decisions on {report['days']} days, {report['positives']} positive"
+            "rows": f"{report['rows']} decisions on {report['days']} days"
+            + (f", {report['positives']} positive" if system.kind in (BINARY, SURVIVAL) else "")
             + (f", which weigh as {report['effective_rows']:.0f}" if "effective_rows" in report else ""),
             "split": "by time: every judged decision is newer than the training rows, with an embargo between",
             **({"intervals": CHOSEN} if "judged_by" in model.get("sample", {}) else {}),
@@ -97,7 +104,9 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
         "limits": {
             "held-out time": "metrics hold for the time they were measured on; a later one may differ",
             "censoring": _censoring(model["rows"], plan),
-            "calibration": _reliability(model["calibration"]["reliability"]),
+            "calibration": _reliability(model["calibration"]["reliability"])
+            if goal.acts
+            else f"not judged on held-out rows; {model['calibration']['choice']['reason']}",
         },
     }
 
@@ -119,6 +128,16 @@ def to_markdown(card: Card) -> str:
         lines += [f"- **{name}**: {value}" for name, value in fields.items()]
         lines.append("")
     return "\n".join(lines)
+
+
+def _costs(goal: Goal) -> str:
+    """What errors cost."""
+    if goal.acts:
+        return f"false positive {goal.cost.false_positive}, false negative {goal.cost.false_negative}"
+    if goal.errors is None:
+        return "unknown: the goal names none"
+    told = goal.errors.to_dict().items()
+    return ", ".join(f"{name} {_pairs(value) if isinstance(value, Mapping) else value}" for name, value in told)
 
 
 def _known(run: Mapping[str, Any] | None, name: str, reason: str, show: Any = str) -> str:

@@ -59,7 +59,7 @@ def register(
     usable = np.flatnonzero(examples.labels.mature if asked else examples.usable)  # what was picked stands for nothing
     usable = usable[:: 1 + usable.size // REFERENCE_ROWS]
     seen = examples.features.take(pa.array(usable))
-    reference = make_reference(seen, candidate.scorer.score(seen), examples.at[usable], edges_from=edges_from)
+    reference = make_reference(seen, _watched(candidate.scorer.score(seen)), examples.at[usable], edges_from=edges_from)
     metadata.put("reference", candidate.digest, reference.to_dict())
     metadata.put(runs.DECLARED, plan.system.digest, plan.system.to_dict())
     cost("register")
@@ -67,6 +67,11 @@ def register(
     if candidate.judged is not None:
         tables.write(JUDGED, run.id, candidate.judged)
     runs.put(metadata, run)
+
+
+def _watched(scores: np.ndarray) -> np.ndarray:
+    """One number for each row: of several, such as the probabilities of classes, the greatest."""
+    return scores if scores.ndim == 1 else np.asarray(scores.max(axis=1))
 
 
 def run_of(

@@ -24,6 +24,8 @@ RULE_THRESHOLD = 0.5
 
 def rule_acts(serving: Serving, fields: Mapping[str, Any], features: Mapping[str, Any], at: int) -> bool:
     """Whether the rule acts on one request: `rules_act` of a batch of one."""
+    if not serving.plan.system.goal.acts:
+        return False
     plan, condition = serving.plan, serving.rule.condition
     fields = {name: _one(fields[name], plan.fields[name]) for name in _names(condition, Field)}
     features = {name: _one(features[name], plan.features[name]) for name in _names(condition, FeatureRef)}
@@ -32,7 +34,12 @@ def rule_acts(serving: Serving, fields: Mapping[str, Any], features: Mapping[str
 
 
 def rules_act(serving: Serving, fields: pa.Table, features: pa.Table, at: Array) -> Mask:
-    """Whether the rule acts on each of many requests; where its condition is NULL it does not."""
+    """Whether the rule acts on each of many requests; where its condition is NULL it does not.
+
+    The rule of a goal that takes no action gives what stands in for a prediction, and acts on nothing.
+    """
+    if not serving.plan.system.goal.acts:
+        return np.zeros(len(at), dtype=bool)
     plan, condition = serving.plan, serving.rule.condition
     inputs = Inputs(
         len(at),

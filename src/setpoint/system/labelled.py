@@ -42,8 +42,8 @@ def label_states(opened: Opened, requests: Requests) -> dict[str, int]:
 
 
 def base_rate(opened: Opened) -> float | None:
-    """The share of positives among the known labels of all decisions; None where none is known."""
-    if not opened.rows[info(opened.declared.decide.spine).name].num_rows:
+    """The share of positives among the known labels of all decisions; None where none is known, or none is positive."""
+    if not opened.declared.goal.acts or not opened.rows[info(opened.declared.decide.spine).name].num_rows:
         return None
     labels = labels_known(opened, requests_of(opened.plan, opened.rows, start=None, end=None))
     known = labels.value[labels.state == KNOWN]

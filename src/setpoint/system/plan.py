@@ -8,7 +8,8 @@ from typing import Any
 from setpoint.core.errors import NothingYet
 from setpoint.declare.base_rate import with_base_rate
 from setpoint.declare.formats import format_choices
-from setpoint.declare.plan import diff_declarations
+from setpoint.declare.goal_kind import goal_kind
+from setpoint.declare.plan import Choice, diff_declarations
 from setpoint.features.freshness import freshness_of
 from setpoint.registry.bases import stale_models
 from setpoint.serve.asked import take_moment
@@ -27,10 +28,11 @@ def show_plan(opened: Opened) -> dict[str, Any]:
     before = opened.metadata.get("declaration", opened.declared.name)
     changes = [] if before is None else diff_declarations(before, declared)
     opened.metadata.put("declaration", opened.declared.name, declared)
+    kind = Choice("kind of goal", *goal_kind(opened.declared.goal, opened.declared.label))
     return {
         "system": opened.declared.name,
         "digest": opened.plan.digest,
-        "choices": [choice.to_dict() for choice in (*plan.choices, *format_choices())],
+        "choices": [choice.to_dict() for choice in (kind, *plan.choices, *format_choices())],
         "features": [
             {
                 "name": feature.name,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from setpoint.data.readmit import do_asked
+from setpoint.declare.kind_checks import need_action
 from setpoint.features.freshness import freshness_of
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import log_of
@@ -34,6 +35,7 @@ VERIFIED = 200
 @contextmanager
 def session(opened: Opened) -> Iterator[Session]:
     """The system deciding now: requests answered, the log written, events and ticks taken on `refresh`."""
+    need_action(opened.declared, "serve")
     adopted = opened.workspaces.adopt()
     plan, folders, quota = opened.plan, opened.workspaces.live, opened.workspaces.quota
     with (

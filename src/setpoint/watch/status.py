@@ -79,13 +79,14 @@ def _model(metadata: Metadata, state: dict[str, Any] | None) -> dict[str, Any]:
     if champion is None:
         return {"deciding": "the fallback rule: no model has been promoted yet"}
     document = models.get(metadata, champion)
-    held_out = document["report"]["metrics"]["auc"]
+    metrics = document["report"]["metrics"]
+    name = "auc" if "auc" in metrics else next(iter(metrics))
     return {
         "deciding": champion[:12],
         "trained": iso(document["trained_at"]),
         "learner": document["recipe"]["learner"],
         "decisions learned from": document["rows"]["usable"],
-        "AUC when judged": held_out["estimate"],
+        f"{'AUC' if name == 'auc' else name} when judged": metrics[name]["estimate"],
     }
 
 

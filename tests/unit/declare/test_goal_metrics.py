@@ -8,7 +8,7 @@ import pytest
 
 from setpoint.core.errors import DeclarationError
 from setpoint.declare import goal_metrics
-from setpoint.declare.goal import Metric, act, auc, cost, goal
+from setpoint.declare.goal import Metric
 from setpoint.declare.goal_metrics import lift_at, mae, mape, mrr, ndcg, pinball, precision_at, recall_at
 from setpoint.declare.metric_table import METRIC_TABLE
 
@@ -59,12 +59,3 @@ def test_options_that_mean_nothing_are_refused(call) -> None:  # type: ignore[no
     """When they are declared."""
     with pytest.raises(DeclarationError):
         call()
-
-
-def test_a_goal_of_yes_or_no_refuses_metrics_of_other_kinds() -> None:
-    """As its metric and as a guardrail, naming the kind."""
-    parts = {"business": "eur", "act": act("block"), "cost": cost(false_positive=1, false_negative=2)}
-    with pytest.raises(DeclarationError, match="'number'"):
-        goal(mae(), **parts)  # type: ignore[arg-type]
-    with pytest.raises(DeclarationError, match="'ranking'"):
-        goal(auc(), must=[ndcg() >= 0.3], **parts)  # type: ignore[arg-type]

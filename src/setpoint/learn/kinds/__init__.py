@@ -1,0 +1,1 @@
+"""How each kind of goal beside two classes is learned and judged: one file for each."""

@@ -1,0 +1,254 @@
+"""Every kind of goal, from a declaration on files to the gate: planted signal passes, shuffled labels do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import setpoint as sp
+from setpoint.core.errors import DeclarationError
+from setpoint.core.times import DAY, HOUR, time
+from setpoint.declare.label import Label
+from setpoint.learn.scorer import load_scorer
+from setpoint.system.backends import open_learners
+
+START = time("2026-01-01")
+ROWS, DAYS = 3000, 90
+END = START + (DAYS + 12) * DAY
+TOPICS = ("price", "delivery", "quality")
+
+Tell = Callable[[np.random.Generator, Mapping[str, np.ndarray]], np.ndarray]
+"""Gives the truth of each decision from what is seen of it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of goal: what is true, and how it is declared."""
+
+    kind: str
+    tell: Tell
+    label: Callable[[Any], Label]
+    parts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def odds(seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """What the truth hangs on."""
+    return np.asarray(0.9 * seen["load"] + np.where(seen["site"] == "north", 1.0, -0.5))
+
+
+def of_two(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """True or false."""
+    return np.asarray((rng.random(ROWS) < 1 / (1 + np.exp(-1.5 * odds(seen)))).astype(float))
+
+
+def of_classes(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """One of three classes."""
+    noise = rng.gumbel(size=(ROWS, 3))
+    scores = np.stack([1.5 * odds(seen), np.zeros(ROWS), -1.5 * seen["load"]], axis=1)
+    return np.asarray(np.array(TOPICS, dtype=object)[(scores + noise).argmax(axis=1)])
+
+
+def of_sets(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A set of classes, as texts joined by a bar."""
+    scores = np.stack([odds(seen), -odds(seen), seen["load"]], axis=1)
+    has = rng.random((ROWS, 3)) < 1 / (1 + np.exp(-2 * scores))
+    return np.array(["|".join(np.array(TOPICS)[row]) for row in has], dtype=object)
+
+
+def of_numbers(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A number."""
+    return np.round(40 + 10 * odds(seen) + rng.normal(0, 8, ROWS), 2)
+
+
+def of_counts(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A count."""
+    return rng.poisson(np.exp(0.6 * odds(seen) + 0.5)).astype(float)
+
+
+def of_relevance(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """0, 1 or 2."""
+    return np.digitize(odds(seen) + rng.normal(0, 0.8, ROWS), [0.3, 1.3]).astype(float)
+
+
+def of_times(rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Days until the event."""
+    return np.asarray(rng.exponential(12 * np.exp(-0.9 * odds(seen))))
+
+
+RULE = sp.rule(sp.field("load"))
+CASES = [
+    Case(
+        "binary",
+        of_two,
+        lambda truth: sp.label(truth.truth > 0, on="id", within="2d"),
+        {
+            "metric": sp.auc(),
+            "business": "eur",
+            "act": sp.act("call"),
+            "cost": sp.cost(false_positive=1, false_negative=2),
+            "must": [sp.auc() >= 0.6],
+            "rule": sp.rule(sp.field("load") > 1),
+        },
+    ),
+    Case(
+        "multiclass",
+        of_classes,
+        lambda truth: sp.label(truth.truth, on="id", within="2d", absent="void", classes=TOPICS),
+        {
+            "metric": sp.log_loss(),
+            "business": "eur",
+            "cost": sp.cost(wrong={"price": 3, "delivery": 1, "quality": 1}),
+            "must": [sp.accuracy() >= 0.4],
+            "rule": sp.rule("delivery"),
+        },
+    ),
+    Case(
+        "multilabel",
+        of_sets,
+        lambda truth: sp.label(truth.truth, on="id", within="2d", classes=TOPICS),
+        {"metric": sp.macro_average_precision(), "must": [sp.hamming() <= 0.5], "rule": None},
+    ),
+    Case(
+        "regression",
+        of_numbers,
+        lambda truth: sp.label(truth.truth, on="id", within="2d", absent="void"),
+        {
+            "metric": sp.mae(),
+            "business": "eur",
+            "cost": sp.cost(over=1, under=1),
+            "must": [sp.r2() >= 0.2, sp.business() >= -9000],
+            "rule": RULE,
+        },
+    ),
+    Case(
+        "quantile",
+        of_numbers,
+        lambda truth: sp.label(truth.truth, on="id", within="2d", absent="void"),
+        {"metric": sp.pinball(quantile=0.8), "must": [sp.coverage() >= 0.7], "rule": RULE},
+    ),
+    Case(
+        "count",
+        of_counts,
+        lambda truth: sp.label(truth.truth, on="id", within="2d"),
+        {"metric": sp.poisson_deviance(), "must": [sp.poisson_explained() >= 0.1], "rule": RULE},
+    ),
+    Case(
+        "ranking",
+        of_relevance,
+        lambda truth: sp.label(truth.truth, on="id", within="2d"),
+        {"metric": sp.ndcg(k=5), "query": "search", "must": [sp.mrr() >= 0.5], "rule": None},
+    ),
+    Case(
+        "survival",
+        of_times,
+        lambda truth: sp.label(truth.truth > 0, on="id", within="10d"),
+        {"metric": sp.concordance(), "must": [sp.concordance() >= 0.55], "rule": RULE},
+    ),
+]
+EVERY = pytest.mark.parametrize("case", CASES, ids=[case.kind for case in CASES])
+
+
+def write(case: Case, folder: Path, *, shuffled: bool, leak: bool) -> None:
+    """The files: decisions, eight to a search, and what came of each; with a leak, the noise is the truth."""
+    rng = np.random.default_rng(3)
+    at = np.sort(rng.integers(START, START + DAYS * DAY, ROWS // 8)).repeat(8) + np.tile(np.arange(8), ROWS // 8)
+    seen = {"load": rng.normal(size=ROWS), "noise": rng.normal(size=ROWS)}
+    seen["site"] = np.array(["north", "south"], dtype=object)[rng.integers(0, 2, ROWS)]
+    truth = case.tell(rng, seen)
+    if shuffled:
+        truth = rng.permutation(truth)
+    if leak:
+        seen["noise"] = np.unique(truth, return_inverse=True)[1].astype(float)
+    ids = np.array([f"d{number}" for number in range(ROWS)], dtype=object)
+    columns = {"id": ids, "ts": pa.array(at, pa.timestamp("us", tz="UTC")), **seen}
+    columns["search"] = np.array([f"s{number // 8}" for number in range(ROWS)], dtype=object)
+    pq.write_table(pa.table(columns), folder / "decisions.parquet")
+    when, rows, told = at + HOUR, np.arange(ROWS), truth
+    if case.kind == "survival":
+        when, told = at + (truth * DAY).astype(np.int64) + 1, np.ones(ROWS)
+    if case.kind == "multilabel":
+        rows = np.repeat(rows, [len(str(each).split("|")) if each else 0 for each in truth])
+        told = np.array([name for each in truth if each for name in str(each).split("|")], dtype=object)
+    outcome = {"id": ids[rows], "ts": pa.array(when[rows], pa.timestamp("us", tz="UTC")), "truth": told}
+    pq.write_table(pa.table(outcome), folder / "truths.parquet")
+
+
+def open_case(case: Case, folder: Path, *, shuffled: bool = False, leak: bool = False) -> sp.Live:
+    """The system of a case, opened on its files."""
+    folder.mkdir(exist_ok=True)
+    write(case, folder, shuffled=shuffled, leak=leak)
+    decisions = sp.events("decisions", "decisions.parquet", key="id", at="ts")
+    truths = sp.events("truths", "truths.parquet", at="ts", delay="0s")
+    parts = dict(case.parts)
+    rule = parts.pop("rule")
+    system = sp.System(
+        "desk",
+        decide=sp.decide(decisions, fields=["load", "noise", "site", "search"]),
+        features={name: sp.field(name) for name in ("load", "noise", "site")},
+        label=case.label(truths),
+        goal=sp.goal(parts.pop("metric"), slices=["site"], **parts),
+        release=sp.release(sp.shadow("7d"), fallback=rule),
+    )
+    assert system.kind == case.kind
+    return sp.open_system(system, root=folder)
+
+
+@EVERY
+def test_every_kind_passes_from_the_declaration_to_the_gate(case: Case, tmp_path: Path) -> None:
+    """Planted signal passes each guardrail and baseline; plan, card and files tell the kind, and the bytes are kept."""
+    with open_case(case, tmp_path / "a") as live:
+        assert live.check()["labels"]["known"] > 2500
+        choices = {choice["name"]: choice["value"] for choice in live.show_plan()["choices"]}
+        assert choices["kind of goal"] == case.kind
+        report = live.train(as_of=END)
+        assert live.status()["system"] == "desk"
+    assert report["passed"], report["reasons"]
+    assert report["guardrails"]
+    assert "unknown: it has no value" not in report["card"]
+    with open_case(case, tmp_path / "b") as again:
+        assert again.train(as_of=END)["model"] == report["model"]
+    folder = next(path for path in (tmp_path / "a").rglob("scorer.json")).parent
+    table = pa.table({"load": [0.5, -1.0, None], "noise": [0.0, 2.0, 1.0], "site": ["north", "south", "west"]})
+    scorer = load_scorer(folder, open_learners(1), expected=report["model"])
+    scores = scorer.score(table)
+    alone = np.concatenate([scorer.score(table.slice(place, 1)) for place in range(3)])
+    assert len(scores) == 3
+    assert np.isfinite(scores).all()
+    assert np.array_equal(scores, alone) or not scorer.row_exact
+
+
+@EVERY
+def test_shuffled_labels_are_refused_for_not_being_better_than_a_baseline(case: Case, tmp_path: Path) -> None:
+    """Nothing can be learned, and the gate says against what."""
+    with open_case(case, tmp_path, shuffled=True) as live:
+        report = live.train(as_of=END)
+    assert not report["passed"]
+    assert any("not shown better" in reason for reason in report["reasons"])
+
+
+LEAKS = [case for case in CASES if case.kind not in ("multilabel", "multiclass")]
+
+
+@pytest.mark.parametrize("case", LEAKS, ids=[case.kind for case in LEAKS])
+def test_a_feature_that_is_the_truth_is_found(case: Case, tmp_path: Path) -> None:
+    """The leak audit sees outcomes of every kind as two classes, and names the feature."""
+    with open_case(case, tmp_path, leak=True) as live:
+        report = live.train(as_of=END)
+    assert any("Feature 'noise' alone reaches AUC" in reason for reason in report["reasons"])
+
+
+@pytest.mark.parametrize("case", CASES[1:], ids=[case.kind for case in CASES[1:]])
+def test_a_goal_without_actions_is_not_replayed_or_served(case: Case, tmp_path: Path) -> None:
+    """One error that names the kind."""
+    with open_case(case, tmp_path) as live:
+        with pytest.raises(DeclarationError, match=f"replay takes actions.*'{case.kind}'"):
+            live.replay()
+        with pytest.raises(DeclarationError, match="serve takes actions"), live.session():
+            pass
