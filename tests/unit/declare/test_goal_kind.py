@@ -165,4 +165,4 @@ def test_classes_are_named_once_each_and_at_most_fifty() -> None:
 def test_the_query_is_a_request_field() -> None:
     """NameUnknown otherwise, with the fields there are."""
     with pytest.raises(NameUnknown, match="search"):
-        declare(sp.ndcg(), rule=False, query="serch")
+        declare(sp.ndcg(), rule=False, query="vlaue")
