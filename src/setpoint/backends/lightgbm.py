@@ -130,7 +130,10 @@ class LightGBMLearner:
         self._directions = dict(directions or {})
 
     def directed(self, directions: Mapping[str, int]) -> LightGBMLearner:
-        """The learner whose trees never lower a score as an input of direction 1 rises, nor raise it for -1."""
+        """The learner whose trees never lower a score as an input of direction 1 rises, nor raise it for -1.
+
+        Quantiles and medians it learns without: LightGBM moves their leaves once a tree is grown.
+        """
         return LightGBMLearner(threads=self._threads, directions=directions)
 
     def recipes(self, *, rounds: int) -> list[dict[str, Any]]:
@@ -168,7 +171,8 @@ class LightGBMLearner:
         rounds, gamma = int(settings.pop("rounds")), settings.pop(FOCAL, None)
         known = arrange(weighted(rows, labels, weight), kept_codes(target.query, weight))
         leaf = max(2, min(int(settings["min_data_in_leaf"]), len(known.rows) // 50))
-        held = [self._directions.get(name, 0) for name in names]
+        free = target.kind == "quantile" or target.robust
+        held = [0 if free else self._directions.get(name, 0) for name in names]
         parameters = {
             **objective_of(target, known.labels),
             **_FIXED,

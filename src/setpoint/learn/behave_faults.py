@@ -66,7 +66,7 @@ def mistype(texts: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     """Texts with one letter wrong, left out, said twice, or swapped with the next; a text has one typo in all rows.
 
     >>> mistype(np.array(["vienna", None, "vienna"], dtype=object), rng=np.random.default_rng(0)).tolist()
-    ['vieenna', None, 'vieenna']
+    ['veinna', None, 'veinna']
     """
     known = np.array([text is not None for text in texts], dtype=bool)
     names, codes = np.unique(texts[known].astype(str), return_inverse=True)
