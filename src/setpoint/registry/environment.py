@@ -15,6 +15,8 @@ from typing import Any
 from setpoint.core.clock import machine_memory
 from setpoint.core.digest import digest, digest_file
 
+PACKAGE = Path(__file__).resolve().parents[1]
+"""Where this package lies, its examples included, under whatever name they are loaded."""
 GIT_SECONDS = 10
 """How long git may take to say which commit it is."""
 
@@ -63,12 +65,13 @@ def user_code(folder: Path) -> dict[str, Any]:
     """
     folder = folder.resolve()
     files = {}
-    for name, module in list(sys.modules.items()):
+    for module in list(sys.modules.values()):
         told = getattr(module, "__file__", None)
-        if not told or not told.endswith(".py") or name.partition(".")[0] == __name__.partition(".")[0]:
+        if not told or not told.endswith(".py"):
             continue
         path = Path(told).resolve()
-        if path.is_relative_to(folder) and "site-packages" not in path.parts and path.is_file():
+        theirs = path.is_relative_to(folder) and not path.is_relative_to(PACKAGE)
+        if theirs and "site-packages" not in path.parts and path.is_file():
             files[path.relative_to(folder).as_posix()] = digest_file(path)
     files = dict(sorted(files.items()))
     return {"files": files, "digest": digest(files), "git": git_commit(folder)}
