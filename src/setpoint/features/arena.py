@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from setpoint.data.arrays import Array
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from setpoint.features.key_hashes import Hashes
 from setpoint.features.wide import Int
 

@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from setpoint.data.arrays import Array
+from setpoint.data.compiled import compiled
 from setpoint.data.rows import NEVER
-from setpoint.features.compiled import compiled
 from setpoint.features.wide import Int
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from setpoint.data.arrays import Array
+from setpoint.data.compiled import compiled
 from setpoint.features.arrange import Arranged, sort_by
-from setpoint.features.compiled import compiled
 from setpoint.features.wide import Int, Truth
 
 COUNTED: Mapping[str, int] = {"distinct": 0, "top": 1, "quantile": 2}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from setpoint.data.arrays import Array, Mask
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from setpoint.features.wide import Float, Int, Truth
 
 EXTREMES: Mapping[str, int] = {"min": 0, "max": 1}

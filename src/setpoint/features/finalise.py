@@ -10,7 +10,7 @@ import numpy as np
 
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import EXACT, NULL_TIME, Array
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from setpoint.features.wide import Int, spread, to_float
 
 

@@ -18,11 +18,11 @@ import numpy as np
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import EXACT, Array
+from setpoint.data.compiled import compiled
 from setpoint.declare.expr import to_dict
 from setpoint.declare.kinds import NUMBER
 from setpoint.features.arrange import Arranged, picked
 from setpoint.features.columns import Columns
-from setpoint.features.compiled import compiled
 from setpoint.features.counted import COUNTED, NO_RANK, codes_by_key, fold_counted
 from setpoint.features.extremes import ENDS, EXTREMES, fold_ends, fold_extremes, levels_of, neighbours_of
 from setpoint.features.finalise import to_scaled

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.data.arrays import Array
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from setpoint.features.values import hash_word
 from setpoint.features.wide import Int
 

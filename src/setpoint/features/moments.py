@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from setpoint.data.arrays import Array
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from setpoint.features.finalise import mean_of, std_of, total_of, var_of
 from setpoint.features.wide import Float, Int, Truth, add, add_square, add_wide, subtract_wide
 

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.data.arrays import EXACT, Array, to_arrow
+from setpoint.data.compiled import compiled
 from setpoint.declare.expr import Neighbours
 from setpoint.features.arrange import Arranged
 from setpoint.features.columns import Columns
-from setpoint.features.compiled import compiled
 from setpoint.features.counted import BLOCK, DISTINCT, Codes, codes_by_key, count_in, list_spells
 from setpoint.features.finalise import mean, total
 from setpoint.features.needs import Fold

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from setpoint.data.arrays import Array
+from setpoint.data.compiled import compiled
 from setpoint.features.arrange import Arranged, scatter, starts_of, unwritten
-from setpoint.features.compiled import compiled
 from setpoint.features.wide import Int
 
 

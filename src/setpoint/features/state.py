@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from setpoint.data.arrays import Array
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from setpoint.features.shape import (
     AT,
     COUNT,

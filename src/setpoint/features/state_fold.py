@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from setpoint.data.arrays import NULL_TIME, Array
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from setpoint.features.finalise import mean_of, std_of, total_of, var_of
 from setpoint.features.shape import (
     AS_NUMBER,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from setpoint.data.arrays import Array
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from setpoint.features.shape import DISTINCT, FIRST, LAST, NAN, QUANTILE, RECORD_WORDS, TOP, TRUTHS, VALUES
 from setpoint.features.values import BUCKET_SHIFT
 from setpoint.features.wide import Int, to_float

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.data.arrays import Array
+from setpoint.data.compiled import compiled
 from setpoint.data.identity import mix, text_hashes
 from setpoint.declare.kinds import TEXT, TIME
-from setpoint.features.compiled import compiled
 from setpoint.features.wide import Int
 
 BUCKET_SHIFT = 45

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 
 Int: TypeAlias = Any
 """An integer of 64 bits: of Python where a test calls, of the machine inside."""

@@ -11,11 +11,9 @@ import numpy as np
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Learner, Model
 from setpoint.core.target import Target
-from setpoint.declare.error_cost import NumberCost
 from setpoint.declare.goal import Metric
-from setpoint.learn.kinds.kind import Calibrated, Fed, Inputs, Predict, fit_target, rates_of, statistic_of, value_of
-from setpoint.learn.kinds.maps import AsItIs
-from setpoint.learn.kinds.regression import NO_MAP, cost_of_numbers
+from setpoint.learn.kinds.kind import Fed, Inputs, Predict, fit_target, rates_of, statistic_of, value_of
+from setpoint.learn.kinds.numbers import Numbers
 from setpoint.learn.sides import Examples
 from setpoint.measure.statistic import Statistic
 
@@ -24,18 +22,11 @@ SMALLEST = 1e-9
 
 
 @dataclass(frozen=True)
-class Count:
+class Count(Numbers):
     """A goal whose outcome is a count."""
 
-    metric: Metric
-    errors: NumberCost | None = None
     name: str = "count"
     needs: str = "count"
-
-    @property
-    def trial(self) -> Metric:
-        """The goal's metric."""
-        return self.metric
 
     @property
     def always(self) -> tuple[Metric, ...]:
@@ -63,15 +54,6 @@ class Count:
             return value_of(self.value(rows, predicted), rows.weight)
         return statistic_of(metric, rows.y, np.maximum(predicted, SMALLEST), rows.weight)
 
-    def cluster(self, rows: Examples) -> np.ndarray:
-        """Rows of one day."""
-        return rows.days
-
-    def calibrate(self, rows: Examples, predicted: np.ndarray) -> Calibrated:
-        """None."""
-        del rows, predicted
-        return Calibrated(AsItIs(), NO_MAP)
-
     def constant(self, older: Examples) -> tuple[str, np.ndarray]:
         """The mean of the training rows."""
         mean = np.average(older.y, weights=older.weight)
@@ -81,11 +63,3 @@ class Count:
         """The mean of each bin."""
         found = rates_of(values, older.y[:, None], older.weight, coded=coded)
         return lambda newer: found(newer)[:, 0]
-
-    def stand_in(self, values: np.ndarray) -> np.ndarray | None:
-        """The rule's number."""
-        return values
-
-    def value(self, rows: Examples, predicted: np.ndarray) -> np.ndarray | None:
-        """What being off by so much costs."""
-        return cost_of_numbers(self.errors, rows.y, predicted)

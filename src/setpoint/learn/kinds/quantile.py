@@ -11,11 +11,9 @@ import numpy as np
 
 from setpoint.core.ports import Learner, Model
 from setpoint.core.target import Target
-from setpoint.declare.error_cost import NumberCost
 from setpoint.declare.goal import Metric
 from setpoint.learn.kinds.composed import INTERVAL, fit_parts
 from setpoint.learn.kinds.kind import (
-    Calibrated,
     Fed,
     Inputs,
     Predict,
@@ -25,19 +23,16 @@ from setpoint.learn.kinds.kind import (
     statistic_of,
     value_of,
 )
-from setpoint.learn.kinds.maps import AsItIs
-from setpoint.learn.kinds.regression import NO_MAP, cost_of_numbers
+from setpoint.learn.kinds.numbers import Numbers
 from setpoint.learn.sides import Examples
 from setpoint.measure.quantile_metrics import Bounds
 from setpoint.measure.statistic import Statistic
 
 
 @dataclass(frozen=True)
-class Quantile:
+class Quantile(Numbers):
     """A goal that asks for the quantile of `pinball`, or for the interval of `interval_score`."""
 
-    metric: Metric
-    errors: NumberCost | None = None
     name: str = "quantile"
     needs: str = "quantile"
 
@@ -48,11 +43,6 @@ class Quantile:
         if self.metric.name != "interval_score":
             return (asked,)
         return ((1 - asked) / 2, (1 + asked) / 2)
-
-    @property
-    def trial(self) -> Metric:
-        """The goal's metric."""
-        return self.metric
 
     @property
     def always(self) -> tuple[Metric, ...]:
@@ -95,15 +85,6 @@ class Quantile:
         bounds = Bounds(below, predicted) if predicted.ndim == 1 else Bounds(*predicted.T)
         return statistic_of(metric, rows.y, bounds, rows.weight)
 
-    def cluster(self, rows: Examples) -> np.ndarray:
-        """Rows of one day."""
-        return rows.days
-
-    def calibrate(self, rows: Examples, predicted: np.ndarray) -> Calibrated:
-        """None."""
-        del rows, predicted
-        return Calibrated(AsItIs(), NO_MAP)
-
     def constant(self, older: Examples) -> tuple[str, np.ndarray]:
         """The quantiles of the training rows."""
         found = quantiles_at(older.y, older.weight, self.quantiles)
@@ -121,4 +102,4 @@ class Quantile:
 
     def value(self, rows: Examples, predicted: np.ndarray) -> np.ndarray | None:
         """What being off by so much costs."""
-        return None if predicted.ndim > 1 else cost_of_numbers(self.errors, rows.y, predicted)
+        return None if predicted.ndim > 1 else super().value(rows, predicted)

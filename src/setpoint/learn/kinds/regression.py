@@ -10,11 +10,8 @@ import numpy as np
 
 from setpoint.core.ports import Learner, Model
 from setpoint.core.target import Target
-from setpoint.declare.error_cost import NumberCost
 from setpoint.declare.goal import Metric
 from setpoint.learn.kinds.kind import (
-    PER,
-    Calibrated,
     Fed,
     Inputs,
     Predict,
@@ -25,21 +22,18 @@ from setpoint.learn.kinds.kind import (
     statistic_of,
     value_of,
 )
-from setpoint.learn.kinds.maps import AsItIs
+from setpoint.learn.kinds.numbers import Numbers
 from setpoint.learn.sides import Examples
 from setpoint.measure.statistic import Statistic
 
 OF_MEDIANS = ("mae", "mape", "wape")
 """Metrics that the median is best by."""
-NO_MAP = "a number is judged by its errors; nothing is calibrated"
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(Numbers):
     """A goal whose outcome is a number."""
 
-    metric: Metric
-    errors: NumberCost | None = None
     name: str = "regression"
     needs: str = "regression"
 
@@ -47,11 +41,6 @@ class Regression:
     def robust(self) -> bool:
         """Whether the median is asked for."""
         return self.metric.name in OF_MEDIANS
-
-    @property
-    def trial(self) -> Metric:
-        """The goal's metric."""
-        return self.metric
 
     @property
     def always(self) -> tuple[Metric, ...]:
@@ -78,15 +67,6 @@ class Regression:
             return value_of(self.value(rows, predicted), rows.weight)
         return statistic_of(metric, rows.y, predicted, rows.weight)
 
-    def cluster(self, rows: Examples) -> np.ndarray:
-        """Rows of one day."""
-        return rows.days
-
-    def calibrate(self, rows: Examples, predicted: np.ndarray) -> Calibrated:
-        """None."""
-        del rows, predicted
-        return Calibrated(AsItIs(), NO_MAP)
-
     def constant(self, older: Examples) -> tuple[str, np.ndarray]:
         """The mean or the median of the training rows."""
         if self.robust:
@@ -102,23 +82,3 @@ class Regression:
         else:
             found = rates_of(values, older.y[:, None], older.weight, coded=coded)
         return lambda newer: found(newer)[:, 0]
-
-    def stand_in(self, values: np.ndarray) -> np.ndarray | None:
-        """The rule's number."""
-        return values
-
-    def value(self, rows: Examples, predicted: np.ndarray) -> np.ndarray | None:
-        """What being off by so much costs."""
-        return cost_of_numbers(self.errors, rows.y, predicted)
-
-
-def cost_of_numbers(errors: NumberCost | None, y: np.ndarray, predicted: np.ndarray) -> np.ndarray | None:
-    """The worth of each error, for 1000 decisions; None without costs.
-
-    >>> cost_of_numbers(NumberCost(1.0, 4.0), np.array([1.0, 3.0]), np.array([2.0, 2.0])).tolist()
-    [-1000.0, -4000.0]
-    """
-    if errors is None:
-        return None
-    off = predicted - y
-    return np.asarray(-PER * (errors.over * np.maximum(off, 0.0) + errors.under * np.maximum(-off, 0.0)))

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 CALLEE = """
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 
 @compiled
 def step(number):
     return number + {step}
 """
 CALLER = """
-from setpoint.features.compiled import compiled
+from setpoint.data.compiled import compiled
 from callee import step
 
 @compiled
