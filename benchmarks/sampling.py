@@ -9,9 +9,9 @@ import pyarrow as pa
 from common import Row, main, peer_python
 from common.costs import contend, spent
 
-from setpoint.data.sample_strata import stratified
-from setpoint.data.sample_stream import reservoir, weighted_reservoir
-from setpoint.data.sample_weighted import pps, weighted
+from setpoint.data.samples.strata import stratified
+from setpoint.data.samples.stream import reservoir, weighted_reservoir
+from setpoint.data.samples.weighted import pps, weighted
 
 BATCH = 65_536
 

@@ -25,7 +25,7 @@ from setpoint.backends.sklearn import LogisticLearner
 from setpoint.backends.wordllama import open_wordllama
 from setpoint.core.errors import SourceMissing
 from setpoint.data.arrays import to_array
-from setpoint.data.evaluate import Inputs, evaluate
+from setpoint.data.language.evaluate import Inputs, evaluate
 from setpoint.declare.embedding import with_bases
 from setpoint.declare.expr import Column, Expr, walk
 from setpoint.examples.mail.corpus import find_package, read_corpus

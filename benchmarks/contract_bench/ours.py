@@ -16,13 +16,13 @@ from common.costs import peak_mb, spent, tell
 
 from contract_bench.data import FEW, RULES
 from contract_bench.rules import orders, stated
-from setpoint.data.check import check
-from setpoint.data.check_parts import check_parts
-from setpoint.data.contract import infer_contract
-from setpoint.data.ingest import REASON, RULE, set_aside
-from setpoint.data.parquet_files import parquet_parts, repeated_texts
+from setpoint.data.contracts.check import check
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.contracts.rules import Around
+from setpoint.data.files.parquet import parquet_parts, repeated_texts
+from setpoint.data.ingest.check_parts import check_parts
+from setpoint.data.ingest.ingest import REASON, RULE, set_aside
 from setpoint.data.rows import AT
-from setpoint.data.rules import Around
 from setpoint.declare.source import info
 
 PART = 1 << 17

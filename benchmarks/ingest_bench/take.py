@@ -8,8 +8,8 @@ from pathlib import Path
 from common.costs import spent, tell
 
 import setpoint as sp
-from setpoint.data.contract import infer_contract
-from setpoint.data.mapped_source import MappedSource
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.mapped_source import MappedSource
 from setpoint.declare.source import info
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from common.costs import peak_mb, spent, tell
 
-from setpoint.data.profile import Profiler
+from setpoint.data.contracts.profile import Profiler
 
 pa.set_cpu_count(1)
 before, profiler = spent(), Profiler()

@@ -15,7 +15,8 @@ from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Events
 from setpoint.core.times import HOUR, iso
-from setpoint.data.decisions import (
+from setpoint.data.language.evaluate import Inputs, evaluate, to_array
+from setpoint.data.log.decisions import (
     DECISIONS,
     features_of,
     fields_of,
@@ -25,9 +26,8 @@ from setpoint.data.decisions import (
     positions_known,
     read_until,
 )
-from setpoint.data.evaluate import Inputs, evaluate, to_array
 from setpoint.data.rows import kinds
-from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
+from setpoint.data.snapshots.snapshot import ContentDigests, Snapshot, take_snapshot
 from setpoint.data.versions import decided_on
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info

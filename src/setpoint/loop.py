@@ -19,7 +19,7 @@ from setpoint.core.ports import Clock, Learner, Metadata, Tables
 from setpoint.core.records import RULE
 from setpoint.core.rng import seed_for
 from setpoint.core.times import DAY
-from setpoint.data.decisions import (
+from setpoint.data.log.decisions import (
     DECISIONS,
     OUTCOMES,
     SCORES,
@@ -33,7 +33,7 @@ from setpoint.data.decisions import (
     score_column,
 )
 from setpoint.data.rows import KNOWN_AT, times_of
-from setpoint.data.snapshot import ContentDigests, Snapshot, take_snapshot
+from setpoint.data.snapshots.snapshot import ContentDigests, Snapshot, take_snapshot
 from setpoint.declare.goal_kind import BINARY
 from setpoint.declare.label import EACH
 from setpoint.declare.plan import Plan

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from setpoint.core.errors import SetpointError
 from setpoint.core.ports import Clock, Segments
-from setpoint.data.decisions import DECISIONS
-from setpoint.data.eventlog import EventLog, Receipt
-from setpoint.data.snapshot import ContentDigests, take_snapshot
+from setpoint.data.log.decisions import DECISIONS
+from setpoint.data.log.eventlog import EventLog, Receipt
+from setpoint.data.snapshots.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.plan import Plan
 from setpoint.features.backfill import completed
 from setpoint.features.online import OnlineFeatures

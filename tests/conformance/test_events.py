@@ -7,10 +7,10 @@ import pyarrow as pa
 from setpoint.conformance.events import EventsLaws
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.ports import Events
-from setpoint.data.contract import infer_contract
-from setpoint.data.eventlog import EventLog, Origin
-from setpoint.data.feed import RowsFeed
-from setpoint.data.ingest import ingest
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.ingest import ingest
+from setpoint.data.log.eventlog import EventLog, Origin
+from setpoint.data.log.feed import RowsFeed
 from setpoint.declare.source import SourceInfo
 from tests.unit.data.make import moments, sales
 from tests.unit.data.memory import MemorySegments

@@ -18,7 +18,7 @@ from setpoint.cli.main import main
 from setpoint.core import times
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.errors import NameUnknown
-from setpoint.data.decisions import DECISIONS
+from setpoint.data.log.decisions import DECISIONS
 from setpoint.serve.log import decode_record, encode_record
 from tests.e2e import flights
 from tests.e2e.test_live import REQUEST

@@ -16,7 +16,7 @@ from setpoint.cli.main import main
 from setpoint.core import times
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.errors import Busy, NothingYet
-from setpoint.data.decisions import DECISIONS, SCORES, plan_sources, positions_known
+from setpoint.data.log.decisions import DECISIONS, SCORES, plan_sources, positions_known
 from setpoint.features.reader import FeatureReader
 from setpoint.features.verify import differing
 from setpoint.history import requests_of

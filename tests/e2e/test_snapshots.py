@@ -19,8 +19,8 @@ from setpoint.core import times
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.digest import digest_file
 from setpoint.core.errors import NameUnknown, SettingInvalid
-from setpoint.data.manifest import SNAPSHOTS
 from setpoint.data.rows import times_of
+from setpoint.data.snapshots.manifest import SNAPSHOTS
 from setpoint.registry import models
 from tests.e2e import flights
 from tests.e2e.test_live import NOON, REQUEST

@@ -18,8 +18,8 @@ from setpoint.core.clock import SimulatedClock
 from setpoint.core.errors import DeclarationError, NothingYet
 from setpoint.core.records import RULE
 from setpoint.core.times import DAY, HOUR, time
-from setpoint.data.decisions import OUTCOMES
 from setpoint.data.labels import KNOWN, VOID
+from setpoint.data.log.decisions import OUTCOMES
 from setpoint.labels.acquired import asked_of, lots
 from setpoint.learn.asked import NAME
 from setpoint.loop import count_quality, judged

@@ -17,9 +17,9 @@ from setpoint.cli.main import main
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.digest import digest_bytes
 from setpoint.core.times import DAY, time
-from setpoint.data.files import ROW
-from setpoint.data.ingest import REASON, RULE
-from setpoint.data.quarantine import write_quarantine
+from setpoint.data.files.read import ROW
+from setpoint.data.ingest.ingest import REASON, RULE
+from setpoint.data.ingest.quarantine import write_quarantine
 from setpoint.labels.items import Item
 from tests.integration.live_shop import START, declare
 from tests.unit.data.test_blobs import png

@@ -12,8 +12,8 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import DataError, NaiveTime, NameUnknown
-from setpoint.data.contract import infer_contract
-from setpoint.data.ingest import Ingested, ingest, read_source
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.ingest import Ingested, ingest, read_source
 from setpoint.declare.source import info
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ import pytest
 
 from setpoint.backends.http_source import HttpSource
 from setpoint.core.errors import DataError, SourceMissing, SourceUnavailable
-from setpoint.data.files import read_parts, read_source
+from setpoint.data.files.read import read_parts, read_source
 from tests.http_server import HttpServer, http_server
 from tests.servers import free_port
 from tests.unit.data.make import sales

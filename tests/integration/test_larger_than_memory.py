@@ -66,7 +66,7 @@ def opened(root: Path, *, memory_mb: int = 0, home: str = ".setpoint", declared:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A source of any size is larger than a megabyte."""
-    monkeypatch.setattr("setpoint.data.mapped_source.TIMES", 1_000_000)
+    monkeypatch.setattr("setpoint.data.ingest.mapped_source.TIMES", 1_000_000)
 
 
 @pytest.mark.usefixtures("small")

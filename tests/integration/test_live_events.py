@@ -12,7 +12,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import Busy, DataError, NameUnknown, RequestInvalid
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.features.reader import FeatureReader
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of

@@ -17,10 +17,10 @@ import setpoint as sp
 from setpoint.backends.sklearn import LogisticLearner
 from setpoint.core.errors import LeakRefused
 from setpoint.core.times import DAY, HOUR, time
-from setpoint.data.contract import infer_contract
-from setpoint.data.ingest import ingest
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.ingest import ingest
 from setpoint.data.rows import kinds
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.declare.plan import Plan, Profile, make_plan
 from setpoint.declare.source import info
 from setpoint.features.reader import FeatureReader

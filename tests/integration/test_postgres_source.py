@@ -15,7 +15,7 @@ import pytest
 
 from setpoint.backends.postgres_source import PostgresSource
 from setpoint.core.errors import DataError, MissingExtra, NaiveTime, SourceEmpty, SourceMissing, SourceUnavailable
-from setpoint.data.files import read_source
+from setpoint.data.files.read import read_source
 from setpoint.data.rows import kinds
 from tests.postgres_server import PASSWORD, PostgresServer, postgres_server
 from tests.servers import free_port

@@ -16,7 +16,7 @@ from setpoint.cli.main import main, parser
 from setpoint.cli.quarantine import show_quarantine
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.errors import DataError, NameUnknown, WrongType
-from setpoint.data.readmit import ASKED, do_asked
+from setpoint.data.log.readmit import ASKED, do_asked
 from tests.integration.live_shop import START, declare, micros, payments
 from tests.integration.test_live_events import made, sum_seen, verified
 

@@ -13,7 +13,7 @@ import pytest
 
 from setpoint.backends.sql_source import SqlSource, query_of
 from setpoint.core.errors import DataError, SourceEmpty, SourceMissing
-from setpoint.data.files import read_parts, read_source
+from setpoint.data.files.read import read_parts, read_source
 from setpoint.history import requests_of
 from tests.integration.live_shop import open_shop, payments
 from tests.unit.data.make import sales, taken

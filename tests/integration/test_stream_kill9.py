@@ -11,7 +11,7 @@ from setpoint.backends.memory_state import MemoryState
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.conformance.child import child
 from setpoint.core.ports import OnlineState
-from setpoint.data.feed import RowsFeed
+from setpoint.data.log.feed import RowsFeed
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import Stream, log_of
 from tests.properties.test_features_state import World, long_world

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import setpoint as sp
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.times import DAY, HOUR, iso, time
-from setpoint.data.decisions import OUTCOMES, plan_sources, positions_known
-from setpoint.data.manifest import load_snapshot
+from setpoint.data.log.decisions import OUTCOMES, plan_sources, positions_known
 from setpoint.data.rows import AT, known_rows, times_of
+from setpoint.data.snapshots.manifest import load_snapshot
 from setpoint.declare.source import TOLD
 from setpoint.features.reader import FeatureReader
 from setpoint.history import examples_of, requests_of

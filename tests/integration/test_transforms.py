@@ -16,7 +16,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import RequestInvalid
-from setpoint.data.evaluate import aggregate_key
+from setpoint.data.language.evaluate import aggregate_key
 from setpoint.declare.expr import Aggregate, walk
 from setpoint.features.on_demand import Given, compile_one, plain
 from setpoint.features.reader import FeatureReader

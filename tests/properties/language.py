@@ -16,7 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from setpoint.data.arrays import NULL_TIME
-from setpoint.data.evaluate import Inputs
+from setpoint.data.language.evaluate import Inputs
 from setpoint.declare.expr import Binary, Call, Expr, Field, Literal, PythonCall
 from setpoint.declare.python_feature import python_feature
 

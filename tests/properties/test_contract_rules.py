@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import setpoint as sp
 from setpoint.data.arrays import to_arrow
-from setpoint.data.conditions import where_false
-from setpoint.data.duplicates import shared_rows
-from setpoint.data.evaluate import evaluate
+from setpoint.data.contracts.conditions import where_false
+from setpoint.data.contracts.duplicates import shared_rows
 from setpoint.data.find import find
+from setpoint.data.language.evaluate import evaluate
 from setpoint.declare.expr import Binary, Call, Column, Expr, Field, PythonCall, rewrite, walk
 from setpoint.declare.kinds import Scope
 from tests.properties.language import FIELDS, Row, arrays, expressions, rows_of

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import setpoint as sp
-from setpoint.data import scalars
-from setpoint.data.evaluate import evaluate
+from setpoint.data.language import scalars
+from setpoint.data.language.evaluate import evaluate
 from setpoint.declare.expr import Call, Expr, walk
 from setpoint.features.on_demand import Given, compile_one, plain
 from tests.properties.language import (

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setpoint.core.clock import SimulatedClock
-from setpoint.data.contract import Contract, infer_contract
-from setpoint.data.eventlog import EventLog, Origin, Receipt
+from setpoint.data.contracts.contract import Contract, infer_contract
+from setpoint.data.log.eventlog import EventLog, Origin, Receipt
+from setpoint.data.log.told import read_batches
 from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, NEVER, POSITION, SIGN, known_rows
-from setpoint.data.told import read_batches
 from setpoint.declare.source import SourceInfo
 from tests.unit.data.make import moments, sales
 from tests.unit.data.memory import MemorySegments

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from setpoint.data.decisions import plan_sources
+from setpoint.data.log.decisions import plan_sources
 from setpoint.declare.expr import Neighbours, walk
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import COUNTS, Seen

@@ -16,7 +16,7 @@ from setpoint.backends.memory_state import MemoryState
 from setpoint.backends.sqlite_state import SqliteState
 from setpoint.conformance.oracle import Oracle
 from setpoint.core.ports import Mark, OnlineState
-from setpoint.data.feed import RowsFeed
+from setpoint.data.log.feed import RowsFeed
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.online_seen import Seen
 from setpoint.features.parity import Mismatch, compare

@@ -21,7 +21,7 @@ from setpoint.backends.sqlite_state import SqliteState
 from setpoint.conformance.oracle import Oracle
 from setpoint.core.ports import OnlineState
 from setpoint.core.times import HOUR
-from setpoint.data.feed import RowsFeed
+from setpoint.data.log.feed import RowsFeed
 from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, NEVER, POSITION, SIGN
 from setpoint.declare.expr import Expr
 from setpoint.declare.plan import Plan, Profile, make_plan

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setpoint.core.errors import SourceEmpty
-from setpoint.data.contract import infer_contract
-from setpoint.data.ingest import Ingested, ingest, read_source
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.ingest import Ingested, ingest, read_source
 from setpoint.data.rows import ID
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from tests.unit.data.make import moments, sales
 
 COLUMNS = ("id", "ts", "price", "pieces", "gift", "word")

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setpoint.core.errors import SourceEmpty
-from setpoint.data.contract import Contract, infer_contract
-from setpoint.data.ingest import Ingested, ingest
+from setpoint.data.contracts.contract import Contract, infer_contract
+from setpoint.data.ingest.ingest import Ingested, ingest
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.declare.source import SourceInfo
 from tests.unit.data.make import moments, sales
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import setpoint as sp
 from setpoint.core.errors import SourceEmpty
-from setpoint.data.contract import Contract, infer_contract
-from setpoint.data.files import ROW
-from setpoint.data.ingest import Ingested, ingest
-from setpoint.data.ingest_mapped import ingest_mapped, read_ingested
+from setpoint.data.contracts.contract import Contract, infer_contract
+from setpoint.data.files.read import ROW
+from setpoint.data.ingest.ingest import Ingested, ingest
+from setpoint.data.ingest.ingest_mapped import ingest_mapped, read_ingested
 from setpoint.declare.source import info
 from tests.unit.data.make import moments
 

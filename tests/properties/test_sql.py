@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import setpoint as sp
 from setpoint.core.errors import DeclarationError
-from setpoint.data import scalars
 from setpoint.data.arrays import to_arrow
-from setpoint.data.evaluate import Inputs, evaluate
+from setpoint.data.language import scalars
+from setpoint.data.language.evaluate import Inputs, evaluate
 from setpoint.declare.expr import Aggregate, Call, Expr
 from setpoint.declare.kinds import Scope
 from setpoint.declare.sql import MACROS, to_sql

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setpoint.core.errors import SourceEmpty
-from setpoint.data.contract import infer_contract
-from setpoint.data.ingest import Ingested, ingest
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.ingest import Ingested, ingest
 from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, NEVER, POSITION, SIGN, known_rows
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.data.versions import unfold
 from setpoint.declare.source import SourceInfo
 from tests.unit.data.make import moments, sales

@@ -29,7 +29,7 @@ from setpoint.api.validate import (
 )
 from setpoint.core.clock import stopwatch
 from setpoint.core.errors import BatchRefused
-from setpoint.data.eventlog import Receipt
+from setpoint.data.log.eventlog import Receipt
 from setpoint.serve.decide import Decision
 from setpoint.serve.outcomes import Outcome
 

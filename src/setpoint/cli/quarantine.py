@@ -13,8 +13,8 @@ from rich.markup import escape
 
 from setpoint.cli.render import out, print_csv, print_json, table
 from setpoint.core.errors import NameUnknown
-from setpoint.data.entries import OPEN, STATES, Entry
-from setpoint.data.mend_files import write_entries
+from setpoint.data.log.entries import OPEN, STATES, Entry
+from setpoint.data.log.mend_files import write_entries
 from setpoint.system import Live
 
 SHOWN = 60

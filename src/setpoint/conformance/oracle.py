@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.data.arrays import NULL_TIME, Array, to_array
-from setpoint.data.evaluate import Inputs, evaluate
 from setpoint.data.identity import text_hashes
+from setpoint.data.language.evaluate import Inputs, evaluate
 from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, SIGN
 from setpoint.declare.expr import Aggregate, Expr, Field
 from setpoint.declare.kinds import NUMBER, TEXT, TIME, Scope, kind_of

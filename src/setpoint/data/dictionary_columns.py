@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.data.raw import RAW_COLUMNS
+from setpoint.data.files.raw import RAW_COLUMNS
 
 
 class Columns(Mapping[str, pa.Array]):

@@ -1,7 +1,7 @@
 """The expression language of a declaration.
 
 An expression is frozen data: comparing or adding two builds a third, nothing is computed. What evaluates it is
-data/evaluate.py. Expressions are hashed by identity; equality of content is equality of `to_dict`.
+data/language/evaluate.py. Expressions are hashed by identity; equality of content is equality of `to_dict`.
 """
 
 from __future__ import annotations

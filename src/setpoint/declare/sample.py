@@ -1,4 +1,4 @@
-"""Samples as declared: which kind, how many rows, by which columns; `data/sample_draw.py` draws them.
+"""Samples as declared: which kind, how many rows, by which columns; `data/samples/draw.py` draws them.
 
 A system's decisions may themselves be a sample that somebody chose: then it is declared who did, and to which known
 shares of the population they are raked.

@@ -19,7 +19,7 @@ from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Tables
 from setpoint.core.records import FEATURE
 from setpoint.data.arrays import Mask
-from setpoint.data.decisions import DECISIONS, definitions_of, features_of, fields_of, plan_sources
+from setpoint.data.log.decisions import DECISIONS, definitions_of, features_of, fields_of, plan_sources
 from setpoint.data.rows import canonical_type
 from setpoint.declare.expr import Aggregate, Column, Expr, Field, Neighbours, walk
 from setpoint.declare.kinds import TEXT

@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 
 from setpoint.core.errors import DataError, NameUnknown
 from setpoint.data.arrays import Array, null_mask, to_array, to_arrow
-from setpoint.data.evaluate import evaluate
 from setpoint.data.identity import mix, text_hashes
+from setpoint.data.language.evaluate import evaluate
 from setpoint.data.rows import AT, ENDS, KNOWN_AT, NEVER, POSITION, SIGN, canonical_type, times_of
 from setpoint.declare.expr import Aggregate, Expr, Field
 from setpoint.declare.kinds import NUMBER, TEXT, Scope, kind_of

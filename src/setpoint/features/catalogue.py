@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.times import spell
 from setpoint.data.arrays import to_array
-from setpoint.data.decisions import features_of, sources_read
+from setpoint.data.log.decisions import features_of, sources_read
 from setpoint.declare.expr import FeatureRef, walk
 from setpoint.declare.kinds import NUMBER, TEXT
 from setpoint.declare.plan import Plan

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from setpoint.core.digest import digest
 from setpoint.data.arrays import EXACT, NULL_TIME, Array, Mask, null_mask, to_array, to_arrow
-from setpoint.data.evaluate import Inputs, evaluate, is_true
 from setpoint.data.identity import text_hashes
+from setpoint.data.language.evaluate import Inputs, evaluate, is_true
 from setpoint.declare.expr import Column, Expr, to_dict
 from setpoint.declare.kinds import TEXT, TIME
 from setpoint.features.needs import columns_of

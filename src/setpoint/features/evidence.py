@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from setpoint.core.errors import NameUnknown
 from setpoint.core.times import iso
 from setpoint.data.arrays import EXACT, NULL_TIME, Array, Mask, null_mask, to_array
-from setpoint.data.decisions import sources_read
-from setpoint.data.evaluate import Inputs, aggregate_key, evaluate, is_true
+from setpoint.data.language.evaluate import Inputs, aggregate_key, evaluate, is_true
+from setpoint.data.log.decisions import sources_read
 from setpoint.data.rows import ALWAYS, AT, ENDS, ID, KNOWN_AT, POSITION, SIGN, times_of
 from setpoint.declare.expr import Aggregate, Column, Expr, Field, Literal, Neighbours, children, spell, walk
 from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TEXT, TIME, Scope, kind_of

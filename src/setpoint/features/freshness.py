@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from setpoint.core.times import DAY
 from setpoint.data.arrays import Array
-from setpoint.data.decisions import plan_sources, sources_read
+from setpoint.data.log.decisions import plan_sources, sources_read
 from setpoint.data.rows import ALWAYS, AT, KNOWN_AT, times_of
 from setpoint.declare.plan import Plan
 

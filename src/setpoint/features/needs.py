@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from setpoint.data.evaluate import aggregate_key
+from setpoint.data.language.evaluate import aggregate_key
 from setpoint.declare.expr import Aggregate, Column, Expr, Neighbours, spell, walk
 from setpoint.declare.kinds import BOOL, NUMBER, Scope, column_kind, kind_of
 from setpoint.declare.plan import Plan

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
-from setpoint.data import scalars
 from setpoint.data.arrays import NULL_TIME
-from setpoint.data.embedded import embed_one, embedding_key, number_at
-from setpoint.data.evaluate import aggregate_key
-from setpoint.data.python_calls import one
-from setpoint.data.scalars import NAN, Plain
+from setpoint.data.language import scalars
+from setpoint.data.language.embedded import embed_one, embedding_key, number_at
+from setpoint.data.language.evaluate import aggregate_key
+from setpoint.data.language.python_calls import one
+from setpoint.data.language.scalars import NAN, Plain
 from setpoint.declare.expr import (
     Action,
     Aggregate,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask
-from setpoint.data.evaluate import Inputs, evaluate, is_true
+from setpoint.data.language.evaluate import Inputs, evaluate, is_true
 from setpoint.declare.expr import Expr
 from setpoint.declare.kinds import TEXT, TIME
 from setpoint.features.finalise import to_scaled

@@ -14,7 +14,7 @@ from setpoint.core import times
 from setpoint.core.errors import DataError, NothingYet, RequestInvalid
 from setpoint.core.ports import Mark, OnlineState
 from setpoint.data.arrays import Array
-from setpoint.data.scalars import Plain
+from setpoint.data.language.scalars import Plain
 from setpoint.declare.expr import Aggregate, Field, walk
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import Array, Mask, to_array
-from setpoint.data.evaluate import Inputs
+from setpoint.data.language.evaluate import Inputs
 from setpoint.data.rows import AT, ENDS, KNOWN_AT, NEVER, POSITION, SIGN, times_of
 from setpoint.features.key_hashes import Hashes, hashes_of
 from setpoint.features.online_batch import Batch

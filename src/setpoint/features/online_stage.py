@@ -14,7 +14,7 @@ import numpy as np
 
 from setpoint.core.digest import digest
 from setpoint.data.arrays import Array
-from setpoint.data.scalars import Plain
+from setpoint.data.language.scalars import Plain
 from setpoint.declare.expr import Column, Expr, Field, to_dict, walk
 from setpoint.declare.kinds import BOOL, NUMBER
 from setpoint.declare.source import info

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from setpoint.data.arrays import Array
-from setpoint.data.python_calls import verdict
+from setpoint.data.language.python_calls import verdict
 from setpoint.declare.expr import PythonCall, walk
 from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader

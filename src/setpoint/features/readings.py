@@ -11,7 +11,7 @@ import pyarrow as pa
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import Array, to_arrow
-from setpoint.data.evaluate import evaluate
+from setpoint.data.language.evaluate import evaluate
 from setpoint.data.rows import AT, ENDS, KNOWN_AT, SIGN, times_of
 from setpoint.declare.expr import Column, Field, to_dict, walk
 from setpoint.declare.kinds import TEXT, Scope, kind_of

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from setpoint.core.errors import NameUnknown
 from setpoint.data.arrays import Array
-from setpoint.data.evaluate import Inputs, aggregate_key, evaluate
+from setpoint.data.language.evaluate import Inputs, aggregate_key, evaluate
 from setpoint.declare.expr import Aggregate, Column, Expr, Field
 from setpoint.declare.kinds import TEXT
 from setpoint.declare.named import Feature

@@ -22,7 +22,7 @@ class Stream:
 
     >>> import setpoint as sp
     >>> from setpoint.backends.memory_state import MemoryState
-    >>> from setpoint.data.feed import RowsFeed
+    >>> from setpoint.data.log.feed import RowsFeed
     >>> from setpoint.declare.plan import Profile, make_plan
     >>> sales = sp.events("sales", "sales.csv", id="sale", at="ts", delay="0s")
     >>> visits = sp.events("visits", "visits.csv", key="visit", at="ts")
@@ -67,7 +67,7 @@ class Stream:
 def log_of(events: Events) -> Log:
     """What gives the rows of a source up to and with a position, as `OnlineFeatures(history=...)` asks for them.
 
-    >>> from setpoint.data.feed import RowsFeed
+    >>> from setpoint.data.log.feed import RowsFeed
     >>> log_of(RowsFeed({"sales": pa.table({"price": [1, 2, 3], "__known_at": [1, 1, 1]})}))("sales", 1).num_rows
     2
     """

@@ -11,7 +11,7 @@ import pyarrow as pa
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.data.labels import Labels
-from setpoint.data.snapshot import ContentDigests
+from setpoint.data.snapshots.snapshot import ContentDigests
 from setpoint.declare.plan import Plan
 
 

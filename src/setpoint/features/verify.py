@@ -18,7 +18,7 @@ import pyarrow as pa
 from setpoint.core.errors import NameUnknown
 from setpoint.core.times import iso
 from setpoint.data.arrays import Array, Mask, to_array
-from setpoint.data.decisions import (
+from setpoint.data.log.decisions import (
     definitions_of,
     features_of,
     fields_of,

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import NULL_TIME, Mask, to_array
-from setpoint.data.evaluate import Inputs, evaluate, is_true
 from setpoint.data.labels import CENSORED, KNOWN, STATES, UNKNOWN, VOID, Labels
+from setpoint.data.language.evaluate import Inputs, evaluate, is_true
 from setpoint.data.rows import AT, KNOWN_AT, kinds, known_rows, times_of
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT
 from setpoint.declare.label import SET, TIME, Label

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.errors import DataError
 from setpoint.data.arrays import Array, Mask, to_array
-from setpoint.data.evaluate import Inputs, evaluate, is_true
+from setpoint.data.language.evaluate import Inputs, evaluate, is_true
 from setpoint.data.rows import AT, kind_of_type, kinds, times_of
 from setpoint.declare.expr import Column, Expr, walk
 from setpoint.declare.kinds import NUMBER, TEXT

@@ -13,7 +13,7 @@ import pyarrow as pa
 from setpoint.core.errors import DeclarationError, NameUnknown
 from setpoint.core.rng import seed_for
 from setpoint.data.arrays import Array, null_mask, to_array
-from setpoint.data.evaluate import Inputs, evaluate
+from setpoint.data.language.evaluate import Inputs, evaluate
 from setpoint.data.rows import kinds
 from setpoint.declare.expr import Column, FeatureRef, Field, walk
 from setpoint.declare.programs import Class, LabelProgram, Programs

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask
-from setpoint.data.evaluate import Inputs, aggregate_key, evaluate
+from setpoint.data.language.evaluate import Inputs, aggregate_key, evaluate
 from setpoint.data.rows import AT, KNOWN_AT, times_of
 from setpoint.declare.expr import Aggregate, Binary, Call, Expr, Field, Followed, Literal, rewrite, walk
 from setpoint.declare.label import Label

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from setpoint.core.times import DAY
 from setpoint.data.arrays import NULL_TIME, Array, Mask, null_mask
-from setpoint.data.evaluate import is_true
 from setpoint.data.labels import KNOWN, UNKNOWN, VOID
+from setpoint.data.language.evaluate import is_true
 from setpoint.data.rows import AT, KNOWN_AT, times_of
 from setpoint.declare.label import Label
 from setpoint.labels.meet import Ints, Pairs, values_of

@@ -16,8 +16,8 @@ import pyarrow as pa
 from setpoint.core.errors import DataError, NothingYet
 from setpoint.core.rng import seed_for
 from setpoint.data.arrays import to_array
-from setpoint.data.evaluate import Inputs
 from setpoint.data.labels import KNOWN
+from setpoint.data.language.evaluate import Inputs
 from setpoint.data.rows import kinds
 from setpoint.declare.declaration import System
 from setpoint.declare.programs import Programs

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 from setpoint.core.rng import seed_for
 from setpoint.core.times import iso, spell
 from setpoint.data.arrays import NULL_TIME, to_array
-from setpoint.data.evaluate import Inputs, evaluate
+from setpoint.data.language.evaluate import Inputs, evaluate
 from setpoint.data.rows import AT, NEVER, kinds, standing_rows
 from setpoint.declare.expr import Column, walk
 from setpoint.declare.goal_kind import BINARY

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from setpoint.data.arrays import to_array
-from setpoint.data.evaluate import Inputs, evaluate, is_true
+from setpoint.data.language.evaluate import Inputs, evaluate, is_true
 from setpoint.declare.plan import Plan
 from setpoint.learn.encode import Encoder
 from setpoint.learn.sides import Examples, Matrices, Sides

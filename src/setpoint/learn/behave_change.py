@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from setpoint.core.digest import digest
 from setpoint.data.arrays import to_array, to_arrow
-from setpoint.data.evaluate import Inputs, evaluate
+from setpoint.data.language.evaluate import Inputs, evaluate
 from setpoint.declare.expr import (
     Aggregate,
     Binary,

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from setpoint.core.rng import seed_for
 from setpoint.data.rows import AT
-from setpoint.data.sample_chosen import convenience
-from setpoint.data.sample_draw import draw
+from setpoint.data.samples.chosen import convenience
+from setpoint.data.samples.draw import draw
 from setpoint.declare.declaration import System
 from setpoint.declare.goal import Goal
 from setpoint.declare.sample import Sampling

@@ -17,8 +17,8 @@ import pyarrow as pa
 from setpoint.core.errors import DataError, NothingYet
 from setpoint.data.arrays import null_mask, to_array
 from setpoint.data.rows import kinds
-from setpoint.data.sample import effective_size
-from setpoint.data.sample_chosen import convenience
+from setpoint.data.samples.chosen import convenience
+from setpoint.data.samples.sample import effective_size
 from setpoint.declare.declaration import System
 from setpoint.declare.kinds import NUMBER, TEXT
 from setpoint.declare.sample import Chosen

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from setpoint.core.errors import DataError
-from setpoint.data.frame import INDEPENDENT, REPLACED
-from setpoint.data.sample import Sample, effective_size
+from setpoint.data.samples.frame import INDEPENDENT, REPLACED
+from setpoint.data.samples.sample import Sample, effective_size
 from setpoint.measure.intervals import Interval, normal_quantile, t_quantile
 from setpoint.measure.proportions import wilson
 from setpoint.measure.rows import Array, column, totals
@@ -31,7 +31,7 @@ def mean_of(
 ) -> Interval:
     """The population's mean of a column, from its values on the sampled rows; `where` keeps it to some of the rows.
 
-    >>> from setpoint.data.sample import simple
+    >>> from setpoint.data.samples.sample import simple
     >>> sample = simple(1000, 100, seed=1)
     >>> found = mean_of(sample, sample.index)
     >>> found.low < 499.5 < found.high
@@ -50,7 +50,7 @@ def share_of(
     1998; Franco et al. 2019, J. Survey Statistics and Methodology 7(3)): a mean's interval fails for rare hits, and
     has no width where nobody, or everybody, was hit.
 
-    >>> from setpoint.data.sample import simple
+    >>> from setpoint.data.samples.sample import simple
     >>> found = share_of(simple(100_000, 100, seed=1), np.zeros(100))
     >>> found.low, round(found.high, 3)
     (0.0, 0.038)
@@ -89,7 +89,7 @@ def ratio_of(
 ) -> Interval:
     """The population's total of one column over that of another; metrics such as precision are such ratios.
 
-    >>> from setpoint.data.sample import everything
+    >>> from setpoint.data.samples.sample import everything
     >>> ratio_of(everything(4), [1, 1, 0, 0], [1, 1, 1, 0]).estimate.__round__(3)
     0.667
     """
@@ -101,7 +101,7 @@ def total_of(
 ) -> Interval:
     """The population's total of a column, by Horvitz and Thompson (1952): each value over its row's chance.
 
-    >>> from setpoint.data.sample import simple
+    >>> from setpoint.data.samples.sample import simple
     >>> total_of(simple(1000, 100, seed=1), np.ones(100)).estimate
     1000.0
     """
@@ -112,7 +112,7 @@ def total_of(
 def mean_alone(sample: Sample, values: npt.ArrayLike) -> float:
     """The weighted mean of the sampled values without an interval: all that a sample which was chosen can give.
 
-    >>> from setpoint.data.sample_chosen import convenience
+    >>> from setpoint.data.samples.chosen import convenience
     >>> mean_alone(convenience([0, 1], 9, judged_by="who answered"), [1.0, 3.0])
     2.0
     """

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from setpoint.core.errors import DataError
-from setpoint.data.sample import Sample, effective_size, levels_of
+from setpoint.data.samples.sample import Sample, effective_size, levels_of
 from setpoint.measure.rows import Array, Codes, totals
 
 Columns = Mapping[str, npt.ArrayLike]
@@ -72,7 +72,7 @@ def rake(
     holds every weight between the mean over `most` and `most` times the mean (trimming: Potter 1990), since a few
     heavy rows make an estimate as unsure as a few rows are; then the margins may not be met, which `converged` tells.
 
-    >>> from setpoint.data.sample_chosen import convenience
+    >>> from setpoint.data.samples.chosen import convenience
     >>> young = convenience(range(10), 1000, judged_by="who answered")
     >>> raked = rake(young, {"age": ["young"] * 8 + ["old"] * 2}, {"age": {"young": 500, "old": 500}})
     >>> raked.converged, raked.weight[[0, 9]]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import chdtrc
 
 from setpoint.core.errors import DataError
-from setpoint.data.sample import Sample, levels_of
+from setpoint.data.samples.sample import Sample, levels_of
 from setpoint.measure.design import mean_alone, variance_of
 from setpoint.measure.rake import Columns, Margins, rake, shares_of
 from setpoint.measure.rows import Array, totals
@@ -99,7 +99,7 @@ def selection_bias(
     The first-order test of Rao and Scott (1981), "The analysis of categorical data from complex sample surveys": the
     squared distances over their variances under the design; a sample that was chosen is judged as if drawn row by row.
 
-    >>> from setpoint.data.sample_chosen import convenience
+    >>> from setpoint.data.samples.chosen import convenience
     >>> sample = convenience(range(200), 1000, judged_by="who answered")
     >>> found = selection_bias(sample, {"age": ["young"] * 160 + ["old"] * 40}, {"age": {"young": 0.5, "old": 0.5}})
     >>> found.found, round(abs(found.worst.gap), 2)

@@ -13,8 +13,8 @@ from setpoint.core.errors import DataError, NameUnknown, NothingYet
 from setpoint.core.ports import Metadata
 from setpoint.core.records import RULE
 from setpoint.core.times import iso
-from setpoint.data.hold import held_under
-from setpoint.data.manifest import STORED, Manifest, StoredSource, find_manifest, manifests, stored_snapshots
+from setpoint.data.snapshots.hold import held_under
+from setpoint.data.snapshots.manifest import STORED, Manifest, StoredSource, find_manifest, manifests, stored_snapshots
 from setpoint.registry import models
 
 SNAPSHOT, TRAINING_SET, BASE = "snapshot", "training_set", "base model"

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from setpoint.core.errors import DataError, NothingYet
 from setpoint.core.ports import Learner, Metadata
-from setpoint.data.decisions import features_of, fields_of
 from setpoint.data.labels import KNOWN, STATES, VOID
+from setpoint.data.log.decisions import features_of, fields_of
 from setpoint.declare.label import Label
 from setpoint.declare.plan import Plan
 from setpoint.labels.acquired import ERRORS, Draw, limit_of, lot_seed, remember

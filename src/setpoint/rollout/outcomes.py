@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from setpoint.core.records import FEATURE, FIELD
-from setpoint.data.decisions import features_of, fields_of, lasts_by, met_by
+from setpoint.data.log.decisions import features_of, fields_of, lasts_by, met_by
 from setpoint.declare.expr import Column, Expr, Field
 from setpoint.declare.plan import Plan
 from setpoint.labels.join import KNOWN

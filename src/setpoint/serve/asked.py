@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from setpoint.core.ports import Metadata, Segments, Tables
 from setpoint.data.arrays import NULL_TIME
-from setpoint.data.decisions import DECISIONS, lasts_by, met_by, part_name
 from setpoint.data.labels import ACQUIRED
+from setpoint.data.log.decisions import DECISIONS, lasts_by, met_by, part_name
 from setpoint.data.rows import ALWAYS, AT, ENDS, KNOWN_AT, NEVER
 from setpoint.declare.plan import Plan
 from setpoint.labels.completeness import stale_sources

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.records import FEATURE, FIELD, POSITION, RULE
 from setpoint.data.arrays import Array, Mask
-from setpoint.data.decisions import plan_sources
+from setpoint.data.log.decisions import plan_sources
 from setpoint.serve.fallback import MODEL_FAILED, NO_MODEL, RULE_THRESHOLD, rules_act
 from setpoint.serve.route import choose_route
 from setpoint.serve.snapshot import Scorer, Serving

@@ -8,7 +8,7 @@ from typing import Any
 from setpoint.core.errors import LogUnavailable, RequestInvalid
 from setpoint.core.ports import Clock, Segments
 from setpoint.core.times import SECOND
-from setpoint.data.eventlog import EventLog, Receipt
+from setpoint.data.log.eventlog import EventLog, Receipt
 from setpoint.serve.decide import Decision, decide, rehearse
 from setpoint.serve.outcomes import Outcome, Outcomes
 from setpoint.serve.request import request_schema

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.data.arrays import NULL_TIME, Array, Mask, to_array
-from setpoint.data.evaluate import Inputs, evaluate, is_true
+from setpoint.data.language.evaluate import Inputs, evaluate, is_true
 from setpoint.declare.expr import Expr, FeatureRef, Field, walk
 from setpoint.declare.kinds import TEXT, TIME
 from setpoint.serve.snapshot import Serving

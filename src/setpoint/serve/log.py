@@ -15,7 +15,7 @@ from setpoint.core.errors import DataError
 from setpoint.core.ports import Segments, Tables
 from setpoint.core.records import FEATURE, FIELD, POSITION, DecisionRecord
 from setpoint.data.arrays import UTC_MICROSECONDS
-from setpoint.data.decisions import DECISIONS, plan_sources
+from setpoint.data.log.decisions import DECISIONS, plan_sources
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from setpoint.core import times
 from setpoint.core.errors import NaiveTime, RequestInvalid, WrongType, did_you_mean
-from setpoint.data.nested import is_json, too_deep
+from setpoint.data.language.nested import is_json, too_deep
 from setpoint.declare.json_reads import json_reads
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.records import RULE
-from setpoint.data.decisions import definitions_of
+from setpoint.data.log.decisions import definitions_of
 from setpoint.declare.plan import Plan
 from setpoint.declare.release import Rule
 from setpoint.features.online_seen import Seen

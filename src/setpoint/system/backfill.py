@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from setpoint.core.settings import Settings
-from setpoint.data.decisions import plan_sources
-from setpoint.data.feed import RowsFeed
+from setpoint.data.log.decisions import plan_sources
+from setpoint.data.log.feed import RowsFeed
 from setpoint.features.backfill import backfill
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import log_of

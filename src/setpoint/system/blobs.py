@@ -12,14 +12,14 @@ from typing import Any
 import pyarrow as pa
 
 from setpoint.core.ports import Tables
-from setpoint.data.collect import needed_parts
-from setpoint.data.collect_blobs import collect_blobs, find_blobs, named_in_rows, named_in_texts
-from setpoint.data.contract_versions import NOUN as CONTRACTS
-from setpoint.data.decisions import DECISIONS
-from setpoint.data.manifest import SNAPSHOTS
-from setpoint.data.quarantine import read_gone, read_quarantine
-from setpoint.data.taken import taken_last
-from setpoint.data.told import read_batches
+from setpoint.data.contracts.in_force import NOUN as CONTRACTS
+from setpoint.data.ingest.quarantine import read_gone, read_quarantine
+from setpoint.data.log.decisions import DECISIONS
+from setpoint.data.log.taken import taken_last
+from setpoint.data.log.told import read_batches
+from setpoint.data.snapshots.collect import needed_parts
+from setpoint.data.snapshots.collect_blobs import collect_blobs, find_blobs, named_in_rows, named_in_texts
+from setpoint.data.snapshots.manifest import SNAPSHOTS
 from setpoint.declare.source import info
 from setpoint.labels.queue import items_stored
 from setpoint.serve.asked import take_moment

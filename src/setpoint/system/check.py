@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 
 from setpoint.core.times import iso
-from setpoint.data.entries import OPEN
-from setpoint.data.file_schemas import changes_of
+from setpoint.data.contracts.source_rules import source_breaches
+from setpoint.data.files.schemas import changes_of
+from setpoint.data.log.entries import OPEN
+from setpoint.data.log.source_report import report_entries, report_source
 from setpoint.data.rows import AT
-from setpoint.data.source_report import report_entries, report_source
-from setpoint.data.source_rules import source_breaches
 from setpoint.declare.source import info
 from setpoint.features.python_verdicts import python_verdicts
 from setpoint.history import Requests, requests_of

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from setpoint.core.errors import NameUnknown
-from setpoint.data.check_parts import check_parts
-from setpoint.data.files import read_parts
-from setpoint.data.ingest import REASON
+from setpoint.data.files.read import read_parts
+from setpoint.data.ingest.check_parts import check_parts
+from setpoint.data.ingest.ingest import REASON
 from setpoint.system.opened import Opened
 
 TOLD = 20

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from setpoint.data.contract_versions import versions_of
-from setpoint.data.suggest import suggest_contract
+from setpoint.data.contracts.in_force import versions_of
+from setpoint.data.contracts.suggest import suggest_contract
 from setpoint.declare.contract import StatedContract
 from setpoint.system.opened import Opened
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from setpoint.core.errors import SetpointError
 from setpoint.core.ports import Clock, Metadata, Tables
-from setpoint.data.eventlog import EventLog, Origin
-from setpoint.data.ingest import Ingested
-from setpoint.data.kept import is_elsewhere, let_go
-from setpoint.data.taken import parts_taken, take_in, take_new, taken_before
-from setpoint.data.told import read_batches
+from setpoint.data.ingest.ingest import Ingested
+from setpoint.data.ingest.kept import is_elsewhere, let_go
+from setpoint.data.log.eventlog import EventLog, Origin
+from setpoint.data.log.taken import parts_taken, take_in, take_new, taken_before
+from setpoint.data.log.told import read_batches
 from setpoint.declare.source import SourceInfo, info
 from setpoint.features.fit import unfit
 from setpoint.system.sources import Sources

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from setpoint.core.errors import NothingYet
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.declare.hand import check_random
 from setpoint.declare.source import info
 from setpoint.features.backfill import completed

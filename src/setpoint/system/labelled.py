@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.declare.source import info
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.history import Requests, requests_of

@@ -15,11 +15,11 @@ from setpoint.core.clock import SystemClock
 from setpoint.core.ports import Clock
 from setpoint.core.settings import Settings, load_settings
 from setpoint.core.times import DAY
-from setpoint.data.entries import Entry
-from setpoint.data.eventlog import Receipt
-from setpoint.data.mend_files import Edited
-from setpoint.data.snapshot import Snapshot
-from setpoint.data.snapshot_diff import EXAMPLES
+from setpoint.data.log.entries import Entry
+from setpoint.data.log.eventlog import Receipt
+from setpoint.data.log.mend_files import Edited
+from setpoint.data.snapshots.diff import EXAMPLES
+from setpoint.data.snapshots.snapshot import Snapshot
 from setpoint.declare.declaration import System
 from setpoint.history import Progress
 from setpoint.labels.hand_labels import HandLabel

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from setpoint.core.ports import Clock, Metadata, OnlineState
 from setpoint.core.settings import Settings
-from setpoint.data.contract import Contract
-from setpoint.data.kept import Unreachable
+from setpoint.data.contracts.contract import Contract
+from setpoint.data.ingest.kept import Unreachable
 from setpoint.declare.declaration import System
 from setpoint.declare.plan import Plan
 from setpoint.loop import Workspace

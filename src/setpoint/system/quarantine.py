@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from setpoint.core.errors import Busy, WrongType
-from setpoint.data.entries import GONE, Entry, choose, dismiss, read_dismissed, read_entries
-from setpoint.data.mend_files import Edited, read_edited
-from setpoint.data.readmit import do_asked, newest, plan_fixes, plan_readmission, write_asks
-from setpoint.data.told import ADMITTED, Ask, decode_batch
+from setpoint.data.log.entries import GONE, Entry, choose, dismiss, read_dismissed, read_entries
+from setpoint.data.log.mend_files import Edited, read_edited
+from setpoint.data.log.readmit import do_asked, newest, plan_fixes, plan_readmission, write_asks
+from setpoint.data.log.told import ADMITTED, Ask, decode_batch
 from setpoint.system.opened import Opened
 from setpoint.system.workspaces import LIVE
 

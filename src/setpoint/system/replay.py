@@ -12,8 +12,8 @@ from setpoint.core.clock import SimulatedClock, cpu_seconds
 from setpoint.core.digest import digest
 from setpoint.core.errors import WrongType
 from setpoint.core.times import DAY
-from setpoint.data.feed import RowsFeed
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.log.feed import RowsFeed
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.declare.kind_checks import need_action
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import log_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from setpoint.data.readmit import do_asked
+from setpoint.data.log.readmit import do_asked
 from setpoint.declare.kind_checks import need_action
 from setpoint.features.freshness import freshness_of
 from setpoint.features.online import OnlineFeatures

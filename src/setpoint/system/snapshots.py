@@ -7,11 +7,11 @@ from typing import Any
 
 from setpoint.core.errors import NothingYet
 from setpoint.core.times import time
-from setpoint.data.collect import collect, find_garbage
-from setpoint.data.hold import end_hold, hold_snapshot
-from setpoint.data.manifest import load_snapshot
-from setpoint.data.snapshot import Snapshot, take_snapshot
-from setpoint.data.snapshot_diff import EXAMPLES
+from setpoint.data.snapshots.collect import collect, find_garbage
+from setpoint.data.snapshots.diff import EXAMPLES
+from setpoint.data.snapshots.hold import end_hold, hold_snapshot
+from setpoint.data.snapshots.manifest import load_snapshot
+from setpoint.data.snapshots.snapshot import Snapshot, take_snapshot
 from setpoint.labels.told import beside_sources
 from setpoint.registry import lineage
 from setpoint.system.blobs import left_over

@@ -17,21 +17,21 @@ from setpoint.core.errors import SourceUnavailable
 from setpoint.core.ports import Clock, Metadata
 from setpoint.core.times import DAY
 from setpoint.data.blobs import keep_blobs
-from setpoint.data.contract import Contract, infer_contract
-from setpoint.data.contract_versions import put_in_force, versions_of
-from setpoint.data.ingest import Ingested, ingest, read_source, without
-from setpoint.data.ingest_mapped import Progress, silent
-from setpoint.data.kept import Kept, Unreachable, is_elsewhere, keep, kept
-from setpoint.data.manifest import Manifest, Provenance, store_snapshot
-from setpoint.data.mapped_source import MappedSource, too_large
-from setpoint.data.provenance import trace_source, with_batches
-from setpoint.data.quarantine import write_quarantine
+from setpoint.data.contracts.contract import Contract, infer_contract
+from setpoint.data.contracts.in_force import put_in_force, versions_of
+from setpoint.data.contracts.rules import Around, check_rules
+from setpoint.data.ingest.ingest import Ingested, ingest, read_source, without
+from setpoint.data.ingest.ingest_mapped import Progress, silent
+from setpoint.data.ingest.kept import Kept, Unreachable, is_elsewhere, keep, kept
+from setpoint.data.ingest.mapped_source import MappedSource, too_large
+from setpoint.data.ingest.quarantine import write_quarantine
+from setpoint.data.language.scales import scales_of, still_exact
+from setpoint.data.log.provenance import trace_source, with_batches
+from setpoint.data.log.taken import taken_last
+from setpoint.data.log.told import read_batches, rows_of
 from setpoint.data.rows import KNOWN_AT, kinds
-from setpoint.data.rules import Around, check_rules
-from setpoint.data.scales import scales_of, still_exact
-from setpoint.data.snapshot import Snapshot
-from setpoint.data.taken import taken_last
-from setpoint.data.told import read_batches, rows_of
+from setpoint.data.snapshots.manifest import Manifest, Provenance, store_snapshot
+from setpoint.data.snapshots.snapshot import Snapshot
 from setpoint.declare.contract import in_order_of_reference
 from setpoint.declare.declaration import System
 from setpoint.declare.embedding import bases_named

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pyarrow as pa
 
-from setpoint.data.decisions import DECISIONS, SCORES
+from setpoint.data.log.decisions import DECISIONS, SCORES
 from setpoint.data.rows import AT, KNOWN_AT
 from setpoint.rollout.outcomes import BASE
 from setpoint.serve.asked import labels_of, shown_rows, take_moment

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from setpoint.core.clock import SimulatedClock
-from setpoint.data.decisions import plan_sources, positions_known
-from setpoint.data.snapshot import ContentDigests, take_snapshot
+from setpoint.data.log.decisions import plan_sources, positions_known
+from setpoint.data.snapshots.snapshot import ContentDigests, take_snapshot
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
 from setpoint.labels.told import beside_sources

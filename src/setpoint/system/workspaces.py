@@ -13,8 +13,8 @@ from pathlib import Path
 from setpoint.core.errors import Busy, NothingYet
 from setpoint.core.ports import Clock, Metadata, OnlineState, Segments, Tables
 from setpoint.core.settings import Settings
-from setpoint.data.quarantine import file_name
-from setpoint.data.snapshot import Snapshot
+from setpoint.data.ingest.quarantine import file_name
+from setpoint.data.snapshots.snapshot import Snapshot
 from setpoint.declare.declaration import System
 from setpoint.declare.source import info
 from setpoint.loop import Workspace

@@ -16,7 +16,7 @@ from setpoint.core.records import RULE
 from setpoint.core.rng import seed_for
 from setpoint.core.times import iso
 from setpoint.data.arrays import Mask
-from setpoint.data.decisions import DECISIONS, definitions_of, features_of, part_name
+from setpoint.data.log.decisions import DECISIONS, definitions_of, features_of, part_name
 from setpoint.declare.kinds import NUMBER
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Part, shown_value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from setpoint.data.source_rules import source_breaches
+from setpoint.data.contracts.source_rules import source_breaches
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.watch.finding import INPUT, PAGE, Finding

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.times import DAY, HOUR, MINUTE, SECOND, spell
-from setpoint.data.decisions import lasts_by
 from setpoint.data.labels import Labels
+from setpoint.data.log.decisions import lasts_by
 from setpoint.declare.plan import Plan
 from setpoint.labels.clock import label_clock
 from setpoint.labels.settle import ends_by

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from setpoint.core.ports import Metadata, Tables
-from setpoint.data.decisions import DECISIONS
+from setpoint.data.log.decisions import DECISIONS
 from setpoint.declare.plan import Plan
 from setpoint.features.catalogue import Facts, counted, make_catalogue
 from setpoint.features.freshness import Freshness

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.records import RULE
 from setpoint.core.times import DAY, HOUR, WEEK, iso
-from setpoint.data.decisions import score_column
+from setpoint.data.log.decisions import score_column
 from setpoint.data.rows import kinds
 from setpoint.declare.plan import Plan
 from setpoint.labels.join import KNOWN, VOID

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from setpoint.core.times import DAY, iso
 from setpoint.data.rows import SYSTEM_COLUMNS, kinds
-from setpoint.data.snapshot import Snapshot
-from setpoint.data.snapshot_diff import EXAMPLES, diff_snapshots, standing
+from setpoint.data.snapshots.diff import EXAMPLES, diff_snapshots, standing
+from setpoint.data.snapshots.snapshot import Snapshot
 from setpoint.declare.kinds import NUMBER, TEXT, TIME
 from setpoint.measure.distance import align, js, ks, wasserstein
 

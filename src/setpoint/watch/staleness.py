@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from setpoint.data.decisions import plan_sources
+from setpoint.data.log.decisions import plan_sources
 from setpoint.declare.plan import Plan
 from setpoint.features.freshness import freshness_of
 from setpoint.features.verify import arrived_of

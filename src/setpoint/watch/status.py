@@ -7,8 +7,8 @@ from typing import Any
 
 from setpoint.core.ports import Metadata, Tables
 from setpoint.core.times import SECOND, iso, spell
-from setpoint.data.decisions import DECISIONS, OUTCOMES, lasts_by
-from setpoint.data.kept import Unreachable
+from setpoint.data.ingest.kept import Unreachable
+from setpoint.data.log.decisions import DECISIONS, OUTCOMES, lasts_by
 from setpoint.declare.plan import Plan
 from setpoint.features.freshness import Freshness
 from setpoint.registry import audit, models

@@ -14,7 +14,7 @@ from setpoint.core.errors import NothingYet
 from setpoint.core.ports import Metadata, Tables
 from setpoint.core.records import FEATURE, FIELD, RULE
 from setpoint.core.times import iso
-from setpoint.data.decisions import DECISIONS, OUTCOMES
+from setpoint.data.log.decisions import DECISIONS, OUTCOMES
 from setpoint.data.rows import ALWAYS
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Part, shown_value

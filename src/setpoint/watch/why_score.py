@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from setpoint.core.errors import ModelCorrupt, NameUnknown
 from setpoint.core.records import RULE
-from setpoint.data.decisions import features_of
+from setpoint.data.log.decisions import features_of
 from setpoint.watch.consistency import ScorerOf
 
 BACKGROUND = 100

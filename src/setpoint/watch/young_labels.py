@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from setpoint.core.ports import Tables
 from setpoint.core.times import iso
-from setpoint.data.decisions import DECISIONS, lasts_by, met_by, part_name
 from setpoint.data.labels import CENSORED, KNOWN, VOID
+from setpoint.data.log.decisions import DECISIONS, lasts_by, met_by, part_name
 from setpoint.declare.contract import Fresh
 from setpoint.declare.plan import Plan
 from setpoint.labels.clock import label_clock

@@ -16,10 +16,10 @@ from setpoint.api.app import App
 from setpoint.backends.segments import FileSegments
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.ports import Clock
-from setpoint.data.contract import infer_contract
-from setpoint.data.eventlog import EventLog, Origin
-from setpoint.data.ingest import ingest
-from setpoint.data.told import read_batches
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.ingest import ingest
+from setpoint.data.log.eventlog import EventLog, Origin
+from setpoint.data.log.told import read_batches
 from setpoint.declare.source import info
 from setpoint.serve.desk import Desk
 from setpoint.serve.outcomes import Outcomes

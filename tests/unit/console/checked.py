@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 
 from setpoint.core.times import DAY, HOUR, iso, time
-from setpoint.data.contract import infer_contract
-from setpoint.data.entries import Entry
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.log.entries import Entry
+from setpoint.data.log.source_report import report_entries, report_source
 from setpoint.data.rows import AT
-from setpoint.data.source_report import report_entries, report_source
 from setpoint.declare.source import events, info
 
 FIRST = time("2026-01-01")

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from setpoint.console.snapshot_report import render_comparison, write_comparison
 from setpoint.data.rows import ID, KNOWN_AT
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.watch.shifts import compare_snapshots
 from tests.unit.console.parsed import Page
 from tests.unit.console.test_report import ALLOWED, HOSTILE

@@ -13,8 +13,8 @@ import pyarrow as pa
 import setpoint as sp
 from setpoint.core.times import time
 from setpoint.data.arrays import UTC_MICROSECONDS
-from setpoint.data.contract import Contract, infer_contract
-from setpoint.data.ingest import Ingested, ingest, read_source
+from setpoint.data.contracts.contract import Contract, infer_contract
+from setpoint.data.ingest.ingest import Ingested, ingest, read_source
 from setpoint.declare.source import SourceInfo, info
 
 

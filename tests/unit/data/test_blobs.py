@@ -19,8 +19,8 @@ import setpoint as sp
 from setpoint.backends.sqlite_blobs import SqliteBlobs
 from setpoint.core.digest import digest_bytes
 from setpoint.data.blobs import judge_blobs, keep_blobs
-from setpoint.data.files import read_source
-from setpoint.data.quarantine import held_rows
+from setpoint.data.files.read import read_source
+from setpoint.data.ingest.quarantine import held_rows
 from setpoint.declare.blob_column import Blob
 from tests.integration.live_shop import declare
 from tests.unit.data.make import days, moments, reasons, sales, taken, write
@@ -119,8 +119,8 @@ import numpy as np, pyarrow as pa
 import setpoint as sp
 from setpoint.backends.sqlite_blobs import SqliteBlobs
 from setpoint.data.blobs import keep_blobs
-from setpoint.data.contract import infer_contract
-from setpoint.data.ingest_mapped import ingest_mapped, read_ingested
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.ingest_mapped import ingest_mapped, read_ingested
 from setpoint.data.mapped import Spool, spooled
 from setpoint.declare.source import info
 from tests.unit.data.anonymous import anonymous_kb

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from setpoint.data.arrays import UTC_MICROSECONDS
-from setpoint.data.ingest import in_order
+from setpoint.data.ingest.ingest import in_order
+from setpoint.data.ingest.sorted_runs import merge_runs, write_runs
 from setpoint.data.mapped import MappedWriter, open_mapped
 from setpoint.data.row_hashes import RowHashes, hash_rows
 from setpoint.data.rows import AT, ID, KNOWN_AT, POSITION
-from setpoint.data.sorted_runs import merge_runs, write_runs
 
 TYPES = {
     "number": (pa.float64(), st.floats(allow_nan=False)),

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from setpoint.core.errors import DataError, NameUnknown
-from setpoint.data.contract import infer_contract
-from setpoint.data.ingest import Ingested
+from setpoint.data.contracts.contract import infer_contract
+from setpoint.data.ingest.ingest import Ingested
 from setpoint.data.rows import AT, ENDS, ID, KNOWN_AT, NEVER, SIGN, SYSTEM_COLUMNS, known_rows, standing_rows
 from setpoint.data.versions import decided_on, is_versioned
 from tests.unit.data.make import moments, reasons, sales, taken, taken_from, write

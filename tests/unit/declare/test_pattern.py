@@ -7,7 +7,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import DeclarationError, WrongType
-from setpoint.data.texts import matched
+from setpoint.data.language.texts import matched
 from setpoint.declare.pattern import check
 
 

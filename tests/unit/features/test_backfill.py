@@ -9,7 +9,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.backends.parquet import ParquetTables
-from setpoint.data.decisions import DECISIONS, definitions_of, features_of
+from setpoint.data.log.decisions import DECISIONS, definitions_of, features_of
 from setpoint.declare.plan import Plan
 from setpoint.features.backfill import SET, Filled, backfill, completed, lacking
 from setpoint.features.reader import FeatureReader

@@ -14,7 +14,7 @@ import setpoint as sp
 from setpoint.backends.memory_state import MemoryState
 from setpoint.backends.wordllama import open_wordllama
 from setpoint.core.ports import TextBase
-from setpoint.data.feed import RowsFeed
+from setpoint.data.log.feed import RowsFeed
 from setpoint.declare.expr import Family
 from setpoint.declare.plan import Plan, Profile, make_plan
 from setpoint.features.by_range import read_by_range

@@ -8,7 +8,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import NameUnknown
-from setpoint.data.decisions import positions_known
+from setpoint.data.log.decisions import positions_known
 from setpoint.data.rows import ENDS, NEVER, SIGN
 from setpoint.declare.plan import Plan
 from setpoint.features.evidence import Seen, shown_value

@@ -10,7 +10,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
-from setpoint.data.evaluate import Inputs, aggregate_key, evaluate
+from setpoint.data.language.evaluate import Inputs, aggregate_key, evaluate
 from setpoint.declare.expr import Aggregate, Call, Expr, Literal, walk
 from setpoint.examples.flights.flights import system
 from setpoint.features.on_demand import Given, compile_one, plain

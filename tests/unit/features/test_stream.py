@@ -12,7 +12,7 @@ import setpoint as sp
 from setpoint.backends.memory_state import MemoryState
 from setpoint.core.errors import Busy, DataError, NameUnknown, NothingYet
 from setpoint.core.ports import Mark
-from setpoint.data.feed import RowsFeed
+from setpoint.data.log.feed import RowsFeed
 from setpoint.data.rows import ENDS, NEVER, SIGN
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import Stream, log_of

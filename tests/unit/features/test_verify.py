@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import setpoint as sp
 from setpoint.core.errors import NameUnknown
-from setpoint.data.decisions import definitions_of, plan_sources, positions_known
+from setpoint.data.log.decisions import definitions_of, plan_sources, positions_known
 from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
 from setpoint.features.verify import Checked, arrived_of, differing, nearby, same, verify

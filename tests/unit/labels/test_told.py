@@ -10,8 +10,8 @@ import pytest
 
 from setpoint.core.errors import DeclarationError
 from setpoint.data.rows import ID, KNOWN_AT
-from setpoint.data.snapshot import Snapshot, take_snapshot
-from setpoint.data.snapshot_diff import diff_snapshots
+from setpoint.data.snapshots.diff import diff_snapshots
+from setpoint.data.snapshots.snapshot import Snapshot, take_snapshot
 from setpoint.declare.source import events
 from setpoint.labels.hand_labels import HandLabel, hand_rows
 from setpoint.labels.join import KNOWN, UNKNOWN, Labels

@@ -11,13 +11,13 @@ from scipy import stats
 
 from setpoint.core.errors import DataError
 from setpoint.core.times import DAY
-from setpoint.data.frame import FIXED, Frame
-from setpoint.data.sample import Sample, everything, sample_of, simple
-from setpoint.data.sample_chosen import convenience, judgement, quota, snowball
-from setpoint.data.sample_groups import by_group
-from setpoint.data.sample_strata import by_time, newest, stratified
-from setpoint.data.sample_target import importance, rejection
-from setpoint.data.sample_weighted import chances_of, poisson, pps, weighted
+from setpoint.data.samples.chosen import convenience, judgement, quota, snowball
+from setpoint.data.samples.frame import FIXED, Frame
+from setpoint.data.samples.groups import by_group
+from setpoint.data.samples.sample import Sample, everything, sample_of, simple
+from setpoint.data.samples.strata import by_time, newest, stratified
+from setpoint.data.samples.target import importance, rejection
+from setpoint.data.samples.weighted import chances_of, poisson, pps, weighted
 from setpoint.measure.design import mean_alone, mean_of, ratio_of, share_of, total_of, variance_of
 from setpoint.measure.intervals import Interval
 from setpoint.measure.metrics import METRICS

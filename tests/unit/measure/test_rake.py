@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import minimize
 
 from setpoint.core.errors import DataError
-from setpoint.data.sample import Sample, simple
-from setpoint.data.sample_chosen import convenience
+from setpoint.data.samples.chosen import convenience
+from setpoint.data.samples.sample import Sample, simple
 from setpoint.measure.design import mean_alone
 from setpoint.measure.rake import rake
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from setpoint.core.errors import DataError
-from setpoint.data.sample import Sample, simple
-from setpoint.data.sample_chosen import convenience
-from setpoint.data.sample_groups import by_group
-from setpoint.data.sample_strata import stratified
-from setpoint.data.sample_weighted import weighted
+from setpoint.data.samples.chosen import convenience
+from setpoint.data.samples.groups import by_group
+from setpoint.data.samples.sample import Sample, simple
+from setpoint.data.samples.strata import stratified
+from setpoint.data.samples.weighted import weighted
 from setpoint.measure.design import mean_alone
 from setpoint.measure.selection import selection_bias
 

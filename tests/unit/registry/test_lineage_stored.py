@@ -13,11 +13,11 @@ from setpoint.backends.parquet import ParquetTables
 from setpoint.core.errors import DataError, NameUnknown
 from setpoint.core.ports import Metadata
 from setpoint.core.times import DAY
-from setpoint.data.collect import collect
-from setpoint.data.hold import hold_snapshot
-from setpoint.data.manifest import Provenance, store_snapshot
 from setpoint.data.rows import KNOWN_AT
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.collect import collect
+from setpoint.data.snapshots.hold import hold_snapshot
+from setpoint.data.snapshots.manifest import Provenance, store_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.registry import lineage
 
 ORIGIN = Provenance(

@@ -13,7 +13,7 @@ from setpoint.backends.segments import FileSegments
 from setpoint.core.clock import SimulatedClock
 from setpoint.core.errors import LogUnavailable, RequestInvalid
 from setpoint.core.records import DecisionRecord
-from setpoint.data.decisions import definitions_of
+from setpoint.data.log.decisions import definitions_of
 from setpoint.serve.decide import Decision, decide
 from setpoint.serve.log import decode_record
 from setpoint.serve.runner import PROBATION, Runner

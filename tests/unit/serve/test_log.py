@@ -13,7 +13,7 @@ from setpoint.backends.parquet import ParquetTables
 from setpoint.backends.segments import FileSegments
 from setpoint.core.errors import DataError
 from setpoint.core.records import DecisionRecord
-from setpoint.data.decisions import DECISIONS
+from setpoint.data.log.decisions import DECISIONS
 from setpoint.serve.log import archive, decode_record, encode_record, log_table, take_records
 from tests.unit.serve.shop import NOON, request, shop
 

@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from setpoint.data.rows import ID, KNOWN_AT
-from setpoint.data.snapshot import take_snapshot
+from setpoint.data.snapshots.snapshot import take_snapshot
 from setpoint.watch.shifts import compare_snapshots, shift_of, shifts_of
 
 RNG = np.random.default_rng(7)

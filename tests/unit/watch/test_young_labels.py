@@ -12,7 +12,7 @@ import setpoint as sp
 from setpoint.backends.parquet import ParquetTables
 from setpoint.core.ports import Tables
 from setpoint.core.times import DAY
-from setpoint.data.decisions import DECISIONS, part_name
+from setpoint.data.log.decisions import DECISIONS, part_name
 from setpoint.data.rows import AT, KNOWN_AT
 from setpoint.declare.contract import contract, fresh
 from setpoint.declare.plan import Plan, Profile, make_plan

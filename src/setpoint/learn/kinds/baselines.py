@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from setpoint.data.arrays import null_mask, to_array
-from setpoint.data.evaluate import Inputs, evaluate
+from setpoint.data.language.evaluate import Inputs, evaluate
 from setpoint.declare.plan import Plan
 from setpoint.learn.baselines import SAMPLE, Baseline
 from setpoint.learn.kinds.kind import Kind
