@@ -34,7 +34,6 @@ from setpoint.data.log.decisions import (
 )
 from setpoint.data.rows import KNOWN_AT, times_of
 from setpoint.data.snapshots.snapshot import ContentDigests, Snapshot, take_snapshot
-from setpoint.declare.goal_kind import BINARY
 from setpoint.declare.label import EACH
 from setpoint.declare.plan import Plan
 from setpoint.features.reader import FeatureReader
@@ -46,7 +45,6 @@ from setpoint.labels.told import beside_sources, known_by, with_told
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
-from setpoint.learn.train_kind import train_kind
 from setpoint.registry import audit, models
 from setpoint.registry.bases import check_bases, stale
 from setpoint.registry.cost import Cost
@@ -523,8 +521,7 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
         return FeatureReader(plan, rows).read(fields, at) if work.read is None else work.read(rows, fields, at)
 
     def compute() -> dict[str, Any]:
-        story = train if plan.system.kind == BINARY else train_kind
-        candidate = story(
+        candidate = train(
             plan,
             examples,
             learners=work.learners,

@@ -30,7 +30,7 @@ from setpoint.learn.audit import check_procedure
 from setpoint.learn.findings import Finding
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.sides import Sides, divide
-from setpoint.learn.train import probe_of, train
+from setpoint.learn.train import probe_of, train, trainer_of
 
 START, DAYS, ORDERS = time("2024-03-01"), 60, 3000
 TIMES = pa.timestamp("us", tz="UTC")
@@ -274,7 +274,8 @@ def filled_from_everything(sides: Sides, probe: Callable[[Sides], Scorer]) -> Sc
 def test_statistics_fitted_on_the_held_out_side_are_found(plant: Callable[..., Scorer]) -> None:
     """Setpoint's own training has none (its twin); a procedure that has them changes when the held-out rows do."""
     shop = open_shop(make_files(1))
-    sides, probe = divide(shop.plan, shop.examples), probe_of(shop.plan, LEARNERS, None, seed=0)
+    sides = divide(shop.plan, shop.examples)
+    probe = probe_of(shop.plan, trainer_of(shop.plan, LEARNERS, seed=0))
     assert check_procedure(sides, probe, seed=0) == ()
     found = check_procedure(sides, lambda each: plant(each, probe), seed=0)
     assert [each.kind for each in found] == ["fitted-on-held-out"]

@@ -10,35 +10,34 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.ports import Learner
-from setpoint.declare.label import WEIGHTED
+from setpoint.declare.goal_kind import BINARY
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
-from setpoint.learn.added import Added, with_added
+from setpoint.learn.added import Added
 from setpoint.learn.asked import judged_by
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
-from setpoint.learn.baselines import Baseline, baselines
+from setpoint.learn.baselines import Baseline
 from setpoint.learn.behave import direct, judge_behaviours
 from setpoint.learn.bias_sources import BiasAudit, audit_training_set
-from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
+from setpoint.learn.calibrate import Calibration
 from setpoint.learn.drawn import check_selection, draw_decisions
 from setpoint.learn.encode import Encoder, encoder_of
 from setpoint.learn.explain import GoesBy, goes_by, importances
-from setpoint.learn.few_labels import with_unlabelled
 from setpoint.learn.findings import Finding
 from setpoint.learn.gate import GateReport, judge
-from setpoint.learn.imbalance import Balance, able
-from setpoint.learn.immature import fit_with_young, with_young
+from setpoint.learn.imbalance import Balance
+from setpoint.learn.immature import Young
 from setpoint.learn.judged import judged_rows
+from setpoint.learn.kinds.choose import kind_of_plan
 from setpoint.learn.kinds.kind import Calibrated
-from setpoint.learn.picked import MUCH, recalibrate_picked
 from setpoint.learn.preflight import Preflight, check_fitted, check_released, preflight
 from setpoint.learn.raked import rake_sides
-from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
-from setpoint.learn.search import Fitted, Recipe, Trial, fit, gained_by, refit, search, spec_for
-from setpoint.learn.sides import Examples, Matrices, Sides, count_rows, divide, encode
-from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
-from setpoint.learn.weak import propose_weak
+from setpoint.learn.search import Fitted, Recipe, Trial
+from setpoint.learn.sides import Examples, Sides, count_rows, divide, encode
+from setpoint.learn.trainer import Settled, Side, Trainer
+from setpoint.learn.trainer_of_kind import OfKind
+from setpoint.learn.trainer_two_classes import TwoClasses
 from setpoint.registry.cost import Cost
 
 Measure = Callable[[Scorer], Mapping[str, float]]
@@ -154,87 +153,83 @@ def train(
     `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
     are the sources' rows and `recompute` gives features anew from what was known at a time. `contested` is whether
     annotators disagreed on each decision, as `bias_sources.Judged` has it. `cost` is told where each step ends. Raises
-    NothingYet when there are too few mature rows to train on and to judge with. Of two classes; see
-    `train_kind` for the other kinds of goals.
+    NothingYet when there are too few mature rows to train on and to judge with.
     """
     goal, cost = plan.system.goal, cost or Cost()
-    learners = direct(plan, learners)
+    trainer = trainer_of(plan, direct(plan, learners), seed=seed)
     drawn = draw_decisions(plan.system, examples, seed=seed)
     examples = drawn.examples
     raked = rake_sides(plan.system, divide(plan, examples, held_out_from=held_out_from))
-    sides = raked.sides
-    older = with_added(plan.system, examples, sides.train, sides.index[sides.split.train], seed=seed)
-    older = with_unlabelled(plan, examples, older, sides.train, learners=learners, seed=seed)
-    sides = replace(sides, fitting=older.rows if older.any else None)
-    matrices = encode(plan, sides)
+    side = side_of(plan, trainer, examples, raked.sides)
     cost("split and encode")
-    probe = probe_of(plan, learners, recipe, seed=seed) if recipe is None else None
-    findings = audit(plan, examples, sides, matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed)
+    probe = probe_of(plan, trainer) if recipe is None else None
+    findings = audit(
+        plan, examples, side.sides, side.matrices, procedure=probe, rows=rows, recompute=recompute, seed=seed
+    )
     cost("leak audit")
-    checked = preflight(matrices, sides, able(learners, goal.imbalance) if recipe is None else {}, seed=seed)
+    task = trainer.task(side.sides.train)
+    checked = preflight(side.matrices, side.sides, tried_out(trainer, recipe), seed=seed, task=task)
     cost("pre-flight")
-    fitted = search_or_fit(plan, sides, matrices, learners=learners, recipe=recipe, seed=seed)
+    fitted = search_or_fit(trainer, side, recipe)
     cost("search" if recipe is None else "fit")
-    if older.any:
-        older, sides, matrices, fitted = keep_if_better(plan, older, sides, matrices, fitted, learners, seed=seed)
-    calibration = calibrate_fitted(fitted, sides, matrices, learners, seed=seed)
-    threshold = choose_threshold(goal, sides.representative)
-    procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
-    if plan.system.label.immature == WEIGHTED:
-        fitted = fit_with_young(plan, examples, sides, matrices, fitted, scorer=procedure, learners=learners, seed=seed)
-        calibration = calibrate_fitted(fitted, sides, matrices, learners, seed=seed)
-        procedure = procedure_of(fitted, matrices, sides, calibration, threshold)
+    if side.added.any:
+        side, fitted = trainer.keep_if_better(side, fitted)
+    settled = settle(trainer, side, fitted)
+    settled = settle(trainer, side, trainer.let_in_young(examples, side, fitted, settled.scorer), before=settled)
     cost("calibrate")
-    whole = Added(sides.every)
-    if not older.dropped:
-        whole = with_added(plan.system, examples, sides.every, sides.places, seed=seed)
-        whole = with_unlabelled(plan, examples, whole, sides.every, learners=learners, seed=seed)
-    young = with_young(plan, examples, whole.rows, procedure)
-    encoder = encoder_of(plan, sides.every.features)
-    released = release(fitted, young.rows, encoder, calibration, threshold, learners=learners, seed=seed)
+    young = all_rows(trainer, examples, side, settled.scorer)
+    released = release(trainer, settled, young.rows, encoder_of(plan, side.sides.every.features))
     cost("refit")
     checked = checked.of_learner(fitted.recipe.learner).and_of(
-        (*check_fitted(fitted, matrices, sides), *check_released(released.model, matrices))
+        (
+            *check_fitted(settled.fitted, side.matrices, side.sides, task=task),
+            *check_released(released.model, side.matrices, task=task),
+        )
     )
-    scored = decide(plan, procedure, sides.held_out, name="candidate")
-    trivial = baselines(plan, matrices, sides)
+    sides, held_out, procedure = side.sides, side.sides.held_out, settled.scorer
+    bench = trainer.bench(held_out, asked=sides.asked)
+    scored = trainer.decide(procedure, held_out, name="candidate")
+    trivial = trainer.baselines(side)
+    against = [trainer.decide_baseline(each, settled.threshold, held_out) for each in trivial]
+    two, newer = sides.two, sides.validation
     report = judge(
         goal,
-        Bench(sides.held_out, plan.draws, seed, asked=sides.asked),
+        bench,
         scored,
-        baselines=[decide_alike(plan, each, threshold, sides.held_out) for each in trivial],
-        champion=None if champion is None else decide(plan, champion, sides.held_out, name="champion"),
-        champion_saw=seen_by(champion, sides.held_out),
-        plain=decide_plainly(plan, fitted, sides, older, learners=learners, seed=seed),
+        baselines=against,
+        champion=None if champion is None else trainer.decide(champion, held_out, name="champion"),
+        champion_saw=seen_by(champion, held_out),
+        plain=trainer.plainly(settled.fitted, side),
         harm_blocks=sides.fitting is not None,
-        margin=plan.system.release.margin,
+        margin=trainer.margin(bench, against[0]),
         asked=judged_by(plan, sides),
         findings=(
             *findings,
             *checked.faults,
-            *check_skill(sides.validation.y, fitted.validated),
+            *check_skill(two.of(newer.y), two.score(settled.fitted.validated)),
             *check_selection(goal, sides.standing[0]),
         ),
-        proposals=propose_weak(goal, sides.validation, decide(plan, procedure, sides.validation, name="candidate")),
+        proposals=trainer.propose(procedure, newer),
         behaviours=judge_behaviours(
             plan,
-            Bench(sides.held_out, plan.draws, seed),
+            trainer.bench(held_out),
             sides.train,
-            judged=lambda rows: decide(plan, procedure, rows, name="candidate"),
-            released=lambda rows: decide(plan, released, rows, name="released"),
+            judged=lambda rows: trainer.decide(procedure, rows, name="candidate"),
+            released=lambda rows: trainer.decide(released, rows, name="released"),
             seed=seed,
         ),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )
     cost("judge")
+    loss = trainer.row_loss
     return Candidate(
         recipe=fitted.recipe,
-        settled=fitted.settled,
+        settled=settled.fitted.settled,
         scorer=released,
         procedure=procedure,
         report=report,
-        calibration=calibration.judged_on(sides.held_out, scored.p),
+        calibration=settled.calibration.judged_on(held_out, scored.p),
         importances=importances(released),
         trials=fitted.trials,
         baselines=trivial,
@@ -244,15 +239,75 @@ def train(
         seed=seed,
         held_out=sides.index[sides.split.held_out],
         scores=scored.p,
-        judged=judged_rows(examples.keys.take(pa.array(sides.index[sides.split.held_out])), sides.held_out, scored),
-        balance=fitted.balance,
-        added=older,
+        judged=judged_rows(examples.keys.take(pa.array(sides.index[sides.split.held_out])), held_out, scored),
+        balance=settled.fitted.balance,
+        added=side.added,
         sample=drawn.lineage if raked.lineage is None else raked.lineage,
         bias=audit_training_set(goal, weighed(examples, sides), contested=contested, seed=seed),
         acquired=sides.acquired,
         preflight=checked,
-        goes_by=goes_by(procedure, released, sides.held_out, seed=seed),
+        goes_by=None
+        if loss is None
+        else goes_by(procedure, released, held_out, seed=seed, loss=loss.name, losses=loss.of),
     )
+
+
+def trainer_of(plan: Plan, learners: Mapping[str, Learner], *, seed: int) -> Trainer:
+    """Who trains the models of a plan."""
+    if plan.system.kind == BINARY:
+        return TwoClasses(plan, learners, seed)
+    return OfKind(plan, learners, seed, kind_of_plan(plan))
+
+
+def side_of(plan: Plan, trainer: Trainer, examples: TrainingSet, sides: Sides) -> Side:
+    """The training side with what the system adds to its rows, as matrices."""
+    added = trainer.add(examples, sides.train, sides.index[sides.split.train])
+    sides = replace(sides, fitting=added.rows if added.any else None)
+    return Side(sides, encode(plan, sides), added)
+
+
+def search_or_fit(trainer: Trainer, side: Side, recipe: Recipe | None) -> Fitted:
+    """A model fitted on the training side: of the recipe given, or of the best of the plan's trials.
+
+    A recipe of a learner that cannot do what the goal now asks for is searched for anew.
+    """
+    if recipe is not None and recipe.learner in trainer.able:
+        return trainer.fit(side.matrices, side.sides, recipe=recipe)
+    return trainer.search(side.matrices, side.sides)
+
+
+def settle(trainer: Trainer, side: Side, fitted: Fitted, *, before: Settled | None = None) -> Settled:
+    """What the gate judges: a model that has seen the training side only, calibrated by newer rows.
+
+    `before` is what was settled of a model, which stands if the model is still the same.
+    """
+    if before is not None and before.fitted is fitted:
+        return before
+    calibration, threshold = trainer.calibrate(fitted, side), trainer.threshold(side.sides)
+    scorer = Scorer(
+        side.matrices.encoder,
+        fitted.model,
+        calibration.map,
+        threshold,
+        fitted.recipe.learner,
+        side.sides.train.span,
+        side.sides.kind,
+    )
+    return Settled(fitted, calibration, threshold, scorer)
+
+
+def all_rows(trainer: Trainer, examples: TrainingSet, side: Side, scorer: Scorer) -> Young:
+    """All rows that train what is released, with what the system adds and those that are young; newest included."""
+    whole = Added(side.sides.every)
+    if not side.added.dropped:
+        whole = trainer.add(examples, side.sides.every, side.sides.places)
+    return trainer.young(examples, whole.rows, scorer)
+
+
+def release(trainer: Trainer, settled: Settled, rows: Examples, encoder: Encoder) -> Scorer:
+    """What would be released: the settled recipe on all these rows, with the same calibration and threshold."""
+    model = trainer.refit(settled.fitted, rows, encoder)
+    return replace(settled.scorer, encoder=encoder, model=model, trained=rows.span)
 
 
 def weighed(examples: TrainingSet, sides: Sides) -> TrainingSet:
@@ -267,143 +322,21 @@ def weighed(examples: TrainingSet, sides: Sides) -> TrainingSet:
     return examples.weigh(weight)
 
 
-def search_or_fit(
-    plan: Plan,
-    sides: Sides,
-    matrices: Matrices,
-    *,
-    learners: Mapping[str, Learner],
-    recipe: Recipe | None,
-    seed: int,
-) -> Fitted:
-    """A model fitted on the training side: of the recipe given, or of the best of the plan's trials.
-
-    A recipe of a learner that cannot do what the goal now asks for a rare class is searched for anew.
-    """
-    goal = plan.system.goal
-    if recipe is not None and recipe.learner in able(learners, goal.imbalance):
-        return fit(learners, matrices, sides, recipe=recipe, seed=seed, imbalance=goal.imbalance)
-    return search(
-        learners,
-        matrices,
-        sides,
-        metric=goal.metric,
-        trials=plan.trials,
-        rounds=plan.rounds,
-        seed=seed,
-        imbalance=goal.imbalance,
-    )
-
-
-def calibrate_fitted(
-    fitted: Fitted, sides: Sides, matrices: Matrices, learners: Mapping[str, Learner], *, seed: int
-) -> Calibration:
-    """The calibration that the validation rows ask for, once what was done about a rare class is undone.
-
-    A model that learned from much that a strategy picked gets one on rows that stand for decisions.
-    """
-    if sides.picked >= MUCH:
-        return recalibrate_picked(fitted, sides, matrices.encoder, learners, seed=seed)
-    if fitted.balance is None:
-        return calibrate(sides.validation, fitted.validated)
-    return recalibrate(sides.validation, fitted.validated, fitted.balance.correction)
-
-
-def keep_if_better(
-    plan: Plan,
-    added: Added,
-    sides: Sides,
-    matrices: Matrices,
-    fitted: Fitted,
-    learners: Mapping[str, Learner],
-    *,
-    seed: int,
-) -> tuple[Added, Sides, Matrices, Fitted]:
-    """A model of the rows with those added, or without where they are not shown to help on the validation rows.
-
-    Labels of programs can be worse than few of people, and made-up rows worse than none: one chance in twenty that they
-    do not help is all that is taken, and what they did to the held-out rows is judged by the gate.
-    """
-    goal, bare, newer = plan.system.goal, replace(sides, fitting=None), sides.validation
-    lean = encode(plan, bare)
-    without = fit(learners, lean, bare, recipe=fitted.recipe, seed=seed, imbalance=goal.imbalance)
-    before, after = without.probabilities, fitted.probabilities
-    gained = gained_by(spec_for(goal.metric), newer, before, after, seed=seed, level=ONE_SIDED)
-    if gained.better:
-        return added, sides, matrices, fitted
-    why = f"not used, since not shown to help on the validation rows: {gained}"
-    return replace(added, dropped=why), bare, lean, replace(without, trials=fitted.trials)
-
-
-def decide_plainly(
-    plan: Plan, fitted: Fitted, sides: Sides, added: Added, *, learners: Mapping[str, Learner], seed: int
-) -> Scored | None:
-    """What the same recipe makes of the held-out rows if it is given real rows as they are; None if so already."""
-    done = [] if fitted.balance is None else [str(fitted.balance.imbalance)]
-    done += [str(added)] if sides.fitting is not None else []
-    if not done:
-        return None
-    bare = replace(sides, fitting=None)
-    matrices = encode(plan, bare)
-    plainly = fit(learners, matrices, bare, recipe=fitted.recipe, seed=seed)
-    threshold = choose_threshold(plan.system.goal, bare.representative)
-    calibration = calibrate_fitted(plainly, bare, matrices, learners, seed=seed)
-    scorer = procedure_of(plainly, matrices, bare, calibration, threshold)
-    return decide(plan, scorer, bare.held_out, name=f"without {' and '.join(done)}")
-
-
-def probe_of(plan: Plan, learners: Mapping[str, Learner], recipe: Recipe | None, *, seed: int) -> Procedure:
+def probe_of(plan: Plan, trainer: Trainer) -> Procedure:
     """This very training on any sides, with a small recipe: what the audit runs on changed data."""
-    name = next(iter(learners)) if recipe is None else recipe.learner
-    small = Recipe(name, learners[name].recipes(rounds=PROBE_ROUNDS)[0])
+    name, learner = next(iter(trainer.able.items()))
+    small = Recipe(name, learner.recipes(rounds=PROBE_ROUNDS)[0])
 
     def procedure(sides: Sides) -> Scorer:
-        matrices = encode(plan, sides)
-        fitted = fit(learners, matrices, sides, recipe=small, seed=seed)
-        calibration = calibrate(sides.validation, fitted.validated)
-        threshold = choose_threshold(plan.system.goal, sides.representative)
-        return procedure_of(fitted, matrices, sides, calibration, threshold)
+        side = Side(sides, encode(plan, sides), Added(sides.given))
+        return settle(trainer, side, trainer.fit(side.matrices, sides, recipe=small)).scorer
 
     return procedure
 
 
-def procedure_of(
-    fitted: Fitted, matrices: Matrices, sides: Sides, calibration: Calibration, threshold: Threshold
-) -> Scorer:
-    """What the gate judges: a model that has seen the training side only, calibrated by newer rows."""
-    name, span = fitted.recipe.learner, sides.train.span
-    return Scorer(matrices.encoder, fitted.model, calibration.map, threshold, name, span)
-
-
-def release(
-    fitted: Fitted,
-    rows: Examples,
-    encoder: Encoder,
-    calibration: Calibration,
-    threshold: Threshold,
-    *,
-    learners: Mapping[str, Learner],
-    seed: int,
-) -> Scorer:
-    """What would be released: the settled recipe on all these rows, the newest included, with the same calibration."""
-    model = refit(learners, encoder, rows, settled=fitted.settled, seed=seed, balance=fitted.balance)
-    return Scorer(encoder, model, calibration.map, threshold, fitted.recipe.learner, rows.span)
-
-
-def decide(plan: Plan, scorer: Scorer, rows: Examples, *, name: str) -> Scored:
-    """What a scorer would have made of these rows, acting at its own threshold."""
-    threshold = scorer.threshold.of(rows.fields, rows.y.size)
-    costs = costs_of(plan.system.goal, rows, scorer.threshold)
-    return act_on(name, scorer.score(rows.features), threshold, y=rows.y, costs=costs)
-
-
-def decide_alike(plan: Plan, baseline: Baseline, threshold: Threshold, rows: Examples) -> Scored:
-    """What a baseline would have made of these rows, acting at its own threshold or the model's."""
-    costs = costs_of(plan.system.goal, rows, threshold)
-    limit = threshold.of(rows.fields, rows.y.size)
-    if baseline.acts_at is not None:
-        limit = np.full_like(limit, baseline.acts_at)
-    return act_on(baseline.name, baseline.scores, limit, y=rows.y, costs=costs)
+def tried_out(trainer: Trainer, recipe: Recipe | None) -> Mapping[str, Learner]:
+    """The learners that the pre-flight tries out on planted labels: all that are searched among, of two classes."""
+    return trainer.able if recipe is None and isinstance(trainer, TwoClasses) else {}
 
 
 def seen_by(champion: Scorer | None, held_out: Examples) -> int | None:

@@ -24,7 +24,7 @@ from setpoint.learn.encode import fit_encoder
 from setpoint.learn.findings import LEAK, SUSPICION, Finding
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.sides import Sides, divide, encode
-from setpoint.learn.train import probe_of
+from setpoint.learn.train import probe_of, trainer_of
 from tests.unit.learn.world import logistic, make_examples, make_world_plan, with_features
 
 
@@ -207,13 +207,14 @@ def test_row_codes_tell_every_difference() -> None:
 def test_a_sound_procedure_is_blind_to_the_held_out_rows() -> None:
     """Not one bit changes when all of them change."""
     plan = make_world_plan()
-    assert check_procedure(divide(plan, make_examples()), probe_of(plan, logistic(), None, seed=0), seed=0) == ()
+    probe = probe_of(plan, trainer_of(plan, logistic(), seed=0))
+    assert check_procedure(divide(plan, make_examples()), probe, seed=0) == ()
 
 
 def test_a_scaler_fitted_on_all_rows_is_found() -> None:
     """A statistic from the test side changes when the test side does."""
     plan = make_world_plan()
-    probe = probe_of(plan, logistic(), None, seed=0)
+    probe = probe_of(plan, trainer_of(plan, logistic(), seed=0))
 
     def tainted(sides: Sides) -> Scorer:
         total = sides.rows.features["total"].to_numpy()
@@ -229,7 +230,7 @@ def test_a_scaler_fitted_on_all_rows_is_found() -> None:
 def test_levels_fitted_on_all_rows_are_found() -> None:
     """An encoder that knows the held-out levels is fitted on them."""
     plan = make_world_plan()
-    probe = probe_of(plan, logistic(), None, seed=0)
+    probe = probe_of(plan, trainer_of(plan, logistic(), seed=0))
 
     def tainted(sides: Sides) -> Scorer:
         return replace(probe(sides), encoder=fit_encoder(sides.rows.features, plan.features))
@@ -241,7 +242,7 @@ def test_levels_fitted_on_all_rows_are_found() -> None:
 def test_skill_on_shuffled_labels_is_found() -> None:
     """A procedure that remembers the held-out labels, and hides it from its files, betrays itself by its scores."""
     plan = make_world_plan()
-    probe = probe_of(plan, logistic(), None, seed=0)
+    probe = probe_of(plan, trainer_of(plan, logistic(), seed=0))
 
     class Remembering(Scorer):
         def score(self, features: pa.Table) -> np.ndarray:

@@ -35,7 +35,7 @@ from setpoint.learn.kinds.slices import slices_of_kind
 from setpoint.learn.kinds.survival import Survival, spread
 from setpoint.learn.scored import Bench, Scored
 from setpoint.learn.sides import Examples
-from setpoint.learn.train_kind import margin_of
+from setpoint.learn.trainer_of_kind import OfKind
 from setpoint.learn.two_view import TwoView, two_view
 from setpoint.measure.calibrators import CalibrationMap
 from setpoint.measure.survival import Lifetimes, survival_curve
@@ -288,4 +288,5 @@ def test_a_margin_is_a_share_where_a_metric_has_a_unit() -> None:
         plan = make_world_plan()
         goal = replace(plan.system.goal, metric=metric)
         system = SimpleNamespace(goal=goal, release=plan.system.release)
-        assert margin_of(SimpleNamespace(system=system), Bench(rows, 10, 0, kind=kind), constant) == expected  # type: ignore[arg-type]
+        trainer = OfKind(SimpleNamespace(system=system), {}, 0, kind)  # type: ignore[arg-type]
+        assert trainer.margin(Bench(rows, 10, 0, kind=kind), constant) == expected

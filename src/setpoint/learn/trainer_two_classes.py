@@ -1,0 +1,184 @@
+"""Training for goals of two classes: probabilities, and an action from a threshold on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from setpoint.core.ports import Learner, Model
+from setpoint.declare.label import WEIGHTED
+from setpoint.declare.plan import Plan
+from setpoint.features.training_set import TrainingSet
+from setpoint.learn.added import Added, with_added
+from setpoint.learn.baselines import Baseline, baselines
+from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
+from setpoint.learn.encode import Encoder
+from setpoint.learn.few_labels import with_unlabelled
+from setpoint.learn.imbalance import able
+from setpoint.learn.immature import Young, fit_with_young, with_young
+from setpoint.learn.kinds.row_losses import RowLoss
+from setpoint.learn.picked import MUCH, recalibrate_picked
+from setpoint.learn.preflight_task import BINARY, Task
+from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
+from setpoint.learn.scorer import Scorer
+from setpoint.learn.search import Fitted, Recipe, fit, gained_by, refit, search, spec_for
+from setpoint.learn.sides import Examples, Matrices, Sides, encode
+from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
+from setpoint.learn.trainer import Side
+from setpoint.learn.weak import Proposals, propose_weak
+from setpoint.measure.metrics import log_losses
+
+
+@dataclass(frozen=True)
+class TwoClasses:
+    """The trainer of a plan whose outcomes are 1 and 0."""
+
+    plan: Plan
+    learners: Mapping[str, Learner] = field(repr=False)
+    seed: int
+
+    @property
+    def able(self) -> Mapping[str, Learner]:
+        """The learners that can do what the goal asks for a rare class."""
+        return able(self.learners, self.plan.system.goal.imbalance)
+
+    @property
+    def row_loss(self) -> RowLoss:
+        """The log loss."""
+        return RowLoss("log_loss", log_losses)
+
+    def task(self, rows: Examples) -> Task:
+        """Probabilities of the positive class."""
+        del rows
+        return BINARY
+
+    def add(self, examples: TrainingSet, rows: Examples, places: np.ndarray) -> Added:
+        """What label programs label, what is made up of rows, and what is labelled by the model itself."""
+        found = with_added(self.plan.system, examples, rows, places, seed=self.seed)
+        return with_unlabelled(self.plan, examples, found, rows, learners=self.learners, seed=self.seed)
+
+    def search(self, matrices: Matrices, sides: Sides) -> Fitted:
+        """The best of the plan's trials by the goal's metric, or by log loss where that needs a threshold."""
+        goal, plan = self.plan.system.goal, self.plan
+        return search(
+            self.learners,
+            matrices,
+            sides,
+            metric=goal.metric,
+            trials=plan.trials,
+            rounds=plan.rounds,
+            seed=self.seed,
+            imbalance=goal.imbalance,
+        )
+
+    def fit(self, matrices: Matrices, sides: Sides, *, recipe: Recipe) -> Fitted:
+        """A model of one recipe, the training rows balanced as the goal says."""
+        imbalance = self.plan.system.goal.imbalance
+        return fit(self.learners, matrices, sides, recipe=recipe, seed=self.seed, imbalance=imbalance)
+
+    def refit(self, fitted: Fitted, rows: Examples, encoder: Encoder) -> Model:
+        """The settled recipe on these rows, balanced as those of the fit."""
+        return refit(self.learners, encoder, rows, settled=fitted.settled, seed=self.seed, balance=fitted.balance)
+
+    def keep_if_better(self, side: Side, fitted: Fitted) -> tuple[Side, Fitted]:
+        """A model of the rows with those added, or without where they are not shown to help on the validation rows.
+
+        Labels of programs can be worse than few of people, and made-up rows worse than none: one chance in twenty that
+        they do not help is all that is taken, and what they did to the held-out rows is judged by the gate.
+        """
+        bare, metric = replace(side.sides, fitting=None), self.plan.system.goal.metric
+        lean = encode(self.plan, bare)
+        without = self.fit(lean, bare, recipe=fitted.recipe)
+        before, after, newer = without.probabilities, fitted.probabilities, side.sides.validation
+        gained = gained_by(spec_for(metric), newer, before, after, seed=self.seed, level=ONE_SIDED)
+        if gained.better:
+            return side, fitted
+        why = f"not used, since not shown to help on the validation rows: {gained}"
+        return Side(bare, lean, replace(side.added, dropped=why)), replace(without, trials=fitted.trials)
+
+    def calibrate(self, fitted: Fitted, side: Side) -> Calibration:
+        """The map that the validation rows ask for, once what was done about a rare class is undone.
+
+        A model that learned from much that a strategy picked gets one on rows that stand for decisions.
+        """
+        newer = side.sides.validation
+        if side.sides.picked >= MUCH:
+            return recalibrate_picked(fitted, side.sides, side.matrices.encoder, self.learners, seed=self.seed)
+        if fitted.balance is None:
+            return calibrate(newer, fitted.validated)
+        return recalibrate(newer, fitted.validated, fitted.balance.correction)
+
+    def threshold(self, sides: Sides) -> Threshold:
+        """The probability from which acting costs less than not acting."""
+        return choose_threshold(self.plan.system.goal, sides.representative)
+
+    def let_in_young(self, examples: TrainingSet, side: Side, fitted: Fitted, scorer: Scorer) -> Fitted:
+        """The model with the rows let in that were young when the training side's time ended."""
+        if self.plan.system.label.immature != WEIGHTED:
+            return fitted
+        return fit_with_young(
+            self.plan,
+            examples,
+            side.sides,
+            side.matrices,
+            fitted,
+            scorer=scorer,
+            learners=self.learners,
+            seed=self.seed,
+        )
+
+    def young(self, examples: TrainingSet, rows: Examples, scorer: Scorer) -> Young:
+        """The rows and those whose label's time is not over, weighted."""
+        return with_young(self.plan, examples, rows, scorer)
+
+    def bench(self, rows: Examples, *, asked: bool = False) -> Bench:
+        """Rows on which models are judged, with the plan's draws."""
+        return Bench(rows, self.plan.draws, self.seed, asked=asked)
+
+    def decide(self, scorer: Scorer, rows: Examples, *, name: str) -> Scored:
+        """What a scorer would have made of these rows, acting at its own threshold."""
+        threshold = scorer.threshold.of(rows.fields, rows.y.size)
+        costs = costs_of(self.plan.system.goal, rows, scorer.threshold)
+        return act_on(name, scorer.score(rows.features), threshold, y=rows.y, costs=costs)
+
+    def baselines(self, side: Side) -> tuple[Baseline, ...]:
+        """The rate of positives, the commoner class, the best single feature, the fallback rule."""
+        return baselines(self.plan, side.matrices, side.sides)
+
+    def decide_baseline(self, baseline: Baseline, threshold: Threshold, rows: Examples) -> Scored:
+        """What a baseline would have made of these rows, acting at its own threshold or the model's."""
+        costs = costs_of(self.plan.system.goal, rows, threshold)
+        limit = threshold.of(rows.fields, rows.y.size)
+        if baseline.acts_at is not None:
+            limit = np.full_like(limit, baseline.acts_at)
+        return act_on(baseline.name, baseline.scores, limit, y=rows.y, costs=costs)
+
+    def plainly(self, fitted: Fitted, side: Side) -> Scored | None:
+        """What the same recipe makes of the held-out rows if it is given real rows as they are; None if it was."""
+        done = [] if fitted.balance is None else [str(fitted.balance.imbalance)]
+        done += [str(side.added)] if side.sides.fitting is not None else []
+        if not done:
+            return None
+        sides = replace(side.sides, fitting=None)
+        bare = Side(sides, encode(self.plan, sides), Added(sides.given))
+        plainly = fit(self.learners, bare.matrices, sides, recipe=fitted.recipe, seed=self.seed)
+        scorer = Scorer(
+            bare.matrices.encoder,
+            plainly.model,
+            self.calibrate(plainly, bare).map,
+            self.threshold(sides),
+            plainly.recipe.learner,
+            sides.train.span,
+        )
+        return self.decide(scorer, sides.held_out, name=f"without {' and '.join(done)}")
+
+    def propose(self, scorer: Scorer, rows: Examples) -> Proposals:
+        """Slices in which it may be weak, as these rows propose them."""
+        return propose_weak(self.plan.system.goal, rows, self.decide(scorer, rows, name="candidate"))
+
+    def margin(self, bench: Bench, simplest: Scored) -> float:
+        """The declared margin."""
+        del bench, simplest
+        return self.plan.system.release.margin
