@@ -1,9 +1,13 @@
-"""The audit trail: every act that changed what decides, when and why. Only ever added to."""
+"""The audit trail: every act that changed what decides, when and why. Only ever added to.
+
+It has two times, as rows have: an act holds from `at`, and was written down at `known_at`. So the trail answers what
+decided at a time, and also what one believed then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from setpoint.core.ports import Metadata
@@ -12,15 +16,18 @@ from setpoint.core.records import RULE
 NOUN = "audit"
 PROMOTE, ROLLBACK, RETIRE = "promote", "rollback", "retire"
 """The acts that change which model decides: its subject does from then on, or no longer."""
+ADOPT = "adopt"
+"""The act by which a live system goes on from a replay: whatever was written before it, it knows only from then on."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """What decides at a time: a model's digest, or "rule"; since when and why."""
+    """What decides at a time: a model's digest, or "rule"; since when, why, and since when that has been known."""
 
     model: str
     since: int | None
     reason: str
+    known_at: int | None = field(default=None, compare=False)
 
 
 def record(
@@ -32,9 +39,11 @@ def record(
     reason: str,
     evidence: Mapping[str, Any] | None = None,
     system: str = "",
+    known_at: int | None = None,
 ) -> None:
-    """Add an act to the trail. `evidence` is the data it was decided by."""
-    body = {"at": at, "act": act, "subject": subject, "reason": reason, "system": system}
+    """Add an act to the trail. `evidence` is the data it was decided by, `known_at` when it is written (else `at`)."""
+    body = {"at": at, "known_at": at if known_at is None else known_at}
+    body |= {"act": act, "subject": subject, "reason": reason, "system": system}
     metadata.append(NOUN, [{**body, "evidence": None if evidence is None else dict(evidence)}])
 
 
@@ -43,21 +52,25 @@ def trail(metadata: Metadata, **equal: Any) -> list[dict[str, Any]]:
     return metadata.find(NOUN, **equal)
 
 
-def live_at(acts: Iterable[Mapping[str, Any]], moment: int) -> Live:
-    """What was live at a time, and why, from the acts of one system in order.
+def live_at(acts: Iterable[Mapping[str, Any]], moment: int, *, known_at: int | None = None) -> Live:
+    """What was live at a time, and why, from the acts of one system in order of writing; as was known by `known_at`.
 
     A promotion puts its subject in charge; a rollback of it puts its predecessor back, its retirement the rule. The
     act's own moment counts as after it. Without any act the fallback rule decides.
 
-    >>> acts = [{"at": 5, "act": "promote", "subject": "m1", "reason": "first"}]
-    >>> live_at(acts, 4).model, live_at(acts, 5).model
-    ('rule', 'm1')
+    >>> acts = [{"at": 5, "known_at": 9, "act": "promote", "subject": "m1", "reason": "first"}]
+    >>> live_at(acts, 4).model, live_at(acts, 5).model, live_at(acts, 5, known_at=8).model
+    ('rule', 'm1', 'rule')
     """
+    return [each for each in reigns(acts, known_at=known_at) if each.since is None or each.since <= moment][-1]
+
+
+def reigns(acts: Iterable[Mapping[str, Any]], *, known_at: int | None = None) -> list[Live]:
+    """Who decided one after another: the rule first, then whatever each act put in charge, in the order of `at`."""
     stack = [RULE]
-    since, reason = None, "no model has been promoted"
-    for act in acts:
-        if act["at"] > moment:
-            continue
+    found = [Live(RULE, None, "no model has been promoted")]
+    known = [(act, since) for act, since in _with_known(list(acts)) if known_at is None or since <= known_at]
+    for act, since in sorted(known, key=lambda pair: int(pair[0]["at"])):
         if act["act"] == PROMOTE:
             stack.append(act["subject"])
         elif act["act"] == ROLLBACK and act["subject"] == stack[-1]:
@@ -66,5 +79,18 @@ def live_at(acts: Iterable[Mapping[str, Any]], moment: int) -> Live:
             stack = [RULE]
         else:
             continue
-        since, reason = act["at"], act["reason"]
-    return Live(stack[-1], since, reason)
+        found.append(Live(stack[-1], act["at"], act["reason"], since))
+    return found
+
+
+def _with_known(acts: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], int]]:
+    """Each act with when it was known here: what was taken over from a replay not before that was done."""
+    least = {place: _known(act) for place, act in enumerate(acts) if act["act"] == ADOPT}
+    return [
+        (act, max([_known(act), *[taken for after, taken in least.items() if after > place]]))
+        for place, act in enumerate(acts)
+    ]
+
+
+def _known(act: Mapping[str, Any]) -> int:
+    return int(act.get("known_at", act["at"]))

@@ -113,6 +113,28 @@ def test_a_rollback_of_the_first_model_leaves_the_rule(metadata: Metadata) -> No
     assert audit.live_at(acts, 3) == audit.Live(RULE, 3, "worse than the rule")
 
 
+def test_the_trail_says_what_was_believed_at_a_time(metadata: Metadata) -> None:
+    """An act that was written late was not known before, and then counts from the time that it holds from."""
+    audit.record(metadata, at=10, act="promote", subject="a", reason="first")
+    audit.record(metadata, at=30, act="promote", subject="b", reason="better")
+    audit.record(metadata, at=20, known_at=40, act="retire", subject="a", reason="its base was gone")
+    trail = audit.trail(metadata)
+    assert [audit.live_at(trail, 25, known_at=known).model for known in (9, 10, 39, 40)] == [RULE, "a", "a", RULE]
+    assert audit.live_at(trail, 25) == audit.Live(RULE, 20, "its base was gone")
+    assert audit.live_at(trail, 25).known_at == 40
+    assert [each.model for each in audit.reigns(trail)] == [RULE, "a", RULE, "b"]
+
+
+def test_what_a_replay_did_is_known_to_the_live_system_from_when_it_took_it_over(metadata: Metadata) -> None:
+    """Whatever is asked about a time of the replay, nobody knew of it before."""
+    audit.record(metadata, at=10, act="promote", subject="a", reason="first")
+    audit.record(metadata, at=90, act="adopt", subject="shop", reason="the live system goes on from a replay")
+    audit.record(metadata, at=95, act="promote", subject="b", reason="better")
+    trail = audit.trail(metadata)
+    assert [audit.live_at(trail, 50, known_at=known).model for known in (10, 89, 90)] == [RULE, RULE, "a"]
+    assert [(each.model, each.known_at) for each in audit.reigns(trail)] == [(RULE, None), ("a", 90), ("b", 95)]
+
+
 MODEL = {
     "recipe": {"learner": "logistic", "parameters": {}},
     "trained": [0, 86_400_000_000],
