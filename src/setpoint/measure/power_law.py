@@ -10,7 +10,7 @@ import numpy.typing as npt
 from setpoint.core.errors import DataError
 from setpoint.measure.rows import Array
 
-RATES = np.concatenate([np.arange(0.05, 1.0, 0.05), np.arange(1.0, 2.01, 0.1)])
+RATES = np.concatenate([np.arange(0.05, 1.0, 0.025), np.arange(1.0, 2.01, 0.05)])
 """Exponents that are tried: errors of learners fall by about the root of the rows, hardly ever faster than 1/n^2."""
 FEWEST = 3
 

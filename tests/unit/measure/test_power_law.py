@@ -22,7 +22,7 @@ def test_a_law_without_noise_is_found() -> None:
 
 
 def test_curves_with_noise_are_fitted_as_scipy_fits_them() -> None:
-    """The error of the nearest law is within a twentieth of that of scipy's least squares."""
+    """The error of the nearest law is that of scipy's least squares, but for a fiftieth of the noise."""
     rng = np.random.default_rng(1)
     sizes = np.array([100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0])
     for _ in range(20):
@@ -32,7 +32,7 @@ def test_curves_with_noise_are_fitted_as_scipy_fits_them() -> None:
         bounds = ([0, 0, 0.05], [10, 1000, 2.0])
         found, _ = curve_fit(lambda n, a, b, c: a + b * n**-c, sizes, errors, p0=[0.3, 5, 0.5], bounds=bounds)
         theirs = np.sum((found[0] + found[1] * sizes ** -found[2] - errors) ** 2)
-        assert ours <= theirs * 1.05 + 1e-9
+        assert ours <= theirs + 6 * 0.004**2 / 50
 
 
 def test_a_curve_that_rises_gains_nothing() -> None:

@@ -80,8 +80,8 @@ def test_the_bound_on_luck_is_that_of_meinshausen_and_buehlmann() -> None:
     assert selection_stability(table, threshold=0.9).by_luck == pytest.approx(10**2 / (0.8 * 100))
 
 
-@pytest.mark.parametrize("table", [[[1, 0]], [[0.5, 1], [1, 0]], [1, 0]])
-def test_what_is_no_table_of_choices_is_refused(table: list[object]) -> None:
+@pytest.mark.parametrize("table", [[[1, 0]], [[0.5, 1], [1, 0]], [[], []]])
+def test_what_is_no_table_of_choices_is_refused(table: list[list[float]]) -> None:
     """One choice has no stability, and a choice takes a feature or does not."""
     with pytest.raises(DataError, match="table of shape"):
         selection_stability(table)
