@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from setpoint.backends.booster import BoostedTrees, text_of
 from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss, focal_start
-from setpoint.backends.lightgbm_row import RowPredictor
 from setpoint.backends.lightgbm_targets import arrange, kept_codes, objective_of
 from setpoint.backends.weights import weighted
-from setpoint.core.digest import digest_bytes
-from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
+from setpoint.core.errors import NameUnknown
 from setpoint.core.target import TARGETS, TWO_CLASSES, Target
 
 if TYPE_CHECKING:
     from lightgbm import Booster, Dataset
 
-FILE, SEAL = "model.txt", "model.json"
 PATIENCE = 20
 """Rounds without a better log loss on the validation rows after which a training stops."""
 REFIT = 1.1
@@ -62,60 +58,8 @@ _FIXED: dict[str, Any] = {
 }
 
 
-class LightGBMModel:
-    """A trained ensemble of trees; every row is scored on its own, so a batch equals its rows bitwise."""
-
-    row_exact = True
-
-    def __init__(self, text: str, *, curve: Mapping[str, Sequence[float]] | None = None) -> None:
-        self.curve = dict(curve or {})
-        self._text = text
-        self._booster = _booster(text)
-        self._columns = self._booster.num_feature()
-        self._outputs = self._booster.num_model_per_iteration()
-
-    def predict(self, rows: np.ndarray) -> np.ndarray:
-        """What its target asks of each row of a float64 matrix; NaN is NULL."""
-        matrix = self._matrix(rows)
-        if len(matrix) == 1 and self._outputs == 1:
-            return np.array([self._one.predict(matrix)])
-        if not len(matrix):
-            return np.zeros((0, self._outputs) if self._outputs > 1 else 0)
-        return np.asarray(self._booster.predict(matrix, num_threads=1), dtype=np.float64)
-
-    def contributions(self, rows: np.ndarray) -> np.ndarray:
-        """What each input adds to the log odds of each row, and at the end the base: the mean over the training rows.
-
-        Shapley values along the paths of the trees: Lundberg et al. (2020), "From local explanations to global
-        understanding with explainable AI for trees". They cost some 150 times as much as a prediction.
-        """
-        matrix = self._matrix(rows)
-        if not len(matrix):
-            return np.zeros((0, self._columns + 1))
-        found = self._booster.predict(matrix, pred_contrib=True, num_threads=1)
-        return np.asarray(found, dtype=np.float64)
-
-    def _matrix(self, rows: np.ndarray) -> np.ndarray:
-        matrix = np.ascontiguousarray(rows, dtype=np.float64)
-        if matrix.ndim != 2 or matrix.shape[1] != self._columns:
-            raise DataError(f"The rows have the shape {matrix.shape}.", expected=f"{self._columns} columns")
-        return matrix
-
-    @cached_property
-    def _one(self) -> RowPredictor:
-        return RowPredictor(self._text, self._columns)
-
-    def importances(self) -> np.ndarray:
-        """The share of each input in the gain of all splits; all 0 when no tree has a split."""
-        gain = np.asarray(self._booster.feature_importance("gain"), dtype=np.float64)
-        total = float(gain.sum())
-        return gain / total if total > 0 else np.zeros(self._columns)
-
-    def save(self, folder: Path) -> None:
-        """Write the text of the model and the digest that it is checked against."""
-        data = self._text.encode()
-        (folder / FILE).write_bytes(data)
-        (folder / SEAL).write_bytes(_seal(data))
+LightGBMModel = BoostedTrees
+"""A model of LightGBM's own, with its text as LightGBM wrote it."""
 
 
 class LightGBMLearner:
@@ -210,35 +154,18 @@ class LightGBMLearner:
         told: dict[str, dict[str, list[float]]] = {}
         if start is None:
             booster = _boost(parameters, train, newer, rounds, told=told)
-            text = _text(booster)
+            text = text_of(booster)
         else:
             booster = _boost_focal(parameters, train, newer, rounds, gamma=float(gamma), start=start, told=told)
-            text = _with_link(_text(booster))
+            text = _with_link(text_of(booster))
         settled = {**DEFAULTS, **recipe}
         if newer is not None:
             settled["rounds"] = int(np.ceil(max(booster.best_iteration, 1) * REFIT))
-        return LightGBMModel(text, curve=next(iter(told.values()), None)), settled
+        return LightGBMModel(text, learner=self.name, curve=next(iter(told.values()), None)), settled
 
     def load(self, folder: Path) -> LightGBMModel:
         """The model saved in a folder; raises ModelCorrupt, before parsing it, when its bytes have changed."""
-        try:
-            data = (folder / FILE).read_bytes()
-            sealed = (folder / SEAL).read_bytes()
-        except OSError as error:
-            raise ModelCorrupt(
-                f"The model in {folder.name} cannot be read: {error}.", expected=f"{FILE} and {SEAL} as they were saved"
-            ) from error
-        if sealed != _seal(data):
-            raise ModelCorrupt(
-                f"The model in {folder.name} has the digest {digest_bytes(data)}.",
-                expected=f"the digest in {SEAL}, which it was saved with",
-                hint="Restore the file or train again; a changed model never decides.",
-            )
-        return LightGBMModel(data.decode())
-
-
-def _seal(data: bytes) -> bytes:
-    return json.dumps({"digest": digest_bytes(data), "learner": LightGBMLearner.name}).encode() + b"\n"
+        return LightGBMModel.open(folder, learner=self.name)
 
 
 def _check(recipe: Mapping[str, Any]) -> None:
@@ -305,18 +232,3 @@ def _all_at(start: float | None, labels: np.ndarray) -> np.ndarray | None:
 def _with_link(text: str) -> str:
     """The text of a model of another objective, which says that its log odds are told as probabilities."""
     return re.sub(r"(?m)^(max_feature_idx=.*)$", r"\1\nobjective=binary sigmoid:1", text, count=1)
-
-
-def _text(booster: Booster) -> str:
-    """The model up to its best round as text, without the one parameter that speaks of the machine."""
-    text = booster.model_to_string()
-    return re.sub(r"\[num_threads: \d+\]", "[num_threads: 1]", text)
-
-
-def _booster(text: str) -> Booster:
-    import lightgbm
-
-    try:
-        return lightgbm.Booster(model_str=text)
-    except lightgbm.basic.LightGBMError as error:
-        raise ModelCorrupt(f"LightGBM cannot read the model: {error}.", expected="a model as it was saved") from error
