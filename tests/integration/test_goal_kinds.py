@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +242,43 @@ def test_a_feature_that_is_the_truth_is_found(case: Case, tmp_path: Path) -> Non
     with open_case(case, tmp_path, leak=True) as live:
         report = live.train(as_of=END)
     assert any("Feature 'noise' alone reaches AUC" in reason for reason in report["reasons"])
+
+
+def erring(case: str, rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Truths that are harder to tell in the north by far."""
+    north = seen["site"] == "north"
+    if case == "multiclass":
+        sure = np.array(TOPICS, dtype=object)[np.digitize(seen["load"], [-0.5, 0.5])]
+        return np.where(north & (rng.random(ROWS) < 0.6), rng.permutation(sure), sure)
+    if case == "count":
+        return rng.poisson(np.exp(seen["load"] + np.where(north, rng.normal(0, 1.2, ROWS), 0))).astype(float)
+    return np.asarray(40 + 10 * seen["load"] + rng.normal(0, 1, ROWS) * np.where(north, 30, 5))
+
+
+UNEVEN = {
+    "multiclass": [sp.gap(sp.accuracy(), by="site") <= 0.2, sp.worst_slice(sp.log_loss(), against="others") <= 2],
+    "regression": [sp.gap(sp.mae(), by="site") <= 8, sp.worst_slice(sp.mae(), against="others") <= 2],
+    "quantile": [
+        sp.gap(sp.pinball(quantile=0.8), by="site") <= 3,
+        sp.worst_slice(sp.pinball(quantile=0.8), against="others") <= 2,
+    ],
+    "count": [sp.gap(sp.mae(), by="site") <= 0.8, sp.worst_slice(sp.poisson_deviance(), against="others") <= 2],
+}
+
+
+@pytest.mark.parametrize("kind", UNEVEN)
+def test_a_model_that_errs_in_one_group_is_refused_by_gap_and_slice(kind: str, tmp_path: Path) -> None:
+    """Both name what they found, and the same limits let a model pass that errs alike everywhere."""
+    case = next(each for each in CASES if each.kind == kind)
+    parts = {**case.parts, "must": UNEVEN[kind]}
+    uneven = replace(case, tell=lambda rng, seen: erring(kind, rng, seen), parts=parts)
+    with open_case(uneven, tmp_path / "uneven") as live:
+        report = live.train(as_of=END)
+    assert [each["verdict"] for each in report["guardrails"]] == ["fails", "fails"]
+    assert any(each.startswith("worst_slice") and "site = north" in each for each in report["reasons"])
+    with open_case(replace(case, parts=parts), tmp_path / "even") as live:
+        even = live.train(as_of=END)
+    assert [each["verdict"] for each in even["guardrails"]] == ["holds", "holds"]
 
 
 @pytest.mark.parametrize("case", CASES[1:], ids=[case.kind for case in CASES[1:]])

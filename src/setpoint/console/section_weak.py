@@ -10,10 +10,10 @@ from setpoint.console.markup import Markup
 from setpoint.console.section import Row, Section, both_widths, folded, missing, part_of, rows_of, table
 from setpoint.console.svg import legend
 from setpoint.console.words import between, count, number, share
+from setpoint.learn.weak import LOSSES
 
 MOST = 15
 """Slices that are drawn."""
-LOSSES = {"log_loss": "log loss", "brier": "Brier score", "accuracy": "share of wrong actions"}
 
 
 def weak(results: Mapping[str, Any]) -> Section:

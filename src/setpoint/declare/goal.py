@@ -42,7 +42,7 @@ MEASURED = ("latency", "size", "cpu_per_1000")
 """Guardrails on the model itself rather than on its decisions; in replay those of time are reported, not judged."""
 HELD = ("selection_rate", "false_positive_rate")
 """Metrics that a guardrail limits, but that nobody can want for themselves: never acting makes them least."""
-SLICED = ("log_loss", "brier", "accuracy")
+SLICED = ("log_loss", "brier", "accuracy", "mae", "poisson_deviance", "pinball")
 """Metrics that are means over decisions, so that slices can be told apart by them."""
 
 
@@ -234,7 +234,8 @@ def gap(metric: Metric, *, by: str) -> Metric:
 def worst_slice(metric: Metric, *, against: str = "expected", depth: int | None = None) -> Metric:
     """How many times what the model expected it loses in the worst slice.
 
-    The loss of a decision is its log loss, its Brier score, or for accuracy whether the action was wrong. A model that
+    The loss of a decision is its log loss, its Brier score, or for accuracy whether the action was wrong; of numbers
+    the absolute error, the Poisson deviance or the pinball loss, compared with those of the others. A model that
     says .5 expects to lose more than one that says .01, so slices that are hard by nature are no worse if the model
     knows it; with `against="others"` it is how many times what it loses in all others. Slices are those that the goal
     names, and those of at most `depth` conditions (2 unless it says otherwise) found on older decisions and judged on

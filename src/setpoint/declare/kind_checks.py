@@ -45,6 +45,14 @@ _UNSEEN = {
 }
 """Metrics that the gate cannot give, and why."""
 _ONE_PER_ROW = {RANKING: "an order", MULTILABEL: "a set of labels", SURVIVAL: "a time"}
+_SLICED = {
+    BINARY: ("log_loss", "brier", "accuracy"),
+    MULTICLASS: ("log_loss", "accuracy"),
+    REGRESSION: ("mae",),
+    QUANTILE: ("pinball",),
+    COUNT: ("poisson_deviance", "mae"),
+}
+"""By which losses the slices of each kind can be told apart."""
 
 
 def label_of_kind(goal: Goal, label: Label) -> Label:
@@ -88,6 +96,9 @@ def _check_metrics(goal: Goal, kind: str) -> None:
         row = METRIC_TABLE.get(each.name)
         why = _UNSEEN.get(each.name) or (_UNSEEN.get(row.kind) if row is not None else None)
         if why is not None:
+        if each.name == "worst_slice":
+            _check_worst(each, kind)
+            continue
             raise DeclarationError(f"A goal of kind {kind!r} is not judged by {each}: {why}.", expected=_instead(kind))
         if row is not None:
             fits = row.kind in _MAY[kind]
@@ -96,10 +107,6 @@ def _check_metrics(goal: Goal, kind: str) -> None:
         if not fits:
             of = "metric of two classes" if row is None else f"metric of kind {row.kind!r}"
             raise DeclarationError(f"A goal of kind {kind!r} is not judged by {each}, a {of}.", expected=_instead(kind))
-        if each.by is not None and kind != BINARY:
-            raise DeclarationError(
-                f"{each}: gaps between groups are judged for goals of two classes.", expected="slices= instead"
-            )
     if goal.metric.name == "coverage":
         raise DeclarationError(
             "coverage() cannot be optimised: the widest interval has the most.",
@@ -112,6 +119,19 @@ def _check_metrics(goal: Goal, kind: str) -> None:
 def _is_value(metric: Metric, goal: Goal, kind: str) -> bool:
     """Whether it is the business value of a goal that has one; raises DeclarationError where nothing says it."""
     if metric.name != "business":
+def _check_worst(metric: Metric, kind: str) -> None:
+    known = _SLICED.get(kind, ())
+    if metric.of not in known:
+        names = " or ".join(f"sp.{name}()" for name in known)
+        expected = f"worst_slice of {names}" if known else "slices= instead: no single decision has a loss of its own"
+        raise DeclarationError(f"A goal of kind {kind!r} is not judged by {metric}.", expected=expected)
+    if kind != BINARY and metric.against is None:
+        raise DeclarationError(
+            f"{metric} compares with what the model expected to lose, and a goal of kind {kind!r} does not say that.",
+            expected='against="others"',
+        )
+
+
         return False
     if goal.errors is None:
         raise DeclarationError(
@@ -127,7 +147,8 @@ def _check_quantiles(goal: Goal) -> None:
     """One goal, one quantile or one interval: guardrails judge what is predicted."""
     asked = goal.metric
     for each in (rail.metric for rail in goal.must):
-        if each.name in (asked.name, "pinball", "interval_score") and str(each) != str(asked):
+        named = str(replace(each, by=None))
+        if each.name in (asked.name, "pinball", "interval_score") and named != str(asked):
             raise DeclarationError(
                 f"The goal predicts for {asked} and must keep {each}.", expected=f"guardrails on {asked} or coverage()"
             )

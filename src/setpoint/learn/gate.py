@@ -22,7 +22,7 @@ from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
 from setpoint.learn.kinds.slices import slices_of_kind
 from setpoint.learn.scored import Bench, Scored, form_of
-from setpoint.learn.weak import Proposals, document_of, judge_weak, tell_weak
+from setpoint.learn.weak import Proposals, document_of, judge_weak, stated, tell_weak
 from setpoint.measure.fairness import Fairness
 from setpoint.measure.intervals import (
     Interval,
@@ -218,6 +218,7 @@ def judge(
         guardrails=(*verdicts, *asked, *[verdict_of(each) for each in behaviours]),
         baselines=tuple(_against_baseline(goal, bench, ours, each, margin=margin) for each in baselines),
         champion=None
+    told = stated(bench.kind)
         if champion is None
         else _against_champion(goal, bench, ours, champion, margin=margin, saw=champion_saw),
         findings=tuple(findings),

@@ -11,6 +11,7 @@ from setpoint.declare.goal import RANGES, Metric
 from setpoint.learn.group_counts import RATE_OF, counts_of
 from setpoint.learn.groups import groups_of
 from setpoint.learn.kinds.kind import Kind
+from setpoint.learn.kinds.slices import gap_of_kind
 from setpoint.learn.sides import Examples
 from setpoint.learn.threshold import Costs
 from setpoint.measure.bootstrap import interval, paired_difference
@@ -73,6 +74,9 @@ class Bench:
     def interval(self, metric: Metric, scored: Scored, *, level: float = ONE_SIDED) -> Interval:
         """A declared metric of what a model did, with its interval; a gap of groups is a metric too."""
         seed = seed_for(self.seed, "gate", str(metric))
+        if self.kind is not None and metric.by is not None:
+            plain, found = replace(metric, by=None), (self.rows, scored.p, metric.by)
+            return gap_of_kind(self.kind, plain, *found, draws=self.draws, seed=seed, level=level)
         if self.kind is not None:
             return interval_of(
                 self.kind.statistic(metric, self.rows, scored.p),

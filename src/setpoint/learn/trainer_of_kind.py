@@ -27,8 +27,8 @@ from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe
 from setpoint.learn.sides import Examples, Matrices, Sides
 from setpoint.learn.threshold import NEVER, Price, Threshold
-from setpoint.learn.trainer import Side
-from setpoint.learn.weak import Proposals
+from setpoint.learn.trainer import Settled, Side
+from setpoint.learn.weak import Proposals, propose_weak
 
 NO_THRESHOLD = Threshold(Price(0.0), Price(0.0), NEVER)
 """Nothing is done above any score."""
@@ -124,9 +124,9 @@ class OfKind:
         del fitted, side
 
     def propose(self, scorer: Scorer, rows: Examples) -> Proposals:
-        """No slices but those that the goal declares."""
-        del scorer, rows
-        return {}
+        """Slices in which it may lose more than elsewhere, as these rows propose them."""
+        made = self.decide(scorer, rows, name="candidate")
+        return propose_weak(self.plan.system.goal, rows, made, kind=self.kind)
 
     def margin(self, bench: Bench, simplest: Scored) -> float:
         """The declared margin; of a metric in the outcome's unit, it is a share of what the simplest answer has.

@@ -1,6 +1,7 @@
 """Where a model is weak: slices proposed by the validation rows and judged on the held-out ones, which are newer.
 
-What a model loses on a row is its log loss, its Brier score, or whether its action was wrong.
+What a model loses on a row is its log loss, its Brier score, or whether its action was wrong; of other kinds of goals
+what the kind says, compared with what it loses on the other rows.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from setpoint.core.errors import DeclarationError
 from setpoint.data.arrays import to_array
 from setpoint.data.rows import kinds
 from setpoint.declare.goal import Goal, Metric
 from setpoint.declare.kinds import TEXT, TIME
 from setpoint.learn.groups import groups_of
+from setpoint.learn.kinds.kind import Kind
+from setpoint.learn.kinds.row_losses import loss_by_metric, stated_loss
 from setpoint.learn.scored import Bench, Scored
 from setpoint.learn.sides import Examples
 from setpoint.measure.bins import Bins
@@ -26,33 +30,54 @@ from setpoint.measure.weak_slices import Proposal, WeakSlice, WeakSlices, judge_
 DEPTH = 2
 """Conditions of a slice, unless a guardrail asks for more."""
 STATED = Metric("worst_slice", of="log_loss")
-"""What every report states, whatever the guardrails."""
-LOSSES = {"log_loss": "log loss", "brier": "Brier score", "accuracy": "share of wrong actions"}
+"""What every report of two classes states, whatever the guardrails."""
+LOSSES = {
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "accuracy": "share of wrong answers",
+    "mae": "absolute error",
+    "poisson_deviance": "Poisson deviance",
+    "pinball": "pinball loss",
+}
 NOTHING = Proposal(Bins(()), (), (), 0)
 
 Proposals = Mapping[str, Proposal]
 """The slices proposed, by the metric in words."""
 
 
-def propose_weak(goal: Goal, rows: Examples, scored: Scored) -> Proposals:
+def stated(kind: Kind | None) -> Metric | None:
+    """What every report of a kind states of slices; None where no row has a loss of its own.
+
+    >>> str(stated(None))
+    'worst_slice(log_loss())'
+    """
+    if kind is None:
+        return STATED
+    loss = stated_loss(kind)
+    return None if loss is None else Metric("worst_slice", of=loss, against="others")
+
+
+def propose_weak(goal: Goal, rows: Examples, scored: Scored, *, kind: Kind | None = None) -> Proposals:
     """The slices that these rows propose, for what the goal asks of slices and for what every report states.
 
     They are rows that no model was fitted on and that none is judged by.
     """
     table, found = table_of(rows), {}
-    for metric in (STATED, *(rail.metric for rail in goal.must if rail.metric.name == "worst_slice")):
-        loss, expected = losses_of(str(metric.of), rows.y, scored)
+    always = stated(kind)
+    asked = [rail.metric for rail in goal.must if rail.metric.name == "worst_slice"]
+    for metric in asked if always is None else (always, *asked):
+        loss, expected = losses_of(str(metric.of), rows.y, scored, kind=kind)
         by = None if metric.against else expected
         found[_asked(metric)] = propose_slices(table, loss, weight=rows.weight, expected=by, depth=_depth(metric))
     return found
 
 
 def judge_weak(
-    goal: Goal, bench: Bench, scored: Scored, proposals: Proposals, *, metric: Metric = STATED, times: float = 1.0
+    goal: Goal, bench: Bench, scored: Scored, proposals: Proposals, *, metric: Metric, times: float = 1.0
 ) -> WeakSlices:
     """The slices proposed and those that the goal declares, judged on the held-out rows, rows of a day alike."""
     rows, proposal = bench.rows, proposals.get(_asked(metric), NOTHING)
-    loss, expected = losses_of(str(metric.of), rows.y, scored)
+    loss, expected = losses_of(str(metric.of), rows.y, scored, kind=bench.kind)
     declared: dict[str, Mask] = {}
     for name in goal.slices:
         groups = groups_of(rows, name)
@@ -71,8 +96,10 @@ def judge_weak(
     )
 
 
-def losses_of(name: str, y: np.ndarray, scored: Scored) -> tuple[np.ndarray, np.ndarray]:
-    """What each row loses, and what the model itself expected it to lose.
+def losses_of(
+    name: str, y: np.ndarray, scored: Scored, *, kind: Kind | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """What each row loses, and what the model itself expected it to lose, where it says so.
 
     >>> scored = Scored("m", np.array([0.2, 0.5]), np.array([True, False]), np.zeros(2))
     >>> [part.round(3).tolist() for part in losses_of("brier", np.array([1.0, 0.0]), scored)]
@@ -80,6 +107,11 @@ def losses_of(name: str, y: np.ndarray, scored: Scored) -> tuple[np.ndarray, np.
     >>> [part.tolist() for part in losses_of("accuracy", np.array([1.0, 1.0]), scored)]
     [[0.0, 1.0], [0.8, 0.5]]
     """
+    if kind is not None:
+        loss = loss_by_metric(kind, name)
+        if loss is None:
+            raise DeclarationError(f"worst_slice({name}) of a goal of kind {kind.name!r}.", expected="its own loss")
+        return loss(y, scored.p), None
     p, one = scored.p, np.ones_like(scored.p)
     if name == "accuracy":
         return np.asarray(scored.acted != (y > 0), dtype=np.float64), np.where(scored.acted, 1 - p, p)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from setpoint.core.errors import DataError
 from setpoint.core.rng import seed_for
 from setpoint.measure.bootstrap import percentiles
-from setpoint.measure.intervals import Interval
+from setpoint.measure.intervals import Interval, normal_quantile
 from setpoint.measure.proportions import unanimous
 from setpoint.measure.resample import Drawn, Resample, resample
 from setpoint.measure.rows import Array, Codes, codes_for
+from setpoint.measure.slices import largest_difference
 from setpoint.measure.statistic import Statistic, weights_for
 
 DRAWS = 500
@@ -84,6 +87,48 @@ def difference_of(
         low, _ = unanimous(level, clusters, estimate=drawn.estimate, lower=-reach, upper=drawn.estimate)
         _, high = unanimous(level, clusters, estimate=drawn.estimate, lower=drawn.estimate, upper=reach)
     return Interval(drawn.estimate, low, high, level, first.rows, clusters, defined, _name(ways))
+
+
+def gap_of(
+    groups: Sequence[Statistic],
+    *,
+    cluster: npt.ArrayLike | None = None,
+    weight: npt.ArrayLike | None = None,
+    lower: float = -np.inf,
+    upper: float = np.inf,
+    draws: int = DRAWS,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """The difference between the highest and the lowest of several groups of the same rows, as `slices.gap` bounds it.
+
+    The statistic of a group is of all rows, those of others with weight zero. NaN with fewer than two groups.
+
+    >>> from setpoint.measure.statistic import mean_of
+    >>> values, first = np.arange(200.0), np.arange(200) < 100
+    >>> found = gap_of([mean_of(values, 1.0 * first), mean_of(values, 1.0 * ~first)])
+    >>> found.low < found.estimate == 100.0 < found.high
+    True
+    """
+    nan = float("nan")
+    if len(groups) < 2:
+        return Interval(nan, nan, nan, level, groups[0].rows if groups else 0, 0, 0, "pairwise max-t")
+    (way,) = _ways(groups[0], cluster=cluster, block=None, weight=weight, draws=draws, seed=seed)
+    found = [Drawn(each.value(), each.drawn(way)) for each in groups]
+    errors = [_error_if_unanimous(each, way.clusters, lower=lower, upper=upper, level=level) for each in found]
+    low, high, defined = largest_difference(found, errors, clusters=way.clusters, level=level)
+    values = [each.estimate for each in found]
+    high = min(high, upper - lower)
+    apart, rows = max(values) - min(values), groups[0].rows
+    return Interval(apart, low, high, level, rows, way.clusters, defined, "pairwise max-t")
+
+
+def _error_if_unanimous(part: Drawn, clusters: int, *, lower: float, upper: float, level: float) -> float:
+    """The standard error of a group whose draws are all one value: they carry none, the rule of three does."""
+    if np.ptp(part.draws[np.isfinite(part.draws)]) > 0 or not np.isfinite(upper - lower):
+        return 0.0
+    low, high = unanimous(level, clusters, estimate=part.estimate, lower=lower, upper=upper)
+    return (high - low) / (2 * normal_quantile(level))
 
 
 def _ways(

@@ -146,17 +146,26 @@ def gap(
             whole = closed_interval(spec, rows.where(keep), threshold, codes=own, clusters=units, level=level)
             found.append(part)
             errors.append(_error_if_unanimous(part, whole))
-    low, high, defined = _pairwise(found, errors, clusters=clusters, level=level)
+    low, high, defined = largest_difference(found, errors, clusters=clusters, level=level)
     values = [part.estimate for part in found]
     estimate = max(values) - min(values) if len(found) > 1 else float("nan")
     high = min(high, spec.upper - spec.lower)
     return Interval(estimate, low, high, level, rows.y.size, clusters, defined, "pairwise max-t")
 
 
-def _pairwise(
+def largest_difference(
     found: Sequence[Drawn], errors: Sequence[float], *, clusters: int, level: float
 ) -> tuple[float, float, int]:
-    """The bounds of the largest difference among the values of groups, and the draws all groups are defined on."""
+    """The bounds of the largest difference among the values of groups, and the draws all groups are defined on.
+
+    `errors` are standard errors of groups whose draws carry none. See `gap` for the method.
+
+    >>> draws = np.random.default_rng(0).normal(size=(2, 500))
+    >>> found = [Drawn(0.0, draws[0]), Drawn(9.0, 9.0 + draws[1])]
+    >>> low, high, defined = largest_difference(found, [0.0, 0.0], clusters=100, level=0.95)
+    >>> 5 < low < 9 < high < 13, defined
+    (True, 500)
+    """
     nan = float("nan")
     if len(found) < 2 or clusters < 2:
         return nan, nan, 0

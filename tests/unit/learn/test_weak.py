@@ -98,7 +98,7 @@ def test_losses_that_the_goal_names_are_those_that_are_judged() -> None:
     found = judged(make_goal(must=[sp.worst_slice(sp.accuracy(), depth=1) <= 1.2]))
     rail = found.guardrails[0]
     assert rail.verdict == FAILS
-    assert "share of wrong actions" in rail.reason
+    assert "share of wrong answers" in rail.reason
     assert " and " not in rail.reason.split(":")[0]
 
 

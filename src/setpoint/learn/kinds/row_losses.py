@@ -47,6 +47,28 @@ def row_loss(kind: Kind) -> RowLoss | None:
     return None
 
 
+def loss_by_metric(kind: Kind, name: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+    """The loss of single rows whose mean is a metric, for goals of numbers and classes; None for other metrics.
+
+    >>> from setpoint.declare.goal import Metric
+    >>> loss_by_metric(Multiclass(Metric("log_loss"), ("a", "b")), "accuracy")(np.array([1.0]), np.array([[0.7, 0.3]]))
+    array([1.])
+    """
+    if name == "mae":
+        return _absolute
+    if name == "accuracy" and isinstance(kind, Multiclass):
+        return lambda y, p: np.asarray(p.argmax(axis=1) != y, dtype=np.float64)
+    found = row_loss(kind)
+    own = {Multiclass: "log_loss", Quantile: "pinball", Count: "poisson_deviance"}.get(type(kind))
+    return found.of if found is not None and own == name else None
+
+
+def stated_loss(kind: Kind) -> str | None:
+    """The metric by which the slices of every report of a kind are told apart; None where there is none."""
+    names = {Regression: "mae", Multiclass: "log_loss", Quantile: "pinball", Count: "poisson_deviance"}
+    return names.get(type(kind))
+
+
 def _absolute(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(p - y))
 
