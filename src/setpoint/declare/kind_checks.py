@@ -44,7 +44,6 @@ _UNSEEN = {
     "top": "metrics of the highest scores are not judged by the gate yet",
 }
 """Metrics that the gate cannot give, and why."""
-_ONE_PER_ROW = {RANKING: "an order", MULTILABEL: "a set of labels", SURVIVAL: "a time"}
 _SLICED = {
     BINARY: ("log_loss", "brier", "accuracy"),
     MULTICLASS: ("log_loss", "accuracy"),
@@ -53,6 +52,7 @@ _SLICED = {
     COUNT: ("poisson_deviance", "mae"),
 }
 """By which losses the slices of each kind can be told apart."""
+_ONE_PER_ROW = {RANKING: "an order", MULTILABEL: "a set of labels", SURVIVAL: "a time"}
 
 
 def label_of_kind(goal: Goal, label: Label) -> Label:
@@ -93,12 +93,12 @@ def _check_metrics(goal: Goal, kind: str) -> None:
     for each in (goal.metric, *(guardrail.metric for guardrail in goal.must)):
         if each.name in MEASURED:
             continue
-        row = METRIC_TABLE.get(each.name)
-        why = _UNSEEN.get(each.name) or (_UNSEEN.get(row.kind) if row is not None else None)
-        if why is not None:
         if each.name == "worst_slice":
             _check_worst(each, kind)
             continue
+        row = METRIC_TABLE.get(each.name)
+        why = _UNSEEN.get(each.name) or (_UNSEEN.get(row.kind) if row is not None else None)
+        if why is not None:
             raise DeclarationError(f"A goal of kind {kind!r} is not judged by {each}: {why}.", expected=_instead(kind))
         if row is not None:
             fits = row.kind in _MAY[kind]
@@ -116,9 +116,6 @@ def _check_metrics(goal: Goal, kind: str) -> None:
         _check_quantiles(goal)
 
 
-def _is_value(metric: Metric, goal: Goal, kind: str) -> bool:
-    """Whether it is the business value of a goal that has one; raises DeclarationError where nothing says it."""
-    if metric.name != "business":
 def _check_worst(metric: Metric, kind: str) -> None:
     known = _SLICED.get(kind, ())
     if metric.of not in known:
@@ -132,6 +129,9 @@ def _check_worst(metric: Metric, kind: str) -> None:
         )
 
 
+def _is_value(metric: Metric, goal: Goal, kind: str) -> bool:
+    """Whether it is the business value of a goal that has one; raises DeclarationError where nothing says it."""
+    if metric.name != "business":
         return False
     if goal.errors is None:
         raise DeclarationError(

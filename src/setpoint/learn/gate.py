@@ -214,11 +214,11 @@ def judge(
         else _guardrail(rail, bench.interval(rail.metric, ours), bench)
         for rail in goal.must
     ]
+    told = stated(bench.kind)
     return GateReport(
         guardrails=(*verdicts, *asked, *[verdict_of(each) for each in behaviours]),
         baselines=tuple(_against_baseline(goal, bench, ours, each, margin=margin) for each in baselines),
         champion=None
-    told = stated(bench.kind)
         if champion is None
         else _against_champion(goal, bench, ours, champion, margin=margin, saw=champion_saw),
         findings=tuple(findings),
