@@ -231,7 +231,7 @@ def judge(
         span=bench.rows.span,
         effective_rows=effective(bench.rows.weight) if bench.rows.weighted else None,
         plain=None if plain is None else _against_plain(goal, bench, ours, plain, harm_blocks=harm_blocks),
-        weak=judge_weak(goal, bench, ours, proposals or {}) if bench.kind is None else None,
+        weak=None if told is None else judge_weak(goal, bench, ours, proposals or {}, metric=told),
         behaviours=tuple(behaviours),
         fairness=fairness_of(goal, bench, ours) if bench.kind is None else (),
     )
