@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from setpoint.declare.augment import augment, crop_image, mixup, noise, shift_image, substitute
 from setpoint.declare.behaviour import must_decide, never_falls_when_raised, same_if_changed, steady_under
 from setpoint.declare.blob_column import blob
+from setpoint.declare.confidence import abstain, conformal
 from setpoint.declare.contract import contract, fresh, holds, not_null, references, unique, volume
 from setpoint.declare.declaration import System, decide
 from setpoint.declare.embedding import embedding
@@ -123,6 +124,7 @@ __all__ = [
     "Live",
     "System",
     "absolute",
+    "abstain",
     "accuracy",
     "act",
     "action",
@@ -144,6 +146,7 @@ __all__ = [
     "clipped",
     "coalesce",
     "concordance",
+    "conformal",
     "consistency",
     "contract",
     "cos",

@@ -47,7 +47,18 @@ from setpoint.rollout.outcomes import actions_of, outcome_columns, value_of_rows
 from setpoint.serve.batch import decide_many
 from setpoint.serve.snapshot import Serving
 from setpoint.watch.feedback_loop import feedback_loop
-from setpoint.watch.results import calibration, maturity, month_of, months, outcomes_of, overall, period, slices, weeks
+from setpoint.watch.results import (
+    calibration,
+    coverage_by_month,
+    maturity,
+    month_of,
+    months,
+    outcomes_of,
+    overall,
+    period,
+    slices,
+    weeks,
+)
 from setpoint.watch.told import count_acts, told_act, told_gate, told_incident, told_model
 
 SOURCES = "take in sources"
@@ -340,6 +351,11 @@ def results_of(found: Replay) -> dict[str, Any]:
             "gates": [told_gate(each, metric=str(goal.metric), unit=goal.business) for each in documents],
             "time_split": split,
             "parity": found.sample.to_dict(),
+            **(
+                {}
+                if goal.confidence is None
+                else {"confidence": coverage_by_month(matured, level=goal.confidence.level)}
+            ),
             "last_decision": {"key": matured["key"][-1].as_py(), "at": iso(int(outcomes.at[-1]))},
         }
     spent = dict(loop.meter.spent)

@@ -439,6 +439,7 @@ def look(loop: Loop, decided: pa.Table, now: int) -> tuple[DaySummary | None, li
         history=loop.summaries,
         quality=loop.quality,
         now=now,
+        matured=judged(loop, loop.matured, now) if loop.plan.system.goal.confidence and loop.matured else None,
     )
     return summary, findings
 

@@ -223,6 +223,8 @@ def _print_gate(report: dict[str, Any]) -> None:
     for each in report.get("preflight", ()):
         if each["level"] == "suspicion":
             out.print(f"[yellow]pre-flight[/] {escape(each['evidence'])} {escape(each['hint'])}")
+    for line in report.get("confidence", ()):
+        out.print(f"  {escape(line)}")
     print_weak_slices(report.get("weak"))
     print_fairness(report.get("fairness"))
     for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):

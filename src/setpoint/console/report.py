@@ -10,6 +10,7 @@ from setpoint.console.page import page
 from setpoint.console.section import Section
 from setpoint.console.section_alarms import alarms
 from setpoint.console.section_behaviour import behaviour
+from setpoint.console.section_confidence import confidence
 from setpoint.console.section_explain import effects, goes_by
 from setpoint.console.section_fairness import fairness
 from setpoint.console.section_labels import calibration, maturity
@@ -21,7 +22,8 @@ from setpoint.console.section_weak import weak
 from setpoint.console.summary import header, period, tiles
 
 SECTIONS: tuple[Callable[[Mapping[str, Any]], Section], ...] = (
-    quality, alarms, maturity, calibration, slices, importances, goes_by, effects, weak, fairness, behaviour, business,
+    quality, alarms, maturity, calibration, slices, importances, goes_by, effects, weak, fairness, behaviour,
+    confidence, business,
     time_split, models, gates, cpu, parity, audit, months,
 )  # fmt: skip
 """Top to bottom; neighbours that are `half` stand side by side where there is room."""

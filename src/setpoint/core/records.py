@@ -26,6 +26,9 @@ LOG_COLUMNS = (
 )
 """The columns of the decision log that every system has; then fields, features and positions, with their prefixes."""
 
+PREDICTION_SET, ABSTAINED = "prediction_set", "abstained"
+"""Columns of the decision log of a goal that says how sure it is, or hands decisions over."""
+
 RULE = "rule"
 """The name of the model when the fallback rule decided."""
 
@@ -37,7 +40,8 @@ class DecisionRecord:
     `at` is its time in microseconds; `model` the digest of the model, or "rule"; `propensity` the probability with
     which this arm was taken; `degraded` says why the model did not decide ("" when it did); `positions` the position
     of each source's log that the features had seen; `definitions` names the versions of the features it was taken with
-    ("" in a record from before there were any).
+    ("" in a record from before there were any); `prediction_set` which of "false" and "true" the label is promised to
+    be, `abstained` whether the decision was handed over.
     """
 
     decision_id: str
@@ -57,3 +61,5 @@ class DecisionRecord:
     positions: Mapping[str, int]
     latency_us: int
     definitions: str = ""
+    prediction_set: str | None = None
+    abstained: bool = False

@@ -397,6 +397,7 @@ def _check_goal(system: System) -> None:
     groups = [
         *system.goal.slices,
         *[each.name for each in system.goal.protect],
+        *([system.goal.confidence.by] if system.goal.confidence is not None and system.goal.confidence.by else []),
         *[rail.metric.by for rail in system.goal.must if rail.metric.by is not None],
     ]
     for name in groups:
@@ -413,6 +414,9 @@ def _check_goal(system: System) -> None:
                 expected=f"a column of the label's source {info(system.label.source).name!r}",
             )
     features = [feature.name for feature in system.features]
+    for name, _ in system.goal.changeable:
+        if name not in features:
+            raise NameUnknown("feature", name, features, where="changeable= of the goal")
     for node in walk(system.release.fallback.condition):
         if isinstance(node, Field) and node.name not in system.decide.fields:
             raise NameUnknown("request field", node.name, system.decide.fields, where="The fallback: the request")

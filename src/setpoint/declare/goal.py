@@ -10,6 +10,7 @@ from typing import Any, overload
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.declare.behaviour import Behaviour, MustDecide, NeverFalls, SameIfChanged, SteadyUnder
+from setpoint.declare.confidence import Abstain, Conformal, changes_allowed
 from setpoint.declare.error_cost import ClassCost, NumberCost, class_cost, number_cost
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
@@ -378,7 +379,8 @@ class Goal:
     """What the system is for.
 
     `act` and `cost` are of goals of two classes; others have NO_ACT and NO_COST, and may have a cost of `errors`.
-    `query` is the request field that tells which items are ranked against each other.
+    `query` is the request field that tells which items are ranked against each other. `changeable` are the features
+    that a person could change, each with its direction.
     """
 
     metric: Metric
@@ -390,6 +392,9 @@ class Goal:
     imbalance: Imbalance | None = None
     protect: tuple[Protected, ...] = ()
     behaves: tuple[Behaviour, ...] = ()
+    confidence: Conformal | None = None
+    abstain: Abstain | None = None
+    changeable: tuple[tuple[str, str], ...] = ()
     errors: NumberCost | ClassCost | None = None
     query: str | None = None
 
@@ -409,6 +414,9 @@ class Goal:
             **({} if self.imbalance is None else {"imbalance": self.imbalance.to_dict()}),
             **({"protect": [each.to_dict() for each in self.protect]} if self.protect else {}),
             **({"behaves": [each.to_dict() for each in self.behaves]} if self.behaves else {}),
+            **({} if self.confidence is None else {"confidence": self.confidence.to_dict()}),
+            **({} if self.abstain is None else {"abstain": self.abstain.to_dict()}),
+            **({"changeable": dict(self.changeable)} if self.changeable else {}),
             **({} if self.errors is None else {"errors": self.errors.to_dict()}),
             **({} if self.query is None else {"query": self.query}),
         }
@@ -424,6 +432,9 @@ def goal(
     slices: Sequence[str] = (),
     must: Sequence[Guardrail] = (),
     imbalance: Imbalance | None = None,
+    confidence: Conformal | None = None,
+    abstain: Abstain | None = None,
+    changeable: Sequence[str] | Mapping[str, str] = (),
     protect: Sequence[str] | Mapping[str, Mapping[str, float] | None] = (),
     behaves: Sequence[Behaviour] = (),
 ) -> Goal:
@@ -432,6 +443,10 @@ def goal(
     The kind of goal follows from the metric and the label. Goals of two classes need a business unit, an action and its
     costs; others take no action, and have a unit where their errors cost something. `query` names the request field
     that a ranking's items share.
+
+    `confidence` asks for sets of classes or intervals of numbers that hold the outcome as often as promised, `abstain`
+    hands over decisions that are expected to cost too much. `changeable` names the features that a person could change,
+    each "up", "down" or "any": what would have changed a decision is told by them.
 
     `slices` and the groups of a gap name request fields or features. `imbalance` asks for something to be done about a
     rare class while a model is fitted. `protect` names the attributes, request fields or features, whose groups `check`
@@ -450,6 +465,10 @@ def goal(
     for guardrail in must:
         if not isinstance(guardrail, Guardrail):
             raise WrongType(f"must= holds {guardrail!r}.", expected="guardrails such as sp.ece() <= 0.03")
+    if confidence is not None and not isinstance(confidence, Conformal):
+        raise WrongType(f"confidence= is {confidence!r}.", expected="such as sp.conformal(0.9)")
+    if abstain is not None and not isinstance(abstain, Abstain):
+        raise WrongType(f"abstain= is {abstain!r}.", expected="such as sp.abstain(cost=2)")
     if imbalance is not None and not isinstance(imbalance, Imbalance):
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
     for behaviour in behaves:
@@ -465,6 +484,9 @@ def goal(
         imbalance,
         _protected(protect),
         tuple(behaves),
+        confidence,
+        abstain,
+        changes_allowed(changeable),
         cost if isinstance(cost, (NumberCost, ClassCost)) else None,
         query,
     )

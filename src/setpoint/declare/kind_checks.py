@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from setpoint.core.errors import DeclarationError, NameUnknown
+from setpoint.declare.confidence import BY_RULE
 from setpoint.declare.error_cost import ClassCost, NumberCost
 from setpoint.declare.goal import MEASURED, NO_COST, Goal, Metric
 from setpoint.declare.goal_kind import (
@@ -52,6 +53,8 @@ _SLICED = {
     COUNT: ("poisson_deviance", "mae"),
 }
 """By which losses the slices of each kind can be told apart."""
+_PROMISES = (BINARY, MULTICLASS, *NUMBERS)
+"""The kinds whose sets or intervals can be promised to hold the outcome."""
 _ONE_PER_ROW = {RANKING: "an order", MULTILABEL: "a set of labels", SURVIVAL: "a time"}
 
 
@@ -76,6 +79,7 @@ def check_kind(system: System) -> None:
     goal, label = system.goal, system.label
     kind = goal_kind(goal, label)
     _check_metrics(goal, kind.name)
+    _check_confidence(goal, kind.name)
     _check_label(label, kind.name)
     if kind.name == BINARY:
         _need_action(goal, ruled=system.release.fallback.stated)
@@ -100,7 +104,9 @@ def _check_metrics(goal: Goal, kind: str) -> None:
         why = _UNSEEN.get(each.name) or (_UNSEEN.get(row.kind) if row is not None else None)
         if why is not None:
             raise DeclarationError(f"A goal of kind {kind!r} is not judged by {each}: {why}.", expected=_instead(kind))
-        if row is not None:
+        if each.name == "coverage" and goal.confidence is not None:
+            fits = True
+        elif row is not None:
             fits = row.kind in _MAY[kind]
         else:
             fits = kind == BINARY or (kind == MULTICLASS and each.name in _OF_CLASSES) or _is_value(each, goal, kind)
@@ -126,6 +132,27 @@ def _check_worst(metric: Metric, kind: str) -> None:
         raise DeclarationError(
             f"{metric} compares with what the model expected to lose, and a goal of kind {kind!r} does not say that.",
             expected='against="others"',
+        )
+
+
+def _check_confidence(goal: Goal, kind: str) -> None:
+    """What is promised, and handed over, is there for the kind."""
+    if goal.confidence is not None and kind not in _PROMISES:
+        raise DeclarationError(
+            f"The goal is of kind {kind!r} and has confidence=: nothing is promised of {_ONE_PER_ROW[kind]}.",
+            expected=f"a goal of kind {', '.join(_PROMISES)}",
+        )
+    if goal.abstain is None:
+        return
+    if not goal.acts and not isinstance(goal.errors, ClassCost):
+        raise DeclarationError(
+            f"The goal is of kind {kind!r} and has abstain=: no cost says when a person is worth asking.",
+            expected="two classes with their costs, or several with cost=sp.cost(wrong=...)",
+        )
+    if goal.abstain.to == BY_RULE and kind != BINARY:
+        raise DeclarationError(
+            f"abstain(to={BY_RULE!r}) hands decisions to the fallback rule, and a goal of kind {kind!r} takes none.",
+            expected="a goal of two classes",
         )
 
 

@@ -21,6 +21,7 @@ from setpoint.learn.fairness import fairness_of, told_fairness
 from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
 from setpoint.learn.kinds.slices import slices_of_kind
+from setpoint.learn.promise import Kept
 from setpoint.learn.scored import Bench, Scored, form_of
 from setpoint.learn.weak import Proposals, document_of, judge_weak, stated, tell_weak
 from setpoint.measure.fairness import Fairness
@@ -112,7 +113,8 @@ class GateReport:
 
     `effective_rows` is how many rows of equal weight would say as much (Kish 1965); None where weights are equal.
     `plain` says whether what was done to the rows that fitted the model helped; rows without a truth of their own hold
-    it back where they are shown to do harm. `weak` are the slices in which the model may lose more: those declared,
+    it back where they are shown to do harm. `kept` says whether promised sets and intervals hold. `weak` are slices
+    in which the model may lose more: those declared,
     and those that the validation rows proposed, judged on the held-out rows. `fairness` has the rates and gaps of the
     groups that the goal protects or asks a gap by.
     """
@@ -132,6 +134,7 @@ class GateReport:
     plain: Comparison | None = None
     weak: WeakSlices | None = None
     behaviours: tuple[Behaved, ...] = ()
+    kept: Kept | None = None
     fairness: tuple[Fairness, ...] = ()
 
     @property
@@ -173,6 +176,7 @@ class GateReport:
             **({} if self.plain is None else {"plain": self.plain.to_dict()}),
             **({} if self.weak is None else {"weak": document_of(self.weak)}),
             **({"behaviours": [each.to_dict() for each in self.behaviours]} if self.behaviours else {}),
+            **({} if self.kept is None else {"confidence": self.kept.to_dict()}),
             **({"fairness": [told_fairness(each) for each in self.fairness]} if self.fairness else {}),
         }
 
@@ -186,6 +190,7 @@ def judge(
     champion: Scored | None = None,
     champion_saw: int | None = None,
     plain: Scored | None = None,
+    kept: Kept | None = None,
     harm_blocks: bool = False,
     asked: Sequence[Verdict] = (),
     margin: float = 0.0,
@@ -233,6 +238,7 @@ def judge(
         plain=None if plain is None else _against_plain(goal, bench, ours, plain, harm_blocks=harm_blocks),
         weak=None if told is None else judge_weak(goal, bench, ours, proposals or {}, metric=told),
         behaviours=tuple(behaviours),
+        kept=kept,
         fairness=fairness_of(goal, bench, ours) if bench.kind is None else (),
     )
 

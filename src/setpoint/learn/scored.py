@@ -20,6 +20,7 @@ from setpoint.measure.fairness_gaps import rate_gap
 from setpoint.measure.intervals import Interval
 from setpoint.measure.metrics import METRICS, MetricSpec
 from setpoint.measure.slices import gap
+from setpoint.measure.statistic import Statistic, mean_of
 
 ONE_SIDED = 0.9
 """The two bounds of a 90 % interval are one-sided 95 % bounds."""
@@ -30,19 +31,25 @@ VALUE = MetricSpec(
     "business", True, float("-inf"), float("inf"), ratio=lambda _y, value, _option: (value, np.ones_like(value))
 )
 """The mean of a value per row, which stands in the place of the score."""
+COVERAGE = MetricSpec(
+    "coverage", True, 0.0, 1.0, ratio=lambda _y, covered, _option: (covered, np.ones_like(covered)), proportion=True
+)
+"""The share of rows whose outcome is held, which stands in the place of the score."""
 
 
 @dataclass(frozen=True)
 class Scored:
     """What a model made of the held-out rows: probabilities, actions, and the value of each against never acting.
 
-    `value` is in the goal's business unit for 1000 decisions like this row.
+    `value` is in the goal's business unit for 1000 decisions like this row. `covered` is whether the set or interval of
+    a row holds its outcome, where the goal promises one.
     """
 
     name: str
     p: np.ndarray = field(repr=False)
     acted: np.ndarray = field(repr=False)
     value: np.ndarray = field(repr=False)
+    covered: np.ndarray | None = field(default=None, repr=False)
 
 
 def act_on(name: str, p: np.ndarray, threshold: np.ndarray, *, y: np.ndarray, costs: Costs) -> Scored:
@@ -79,7 +86,7 @@ class Bench:
             return gap_of_kind(self.kind, plain, *found, draws=self.draws, seed=seed, level=level)
         if self.kind is not None:
             return interval_of(
-                self.kind.statistic(metric, self.rows, scored.p),
+                self._statistic(metric, scored),
                 cluster=self.kind.cluster(self.rows),
                 weight=self.rows.weight,
                 lower=RANGES[metric.name][0],
@@ -129,7 +136,7 @@ class Bench:
     def value(self, metric: Metric, scored: Scored) -> float:
         """A declared metric of what a model did; not for gaps."""
         if self.kind is not None:
-            return self.kind.statistic(metric, self.rows, scored.p).value()
+            return self._statistic(metric, scored).value()
         spec, values, option = form_of(metric, scored)
         return spec.function(self.rows.y, values, self.rows.weight, option)
 
@@ -160,6 +167,13 @@ class Bench:
             level=level,
         )
 
+    def _statistic(self, metric: Metric, scored: Scored) -> Statistic:
+        """A metric of a goal that is not of two classes."""
+        assert self.kind is not None
+        if metric.name == "coverage" and scored.covered is not None:
+            return mean_of(scored.covered.astype(np.float64), self.rows.weight)
+        return self.kind.statistic(metric, self.rows, scored.p)
+
 
 def form_of(metric: Metric, scored: Scored) -> tuple[MetricSpec, np.ndarray, float]:
     """How `measure` computes a declared metric: its form, what stands in the place of scores, and its option.
@@ -168,6 +182,8 @@ def form_of(metric: Metric, scored: Scored) -> tuple[MetricSpec, np.ndarray, flo
     """
     if metric.name == "business":
         return VALUE, scored.value, 0.5
+    if metric.name == "coverage" and scored.covered is not None:
+        return COVERAGE, scored.covered.astype(np.float64), 0.5
     if metric.name == "recall" and metric.option is not None:
         return METRICS["recall_at_precision"], scored.p, metric.option
     if metric.name in ("accuracy", "precision", "recall", "selection_rate", "false_positive_rate"):

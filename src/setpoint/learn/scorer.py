@@ -16,6 +16,7 @@ import pyarrow as pa
 from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner, Model
 from setpoint.declare.goal_kind import BINARY
+from setpoint.learn.confidence import Confidence, Sure
 from setpoint.learn.encode import Encoder
 from setpoint.learn.explain_rows import Contributions, contributions, reasons_of, sampled_contributions
 from setpoint.learn.kinds.composed import load_model
@@ -32,7 +33,7 @@ class Scorer:
     """An encoder, a model, a calibration and a threshold. `trained` is the time of its first and last training row.
 
     `learner` names who can load the model. A score is a calibrated probability, or what else the `kind` of goal asks
-    for: a number for each row, or a row of them.
+    for: a number for each row, or a row of them. `confidence` says how sure it is, where the goal asks.
     """
 
     encoder: Encoder
@@ -42,6 +43,7 @@ class Scorer:
     learner: str
     trained: tuple[int, int]
     kind: str = BINARY
+    confidence: Confidence | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -66,6 +68,20 @@ class Scorer:
         if isinstance(self.calibration, CalibrationMap):
             return self.calibration.apply_one(float(found[0]))
         return float(self.calibration.apply(found).max())
+
+    def sure(self, scores: np.ndarray, *, features: pa.Table, fields: pa.Table) -> Sure | None:
+        """How sure the scores of rows are, and which of them others decide; None where nothing was asked for."""
+        if self.confidence is None:
+            return None
+        return self.confidence.sure(scores, self.threshold, features=features, fields=fields)
+
+    def sure_one(
+        self, score: float, *, features: Mapping[str, Any], fields: Mapping[str, Any]
+    ) -> tuple[str | None, bool]:
+        """`sure` of a batch of one."""
+        if self.confidence is None:
+            return None, False
+        return self.confidence.sure_one(score, self.threshold, features=features, fields=fields)
 
     def explain(self, features: pa.Table) -> Contributions | None:
         """What each feature adds to the score of each row, before calibration; None for a model that does not say.
@@ -124,6 +140,7 @@ class Scorer:
             "threshold": self.threshold.to_dict(),
             "trained": list(self.trained),
             **({} if self.kind == BINARY else {"kind": self.kind}),
+            **({} if self.confidence is None else {"confidence": self.confidence.to_dict()}),
         }
 
 
@@ -146,4 +163,5 @@ def load_scorer(folder: Path, learners: Mapping[str, Learner], *, expected: str 
         learner=name,
         trained=(int(body["trained"][0]), int(body["trained"][1])),
         kind=body.get("kind", BINARY),
+        confidence=Confidence.from_dict(body["confidence"]) if "confidence" in body else None,
     )

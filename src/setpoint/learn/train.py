@@ -31,6 +31,7 @@ from setpoint.learn.judged import judged_rows
 from setpoint.learn.kinds.choose import kind_of_plan
 from setpoint.learn.kinds.kind import Calibrated
 from setpoint.learn.preflight import Preflight, check_fitted, check_released, preflight
+from setpoint.learn.promise import judge_promise, promising, with_coverage
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, Trial
@@ -176,6 +177,7 @@ def train(
         side, fitted = trainer.keep_if_better(side, fitted)
     settled = settle(trainer, side, fitted)
     settled = settle(trainer, side, trainer.let_in_young(examples, side, fitted, settled.scorer), before=settled)
+    settled = replace(settled, scorer=promising(plan, side.sides, settled.scorer))
     cost("calibrate")
     young = all_rows(trainer, examples, side, settled.scorer)
     released = release(trainer, settled, young.rows, encoder_of(plan, side.sides.every.features))
@@ -188,7 +190,7 @@ def train(
     )
     sides, held_out, procedure = side.sides, side.sides.held_out, settled.scorer
     bench = trainer.bench(held_out, asked=sides.asked)
-    scored = trainer.decide(procedure, held_out, name="candidate")
+    scored = with_coverage(trainer.decide(procedure, held_out, name="candidate"), procedure, held_out)
     trivial = trainer.baselines(side)
     against = [trainer.decide_baseline(each, settled.threshold, held_out) for each in trivial]
     two, newer = sides.two, sides.validation
@@ -218,6 +220,7 @@ def train(
             released=lambda rows: trainer.decide(released, rows, name="released"),
             seed=seed,
         ),
+        kept=judge_promise(goal, bench, scored, procedure),
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )

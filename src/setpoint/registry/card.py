@@ -98,6 +98,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
         },
         "slices": _slices(report["slices"]),
         "weak slices": _weak(report.get("weak")),
+        **({"confidence": _confidence(report["confidence"])} if "confidence" in report else {}),
         "protected groups": _protected(model.get("bias"), goal),
         "fairness": _fairness(report.get("fairness"), goal),
         "what it goes by": _goes_by(model["importances"], model.get("goes_by")),
@@ -322,6 +323,22 @@ def _weak(found: Mapping[str, Any] | None) -> dict[str, str]:
     )
     weak = {f"weak: {each['name']}": each["words"] for each in found["slices"] if each["worse"]}
     return {"looked at": looked, **(weak or {"weak": "none is shown to lose more than the model expects"})}
+
+
+def _confidence(found: Mapping[str, Any]) -> dict[str, str]:
+    """Whether sets and intervals hold what was promised on later rows, and what handing decisions over saves."""
+    told = {}
+    if found["check"] is not None:
+        size = "" if found["size"] is None else f" Mean {found['of']}: {found['size']:.4g}."
+        told["all rows"] = found["check"]["told"] + size
+        told |= {f"{found['by']} {name}": each["told"] for name, each in found["groups"].items()}
+    if found["saved"] is not None:
+        saved = found["saved"]["saved"]
+        told["handing over"] = (
+            f"{found['saved']['asked']:.1%} of decisions, which saves {saved['estimate']:.4g} per decision "
+            f"(95 % interval {saved['low']:.4g} to {saved['high']:.4g})"
+        )
+    return told
 
 
 def _goes_by(pairs: Sequence[Sequence[Any]], found: Mapping[str, Any] | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.core.records import FEATURE, FIELD
+from setpoint.core.records import ABSTAINED, FEATURE, FIELD, PREDICTION_SET
 from setpoint.data.log.decisions import features_of, fields_of, lasts_by, met_by
 from setpoint.declare.expr import Column, Expr, Field
 from setpoint.declare.plan import Plan
@@ -17,7 +17,7 @@ from setpoint.labels.settle import OUTCOME
 from setpoint.learn.sides import Examples
 from setpoint.learn.threshold import Costs, choose_threshold, costs_of
 
-BASE = ("decision_id", "key", "at", "score", "acted", "threshold", "model", "degraded")
+BASE = ("decision_id", "key", "at", "score", "acted", "threshold", "model", "degraded", PREDICTION_SET, ABSTAINED)
 """Columns of the decision log that the loop keeps in memory; costs, slices and the label add theirs."""
 
 

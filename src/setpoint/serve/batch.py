@@ -6,17 +6,18 @@ import hashlib
 import logging
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.core.records import FEATURE, FIELD, POSITION, RULE
+from setpoint.core.records import ABSTAINED, FEATURE, FIELD, POSITION, PREDICTION_SET, RULE
 from setpoint.data.arrays import Array, Mask
 from setpoint.data.log.decisions import plan_sources
-from setpoint.serve.fallback import MODEL_FAILED, NO_MODEL, RULE_THRESHOLD, rules_act
+from setpoint.serve.fallback import MODEL_FAILED, NO_MODEL, RULE_THRESHOLD, UNSURE, rules_act
 from setpoint.serve.route import choose_route
-from setpoint.serve.snapshot import Scorer, Serving
+from setpoint.serve.snapshot import Doubts, Scorer, Serving
 
 _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)
 _logger = logging.getLogger("setpoint.serve")
@@ -46,6 +47,12 @@ def decide_many(
         scores = _scores(route.scorer, features, len(at))
         failed = ~((scores >= 0.0) & (scores <= 1.0))
         thresholds = np.where(failed, RULE_THRESHOLD, route.scorer.threshold.of(fields, len(at)))
+    sure = _sure(route.scorer, serving, scores, failed, features=features, fields=fields)
+    handed = sure.abstained & serving.asks_rule
+    reasons = _either(failed, reason, "")
+    if handed.any():
+        reasons = pc.if_else(pa.array(handed), UNSURE, reasons)
+        failed, thresholds = failed | handed, np.where(handed, RULE_THRESHOLD, thresholds)
     if failed.any():
         scores = np.where(failed, rules_act(serving, fields, features, at).astype(np.float64), scores)
     key = requests[serving.key]
@@ -54,14 +61,17 @@ def decide_many(
         "key": key,
         "at": pa.array(at, pa.int64()),
         "score": pa.array(scores, pa.float64()),
-        "acted": pa.array(scores >= thresholds, pa.bool_()),
+        "acted": pa.array((scores >= thresholds) & ~(sure.abstained & ~failed), pa.bool_()),
         "threshold": pa.array(thresholds, pa.float64()),
         "model": _either(failed, RULE, serving.model),
         "arm": _either(failed, route.arm, route.arm),
         "propensity": pa.array(np.full(len(at), route.propensity)),
-        "degraded": _either(failed, reason, ""),
+        "degraded": reasons,
         "definitions": pa.repeat(pa.scalar(serving.definitions), len(at)),
     }
+    if serving.doubts:
+        columns[PREDICTION_SET] = pa.array(sure.sets, pa.string(), mask=failed)
+        columns[ABSTAINED] = pa.array(sure.abstained, pa.bool_())
     columns |= {FIELD + name: fields[name] for name in serving.plan.fields}
     columns |= {FEATURE + name: features[name] for name in serving.plan.features}
     columns |= {POSITION + name: _known(positions, name, len(at)) for name in plan_sources(serving.plan)}
@@ -94,6 +104,27 @@ def _scores(scorer: Scorer, features: pa.Table, rows: int) -> Array:
     except Exception:  # a model is foreign code: the rows that it can score are scored
         _logger.warning("The model %s failed on a batch of %d rows.", scorer.digest, rows, exc_info=True)
     return np.array([_score(scorer, row) for row in features.to_pylist()], dtype=np.float64)
+
+
+class _Sure(NamedTuple):
+    """How sure rows are, and which are handed over."""
+
+    sets: Array
+    abstained: Mask
+
+
+def _sure(
+    scorer: Scorer | None, serving: Serving, scores: Array, failed: Mask, *, features: pa.Table, fields: pa.Table
+) -> _Sure:
+    """How sure the model is of each row that it scored; nothing is known of the others."""
+    found = _Sure(np.full(failed.size, None, dtype=object), np.zeros(failed.size, dtype=bool))
+    if not serving.doubts or not isinstance(scorer, Doubts) or failed.all():
+        return found
+    kept = pa.array(np.flatnonzero(~failed))
+    told = scorer.sure(scores[~failed], features=features.take(kept), fields=fields.take(kept))
+    if told is not None:
+        found.sets[~failed], found.abstained[~failed] = told.sets, told.abstained
+    return found
 
 
 def _score(scorer: Scorer, row: dict[str, object]) -> float:

@@ -13,15 +13,15 @@ from setpoint.core.ports import Clock, Segments
 from setpoint.core.records import RULE, DecisionRecord
 from setpoint.core.times import iso
 from setpoint.serve.explain import explain_decision
-from setpoint.serve.fallback import NO_MODEL, RULE_THRESHOLD, rule_acts
+from setpoint.serve.fallback import NO_MODEL, RULE_THRESHOLD, UNSURE, rule_acts
 from setpoint.serve.log import encode_record
 from setpoint.serve.request import read_request
 from setpoint.serve.route import Route, choose_route
 from setpoint.serve.runner import Runner
-from setpoint.serve.snapshot import Features, Serving
+from setpoint.serve.snapshot import Doubts, Features, Serving
 
-NO_ACTION = "none"
-"""The action of a decision that does not act."""
+NO_ACTION, ASK = "none", "ask"
+"""The action of a decision that does not act, and of one that is handed to a person."""
 
 SHARE_OF_SCORING = 0.9
 """How much of the declared latency may be gone when the score is there: the rest is for the rule, log and answer."""
@@ -32,10 +32,11 @@ LONGEST_REHEARSAL = 5_000_000
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided. `action` is the declared action, or "none"; `degraded` says why the model did not decide.
+    """What was decided. `action` is the declared action, "none", or "ask"; `degraded` why the model did not decide.
 
     `model` is the digest of the model, or "rule"; `at` the time of the decision in microseconds; `why` says what each
-    feature added to the score, where that was asked for.
+    feature added to the score, where that was asked for. `set` holds what the label may be, as often as the goal
+    promises, and `abstained` says that the decision was handed over; None where the goal asks for neither.
     """
 
     id: str
@@ -48,11 +49,13 @@ class Decision:
     propensity: float
     degraded: str
     why: Mapping[str, Any] | None = None
+    set: tuple[bool, ...] | None = None
+    abstained: bool | None = None
 
     @property
     def acted(self) -> bool:
         """Whether the action is to be taken."""
-        return self.action != NO_ACTION
+        return self.action not in (NO_ACTION, ASK)
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON-like data."""
@@ -67,6 +70,8 @@ class Decision:
             "arm": self.arm,
             "propensity": self.propensity,
             "degraded": self.degraded,
+            **({} if self.set is None else {"set": list(self.set)}),
+            **({} if self.abstained is None else {"abstained": self.abstained}),
             **({} if self.why is None else {"why": dict(self.why)}),
         }
 
@@ -101,7 +106,7 @@ def decide(
         features=seen.values,
         score=verdict.score,
         acted=verdict.acted,
-        action=serving.action if verdict.acted else NO_ACTION,
+        action=serving.action if verdict.acted else ASK if verdict.asks else NO_ACTION,
         threshold=verdict.threshold,
         model=verdict.model,
         arm=route.arm,
@@ -110,6 +115,8 @@ def decide(
         positions=seen.positions,
         latency_us=(stopwatch() - began) // 1000,
         definitions=serving.definitions,
+        prediction_set=verdict.prediction_set,
+        abstained=verdict.abstained,
     )
     log.append(encode_record(record))
     scorer = None if verdict.model == RULE else route.scorer
@@ -124,6 +131,8 @@ def decide(
         propensity=record.propensity,
         degraded=record.degraded,
         why=explain_decision(scorer, seen.values) if explain else None,
+        set=_labels_of(verdict.prediction_set),
+        abstained=verdict.abstained if serving.plan.system.goal.abstain is not None else None,
     )
 
 
@@ -146,17 +155,24 @@ def rehearse(request: Mapping[str, Any], *, serving: Serving, features: Features
 
 @dataclass(frozen=True)
 class Verdict:
-    """A score against its threshold, who gave it, and why it was not the model."""
+    """A score against its threshold, who gave it, why it was not the model, and how sure it is."""
 
     score: float
     threshold: float
     model: str
     degraded: str
+    prediction_set: str | None = None
+    abstained: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person is asked."""
+        return self.abstained and self.model != RULE
 
     @property
     def acted(self) -> bool:
-        """Whether the score reaches the threshold."""
-        return self.score >= self.threshold
+        """Whether the score reaches the threshold, and nobody is asked."""
+        return self.score >= self.threshold and not self.asks
 
 
 def judge(
@@ -170,7 +186,7 @@ def judge(
     runner: Runner,
 ) -> Verdict:
     """The model's verdict within the time that is left since `began`, or the rule's."""
-    degraded = NO_MODEL
+    degraded, handed = NO_MODEL, False
     if route.scorer is not None:
         budget = serving.budget_us
         left = None if budget is None else budget * SHARE_OF_SCORING - (stopwatch() - began) / 1000
@@ -178,5 +194,20 @@ def judge(
         if not degraded:
             constant = serving.threshold
             threshold = route.scorer.threshold.of_one(fields) if constant is None else constant
-            return Verdict(score, threshold, serving.model, "")
-    return Verdict(float(rule_acts(serving, fields, seen, at)), RULE_THRESHOLD, RULE, degraded)
+            if not serving.doubts or not isinstance(route.scorer, Doubts):
+                return Verdict(score, threshold, serving.model, "")
+            found, abstained = route.scorer.sure_one(score, features=seen, fields=fields)
+            if not (abstained and serving.asks_rule):
+                return Verdict(score, threshold, serving.model, "", found, abstained)
+            degraded, handed = UNSURE, True
+    score = float(rule_acts(serving, fields, seen, at))
+    return Verdict(score, RULE_THRESHOLD, RULE, degraded, abstained=handed)
+
+
+def _labels_of(prediction_set: str | None) -> tuple[bool, ...] | None:
+    """What the log spells as a set.
+
+    >>> _labels_of("false true")
+    (False, True)
+    """
+    return None if prediction_set is None else tuple(each == "true" for each in prediction_set.split())

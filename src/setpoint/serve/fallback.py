@@ -15,8 +15,8 @@ from setpoint.declare.expr import Expr, FeatureRef, Field, walk
 from setpoint.declare.kinds import TEXT, TIME
 from setpoint.serve.snapshot import Serving
 
-NO_MODEL, MODEL_FAILED, TOO_SLOW = "no-model", "model-failed", "too-slow"
-"""Why the rule decided: there is no model, it raised or gave no probability, or it took too long."""
+NO_MODEL, MODEL_FAILED, TOO_SLOW, UNSURE = "no-model", "model-failed", "too-slow", "unsure"
+"""Why the rule decided: there is no model, it raised or gave no probability, took too long, or was not sure enough."""
 
 RULE_THRESHOLD = 0.5
 """The rule scores 1 where it acts and 0 where it does not, so any threshold between says the same."""

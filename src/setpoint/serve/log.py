@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Segments, Tables
-from setpoint.core.records import FEATURE, FIELD, POSITION, DecisionRecord
+from setpoint.core.records import ABSTAINED, FEATURE, FIELD, POSITION, PREDICTION_SET, DecisionRecord
 from setpoint.data.arrays import UTC_MICROSECONDS
 from setpoint.data.log.decisions import DECISIONS, plan_sources
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
@@ -58,6 +58,10 @@ def log_table(records: Sequence[DecisionRecord], plan: Plan) -> pa.Table:
         "degraded": pa.array([record.degraded for record in records], pa.string()),
         "definitions": pa.array([record.definitions for record in records], pa.string()),
     }
+    goal = plan.system.goal
+    if goal.confidence is not None or goal.abstain is not None:
+        columns[PREDICTION_SET] = pa.array([record.prediction_set for record in records], pa.string())
+        columns[ABSTAINED] = pa.array([record.abstained for record in records], pa.bool_())
     for name, kind in plan.fields.items():
         columns[FIELD + name] = _field_column([record.fields.get(name) for record in records], kind)
     for name, kind in plan.features.items():

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from setpoint.core.records import RULE
 from setpoint.data.log.decisions import definitions_of
+from setpoint.declare.confidence import BY_RULE
 from setpoint.declare.plan import Plan
 from setpoint.declare.release import Rule
 from setpoint.features.online_seen import Seen
@@ -53,6 +54,35 @@ class Scorer(Protocol):
 
     def score_row(self, values: Mapping[str, Any]) -> float:
         """The probability of one row."""
+        ...
+
+
+class Sure(Protocol):
+    """Of rows the set that each label is promised to be in, None without one, and whether others decide."""
+
+    @property
+    def sets(self) -> np.ndarray:
+        """For each row "false", "true", "false true" or None."""
+        ...
+
+    @property
+    def abstained(self) -> np.ndarray:
+        """Whether the decision of each row is handed over."""
+        ...
+
+
+@runtime_checkable
+class Doubts(Protocol):
+    """A scorer that says how sure its scores are, for many rows or one; the two agree."""
+
+    def sure(self, scores: np.ndarray, *, features: pa.Table, fields: pa.Table) -> Sure | None:
+        """How sure the scores of rows are; None where nothing was asked for."""
+        ...
+
+    def sure_one(
+        self, score: float, *, features: Mapping[str, Any], fields: Mapping[str, Any]
+    ) -> tuple[str | None, bool]:
+        """`sure` of a batch of one."""
         ...
 
 
@@ -118,6 +148,18 @@ class Serving:
     def action(self) -> str:
         """What is done where the score reaches the threshold."""
         return self.plan.system.goal.act.name
+
+    @property
+    def doubts(self) -> bool:
+        """Whether decisions say how sure they are, or may be handed over."""
+        goal = self.plan.system.goal
+        return goal.confidence is not None or goal.abstain is not None
+
+    @property
+    def asks_rule(self) -> bool:
+        """Whether the fallback rule takes the decisions that are handed over; a person does otherwise."""
+        asked = self.plan.system.goal.abstain
+        return asked is not None and asked.to == BY_RULE
 
     @cached_property
     def budget_us(self) -> int | None:

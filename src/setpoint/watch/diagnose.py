@@ -87,6 +87,8 @@ def next_step(cause: str, monitors: Collection[str]) -> str:
     """
     if {"rate above the scores", "rate below the scores", "loss above the promised"} & set(monitors):
         return "The scores no longer mean what they promise: a retraining is brought forward where the release says so."
+    if "coverage below the promised" in monitors:
+        return "Sets hold fewer outcomes than promised: train anew, which calibrates on newer decisions."
     if "mismatch" in monitors:
         return "Logged features are not what decisions should have seen: `setpoint verify` names the first such event."
     if "stale" in monitors:

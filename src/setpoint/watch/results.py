@@ -20,6 +20,7 @@ from setpoint.labels.join import KNOWN, VOID
 from setpoint.measure.bootstrap import interval
 from setpoint.measure.calibration import ece, reliability
 from setpoint.measure.metrics import METRICS, auc
+from setpoint.watch.coverage import coverage_since, covered_of
 
 MATURITY_HOURS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 36, 48, 72, 168, 720)
 LEAST = 30
@@ -109,6 +110,18 @@ def months(outcomes: Outcomes, *, seed: int) -> list[dict[str, Any]]:
                 **_quality(part, seed=seed),
             }
         )
+    return found
+
+
+def coverage_by_month(matured: pa.Table, level: float) -> list[dict[str, Any]]:
+    """By calendar month (UTC) of the decision, whether sets held as many outcomes as promised."""
+    at, _, _ = covered_of(matured)
+    found = []
+    for month in np.unique(at.astype("datetime64[us]").astype("datetime64[M]")) if at.size else ():
+        start, end = (int(edge.astype("datetime64[us]").astype(np.int64)) for edge in (month, month + 1))
+        check = coverage_since(matured, level=level, start=start, end=end)
+        assert check is not None
+        found.append({"month": str(month), **check.to_dict()})
     return found
 
 

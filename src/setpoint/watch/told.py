@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from setpoint.core.times import iso
+from setpoint.learn.promise import tell_promise
 from setpoint.watch.incidents import Incident
 
 COUNTED = {"alarms": "alarm", "retrainings": "train", "promotions": "promote", "rollbacks": "rollback"}
@@ -111,6 +112,7 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
         **({"preflight": list(document["preflight"]["findings"])} if "preflight" in document else {}),
         **({"weak": dict(report["weak"])} if "weak" in report else {}),
         **({"behaviours": list(report["behaviours"])} if "behaviours" in report else {}),
+        **({"confidence": tell_promise(report["confidence"])} if "confidence" in report else {}),
         **({"fairness": list(report["fairness"]), "proxies": _proxies(document)} if "fairness" in report else {}),
         **({"training_rows": report["plain"]["reason"]} if "plain" in report else {}),
         "business": {

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.errors import NothingYet
 from setpoint.core.ports import Metadata, Tables
-from setpoint.core.records import FEATURE, FIELD, RULE
+from setpoint.core.records import ABSTAINED, FEATURE, FIELD, PREDICTION_SET, RULE
 from setpoint.core.times import iso
 from setpoint.data.log.decisions import DECISIONS, OUTCOMES
 from setpoint.data.rows import ALWAYS
@@ -190,6 +190,7 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
             f"at {iso(row['at'])}: {action}, by {by}",
             f"score {row['score']:.4f} against the threshold {row['threshold']:.4f}"
             + (f"; degraded: {row['degraded']}" if row["degraded"] else ""),
+            *_told_set(plan, row),
             *([] if why is None else story_of(why)),
             _truth(records.tables, row),
             "worked out again, every feature is what it was: `--feature` shows the events behind one"
@@ -204,6 +205,18 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
             **_said_by_hand(records, str(row["key"])),
         },
     }
+
+
+def _told_set(plan: Plan, row: dict[str, Any]) -> list[str]:
+    """What the label is promised to be, and whether the decision was handed over."""
+    asked, told = plan.system.goal.confidence, []
+    if asked is not None and row.get(PREDICTION_SET) is not None:
+        named = " or ".join(str(row[PREDICTION_SET]).split())
+        told.append(f"its label is promised to be {named}: {asked.level:.0%} of such sets hold it")
+    if row.get(ABSTAINED):
+        who = "the fallback rule decided" if row["model"] == RULE else "a person was asked"
+        told.append(f"deciding was expected to cost more than asking: {who}")
+    return told
 
 
 def _said_by_hand(records: Records, key: str) -> dict[str, list[dict[str, Any]]]:
