@@ -170,6 +170,13 @@ class SoftmaxModel:
         sized = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
         return np.asarray(sized / np.cumsum(sized, axis=1)[:, -1:])
 
+    def contributions(self, rows: np.ndarray) -> np.ndarray:
+        """What each input adds to the score of each class, and at the end the base: rows x classes x inputs and base.
+
+        Probabilities are the softmax of what they add up to.
+        """
+        return np.stack([each.contributions(rows) for each in self.classes], axis=1)
+
     def importances(self) -> np.ndarray:
         """The mean over the classes of the share of each input in the sizes of their weights."""
         return np.asarray(np.mean([each.importances() for each in self.classes], axis=0))

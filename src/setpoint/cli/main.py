@@ -148,6 +148,10 @@ def parser() -> argparse.ArgumentParser:
         "beginning is enough); or the name of a source's file",
     )
     why.add_argument("--feature", help="show the events behind the value of this feature in the decision")
+    why.add_argument(
+        "--counterfactual", action="store_true", help="also say which least changes would have changed the decision"
+    )
+    why.add_argument("--model", help="say what this model makes of the request of this key, for goals of every kind")
 
     verify = add("verify", "Work out again what was logged of decisions, and compare it bit for bit.")
     verify.add_argument("--since", help="first decision time (default: the first in the log)")

@@ -323,7 +323,9 @@ def runs(words: Namespace) -> int:
 
 def why(words: Namespace) -> int:
     """One decision, model, incident or value explained."""
-    shown = _open(words).why(words.subject, feature=words.feature)
+    shown = _open(words).why(
+        words.subject, feature=words.feature, counterfactual=words.counterfactual, model=words.model
+    )
     if words.json:
         print_json(shown)
         return 0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit, logit, softmax
 
 from setpoint.core.errors import DataError
 from setpoint.core.ports import AdditiveModel, Model
+from setpoint.learn.kinds.composed import INTERVAL, PERIODS, Composed
 from setpoint.measure.calibrators import EDGE, CalibrationMap
 from setpoint.measure.shapley import shapley_values
 
@@ -21,9 +23,10 @@ TOLERANCE = 1e-6
 ROUNDS = 4
 """How often each background row is used where contributions are sampled."""
 SAMPLED = "the model does not say what it goes by: the parts are Shapley values, sampled, over other logged decisions"
-ODDS, NUMBER, LOGARITHM = "log odds", "prediction", "logarithm"
+ODDS, NUMBER, LOGARITHM, SHARE = "log odds", "prediction", "logarithm", "log share"
 LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {ODDS: expit, NUMBER: np.positive, LOGARITHM: np.exp}
 """What inputs may add up to, and how that becomes a prediction."""
+_MULTIPLIED = {ODDS: "odds", LOGARITHM: "prediction", SHARE: "share"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,93 @@ def contributions(model: Model, matrix: np.ndarray, inputs: Sequence[str]) -> Co
     )
 
 
+def contributions_of_all(model: Model, matrix: np.ndarray, inputs: Sequence[str]) -> tuple[Contributions, ...] | None:
+    """What each input adds to each prediction of every row: one part for a number, one for each class or end.
+
+    A set of labels has a part for each label, an interval one for each end; of classes the parts add up to the log of
+    the class's share, over the mean of all classes. None for a model that does not say. Raises DataError as
+    `contributions` does.
+    """
+    if isinstance(model, Composed):
+        if model.by == PERIODS:
+            return None
+        found = [contributions(part, matrix, inputs) for part in model.parts]
+        told = tuple(each for each in found if each is not None)
+        if len(told) < len(found):
+            return None
+        return _ends_in_order(told) if model.by == INTERVAL else told
+    if not isinstance(model, AdditiveModel):
+        return None
+    raw = np.asarray(model.predict(matrix))
+    if raw.ndim == 1:
+        one = contributions(model, matrix, inputs)
+        return None if one is None else (one,)
+    parts = np.asarray(model.contributions(matrix)).reshape(*raw.shape, len(inputs) + 1)
+    parts = parts - parts.mean(axis=1, keepdims=True)
+    off = np.abs(softmax(parts.sum(axis=2), axis=1) - raw)
+    if not (off <= TOLERANCE).all():
+        raise DataError(
+            f"What the inputs add up to is {off.max():g} off what the model predicts.",
+            expected="contributions whose softmax is the probability of each class",
+            hint="Run setpoint.conformance.learner.LearnerLaws on the learner.",
+        )
+    names = tuple(inputs)
+    return tuple(
+        Contributions(names, parts[:, place, :-1], parts[:, place, -1], raw[:, place], SHARE)
+        for place in range(raw.shape[1])
+    )
+
+
+def _ends_in_order(ends: tuple[Contributions, ...]) -> tuple[Contributions, ...]:
+    """The parts of the lower and the upper end of each row, whichever model it is from."""
+    order = np.argsort(np.stack([each.raw for each in ends]), axis=0, kind="stable")
+    rows = np.arange(order.shape[1])
+    parts, base, raw = (np.stack([getattr(each, name) for each in ends]) for name in ("parts", "base", "raw"))
+    first = ends[0]
+    return tuple(
+        Contributions(first.inputs, parts[each, rows], base[each, rows], raw[each, rows], first.scale) for each in order
+    )
+
+
+def sampled_of_all(
+    model: Model, matrix: np.ndarray, inputs: Sequence[str], *, background: np.ndarray, seed: int = 0
+) -> tuple[Contributions, ...]:
+    """What each input adds to each prediction of one row, of any model: Shapley values sampled over background rows.
+
+    Of probabilities to their log odds, of other numbers to the numbers themselves.
+    """
+    raw = np.asarray(model.predict(matrix))
+    outputs = raw.shape[1] if raw.ndim == 2 else 1
+    known = np.concatenate([raw.reshape(1, -1), np.asarray(model.predict(background)).reshape(-1, outputs)])
+    odds = bool(((known >= 0) & (known <= 1)).all())
+    return tuple(
+        _sampled(
+            partial(_output, model, place, odds=odds), matrix, inputs, background, ODDS if odds else NUMBER, each, seed
+        )
+        for place, each in enumerate(raw.reshape(-1))
+    )
+
+
+def _output(model: Model, place: int, rows: np.ndarray, *, odds: bool) -> np.ndarray:
+    """One of the predictions of each row, or its log odds."""
+    found = np.asarray(model.predict(rows)).reshape(len(rows), -1)[:, place]
+    return np.asarray(logit(np.clip(found, EDGE, 1 - EDGE))) if odds else found
+
+
+def _sampled(
+    value: Callable[[np.ndarray], np.ndarray],
+    matrix: np.ndarray,
+    inputs: Sequence[str],
+    background: np.ndarray,
+    scale: str,
+    raw: float,
+    seed: int,
+) -> Contributions:
+    found = shapley_values(value, matrix[0], background, rounds=ROUNDS, seed=seed)
+    bounds = (found.low[None, :], found.high[None, :])
+    return Contributions(tuple(inputs), found.values[None, :], np.array([found.base]), np.array([raw]), scale, bounds)
+
+
 def sampled_contributions(
     model: Model, matrix: np.ndarray, inputs: Sequence[str], *, background: np.ndarray, seed: int = 0
 ) -> Contributions | None:
@@ -108,22 +198,18 @@ def sampled_contributions(
     if raw.ndim != 1 or not ((raw >= 0) & (raw <= 1)).all():
         return None
 
-    def odds(rows: np.ndarray) -> np.ndarray:
-        inside = np.clip(model.predict(rows), EDGE, 1 - EDGE)
-        return np.asarray(logit(inside))
-
-    found = shapley_values(odds, matrix[0], background, rounds=ROUNDS, seed=seed)
-    bounds = (found.low[None, :], found.high[None, :])
-    return Contributions(tuple(inputs), found.values[None, :], np.array([found.base]), raw[:1], ODDS, bounds)
+    odds = partial(_output, model, 0, odds=True)
+    return _sampled(odds, matrix, inputs, background, ODDS, float(raw[0]), seed)
 
 
 def reasons_of(
-    found: Contributions, values: Mapping[str, Any], *, calibration: CalibrationMap, top: int | None = TOP
+    found: Contributions, values: Mapping[str, Any], *, calibration: CalibrationMap | None, top: int | None = TOP
 ) -> dict[str, Any]:
     """Why the first of the rows has its score, as JSON-like data.
 
     The reasons, the base and `others` (all inputs that are not named) add up to `total`, whose prediction is `raw`.
-    What calibration makes of that is said beside: it moves the score, and changes no order of the reasons.
+    What calibration makes of that is said beside, where it is told: it moves the score, and changes no order of the
+    reasons.
     """
     named, sampled = found.reasons(0, values, top=top), found.bounds is not None
     told, parts = sum(each["adds"] for each in named), found.parts[0]
@@ -134,7 +220,7 @@ def reasons_of(
         "others": float(parts.sum() - told),
         "total": float(found.base[0] + parts.sum()),
         "raw": float(found.raw[0]),
-        "calibration": tell_calibration(calibration, float(found.raw[0])),
+        **({} if calibration is None else {"calibration": tell_calibration(calibration, float(found.raw[0]))}),
         **({"sampled": SAMPLED} if sampled else {}),
     }
 
@@ -150,7 +236,7 @@ def tell(feature: str, value: Any, adds: float, *, scale: str) -> str:
     name = f"{feature} = {spelled(value)}"
     if scale == NUMBER:
         return f"{name} adds {adds:.3g}"
-    return f"{name} multiplies the {'odds' if scale == ODDS else 'prediction'} by {np.exp(adds):.2f}"
+    return f"{name} multiplies the {_MULTIPLIED[scale]} by {np.exp(adds):.2f}"
 
 
 def tell_calibration(calibration: CalibrationMap, raw: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,14 @@ from setpoint.core.ports import Learner, Model
 from setpoint.declare.goal_kind import BINARY
 from setpoint.learn.confidence import Confidence, Sure
 from setpoint.learn.encode import Encoder
-from setpoint.learn.explain_rows import Contributions, contributions, reasons_of, sampled_contributions
+from setpoint.learn.explain_rows import (
+    Contributions,
+    contributions,
+    contributions_of_all,
+    reasons_of,
+    sampled_contributions,
+    sampled_of_all,
+)
 from setpoint.learn.kinds.composed import load_model
 from setpoint.learn.kinds.maps import Map, map_from_dict
 from setpoint.learn.threshold import Threshold
@@ -26,6 +33,8 @@ from setpoint.measure.calibrators import CalibrationMap
 from setpoint.registry.models import check_files, seal
 
 BODY, MODEL = "scorer.json", "model"
+ENDS = ("the lower end", "the upper end")
+"""What the two predictions of an interval are called."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +95,10 @@ class Scorer:
     def explain(self, features: pa.Table) -> Contributions | None:
         """What each feature adds to the score of each row, before calibration; None for a model that does not say.
 
-        Of goals of two classes; what adds up to a number or to several is not told apart yet.
+        None too where a row has several predictions: `explain_outputs` tells those of one row.
         """
-        if self.kind != BINARY:
-            return None
-        return contributions(self.model, self.encoder.matrix(features), self.inputs)
+        found = contributions_of_all(self.model, self.encoder.matrix(features), self.inputs)
+        return found[0] if found is not None and len(found) == 1 else None
 
     def explain_row(
         self, values: Mapping[str, Any], *, background: pa.Table | None = None, seed: int = 0
@@ -107,6 +115,33 @@ class Scorer:
             others = self.encoder.matrix(background)
             found = sampled_contributions(self.model, row, self.inputs, background=others, seed=seed)
         return None if found is None else reasons_of(found, values, calibration=self.calibration)
+
+    def explain_outputs(
+        self,
+        values: Mapping[str, Any],
+        *,
+        names: Sequence[str] = (),
+        background: pa.Table | None = None,
+        seed: int = 0,
+    ) -> list[dict[str, Any]] | None:
+        """Why one row has each of its predictions, of a goal of any kind, before calibration, as JSON-like data.
+
+        `names` are those of the classes or labels; one prediction has none, an interval has its ends. A model that does
+        not say is asked about the row between those of `background`; without any it gives None.
+        """
+        row = self.encoder.row(values)
+        found = contributions_of_all(self.model, row, self.inputs)
+        if found is None and background is not None and background.num_rows > 1:
+            others = self.encoder.matrix(background)
+            found = sampled_of_all(self.model, row, self.inputs, background=others, seed=seed)
+        if found is None:
+            return None
+        told = names if len(names) == len(found) else ENDS if len(found) == len(ENDS) else ("",)
+        score = np.asarray(self.calibration.apply(self.model.predict(row))).reshape(-1)
+        return [
+            {"output": name, "score": float(made), **reasons_of(each, values, calibration=None)}
+            for name, made, each in zip(told, score, found, strict=True)
+        ]
 
     def save(self, folder: Path) -> str:
         """Write the files into a folder, made if it is not there; gives the digest they have from now on."""

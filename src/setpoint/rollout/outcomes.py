@@ -17,7 +17,7 @@ from setpoint.labels.settle import OUTCOME
 from setpoint.learn.sides import Examples
 from setpoint.learn.threshold import Costs, choose_threshold, costs_of
 
-BASE = ("decision_id", "key", "at", "score", "acted", "threshold", "model", "degraded", PREDICTION_SET, ABSTAINED)
+BASE = ("decision_id", "key", "at", "score", "acted", "threshold", "model", "degraded")
 """Columns of the decision log that the loop keeps in memory; costs, slices and the label add theirs."""
 
 
@@ -27,7 +27,8 @@ def kept_columns(plan: Plan, log: pa.Table) -> list[str]:
     read += [part.name for part in costs_read(plan) if isinstance(part, Field)]
     named = [prefix + name for name in dict.fromkeys(read) for prefix in (FIELD, FEATURE)]
     labelled = [name for name in (met_by(plan), lasts_by(plan)) if name is not None]
-    return [name for name in dict.fromkeys((*BASE, *named, *labelled)) if name in log.column_names]
+    wanted = (*BASE, PREDICTION_SET, ABSTAINED, *named, *labelled)
+    return [name for name in dict.fromkeys(wanted) if name in log.column_names]
 
 
 def outcome_columns(plan: Plan) -> list[str]:

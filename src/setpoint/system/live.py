@@ -179,12 +179,16 @@ class Live(Opened):
         """The whole loop on one screen: of the live system, or of the newest replay where nothing is live."""
         return status(self)
 
-    def why(self, subject: str, *, feature: str | None = None) -> dict[str, Any]:
+    def why(
+        self, subject: str, *, feature: str | None = None, counterfactual: bool = False, model: str | None = None
+    ) -> dict[str, Any]:
         """One decision, model or incident explained from what was recorded; raises NothingYet when there is none.
 
-        With a `feature`, the events behind its value in that decision.
+        With a `feature`, the events behind its value in that decision; with `counterfactual`, the least changes of what
+        the goal says can be changed that would have changed it. With a `model`, what that model makes of the request of
+        this key and why, for goals of every kind.
         """
-        return why(self, subject, feature=feature)
+        return why(self, subject, feature=feature, counterfactual=counterfactual, model=model)
 
     def snapshot(self, which: str) -> Snapshot:
         """The rows of a stored snapshot, or those that were known at a time.

@@ -26,7 +26,11 @@ from setpoint.labels.join import STATES
 from setpoint.registry import audit, lineage, models
 from setpoint.serve.asked import Moment
 from setpoint.watch.consistency import ScorerOf, told_events, versions_recorded
+from setpoint.watch.why_changes import told_changes
 from setpoint.watch.why_score import explain_score, story_of, table_of
+
+SEEN = 2000
+"""Logged decisions whose values a change may take."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,28 @@ class Records:
     scorer_of: ScorerOf | None = None
 
 
-def explain(records: Records, subject: str, *, feature: str | None = None) -> dict[str, Any]:
+def explain(
+    records: Records, subject: str, *, feature: str | None = None, counterfactual: bool = False
+) -> dict[str, Any]:
     """What is recorded about a decision (by id or key), a model or an incident (by id; a beginning of it is enough).
 
     What a decision is called goes before what an id of another only begins with.
 
-    With a `feature`, the events behind its value in that decision. Raises NothingYet when nothing recorded has this
+    With a `feature`, the events behind its value in that decision; with `counterfactual`, what would have changed it.
+    Raises NothingYet when nothing recorded has this
     name, NameUnknown for a feature that the plan does not have.
     """
     row = _decision(records, subject)
     if feature is not None:
         found = None if row is None else _told_feature(records, row, feature)
+    elif row is None:
+        found = _incident_or_model(records, subject)
     else:
-        found = _incident_or_model(records, subject) if row is None else _told(records, row)
+        found = _told(records, row)
+        if counterfactual:
+            lines, changes = told_changes(records.plan, row, records.scorer_of, others=lambda: _newest(records))
+            found["story"] += lines
+            found["tables"] |= {"What would have changed it": changes} if changes else {}
     if found is None:
         raise NothingYet(
             f"Nothing recorded is called {subject!r}.",
@@ -150,6 +163,16 @@ def _latest(records: Records) -> pa.Table:
     """The newest stored part of the decision log, or what is newer where none is stored."""
     parts = records.moment.parts
     return records.tables.read(DECISIONS, parts=[parts[-1]]) if parts else records.moment.newer
+
+
+def _newest(records: Records) -> pa.Table:
+    """The newest decisions of the log, about as many as changes are looked for among."""
+    found = [records.moment.newer]
+    for part in reversed(records.moment.parts):
+        if sum(rows.num_rows for rows in found) >= SEEN:
+            break
+        found.append(records.tables.read(DECISIONS, parts=[part]))
+    return pa.concat_tables(found, promote_options="permissive").combine_chunks()
 
 
 def _named(rows: pa.Table, names: pa.Table, subject: str) -> pa.Table:

@@ -1,0 +1,110 @@
+"""What a model makes of one request, and why: for goals of every kind, whether or not decisions were taken."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from setpoint.core.errors import DeclarationError, NothingYet
+from setpoint.core.times import iso
+from setpoint.declare.goal_kind import BINARY, MULTICLASS
+from setpoint.declare.plan import Plan
+from setpoint.history import requests_of
+from setpoint.learn.scorer import Scorer
+from setpoint.registry import models
+from setpoint.system.backends import open_learners
+from setpoint.system.features import read_features
+from setpoint.system.opened import Opened
+from setpoint.system.scorers import Scorers
+from setpoint.watch.why_changes import changes_of, need_changeable
+from setpoint.watch.why_score import BACKGROUND, table_of
+
+SHOWN = 3
+"""Classes or labels that are explained: those with the greatest predictions."""
+
+
+def why_request(opened: Opened, key: str, model: str, *, counterfactual: bool = False) -> dict[str, Any]:
+    """What a model (by a beginning of its digest) makes of the request of a key, and why.
+
+    Raises NothingYet where there is no such request or model.
+    """
+    plan = opened.plan
+    with opened.workspaces.recorded() as (metadata, tables, _), ExitStack():
+        folders = opened.workspaces.newest()[0]
+        found = [body["model"] for body in models.all_models(metadata) if body["model"].startswith(model)]
+        if not found or not model:
+            raise NothingYet(f"No model is called {model!r}.", hint="`setpoint runs` lists the models.")
+        scorer = Scorers(folders.models, open_learners(opened.settings.threads)).of(found[-1])
+        rows = dict(opened.events.rows_of(metadata, tables))
+    requests = requests_of(plan, rows, start=None, end=None)
+    named = pc.equal(pc.cast(requests.table[plan.system.decide.key], pa.string()), key)
+    places = np.flatnonzero(named.to_numpy(zero_copy_only=False))
+    if not places.size:
+        raise NothingYet(f"No request is called {key!r}.", expected="the key of a row of the spine")
+    spread = np.linspace(0, len(requests.at) - 1, min(len(requests.at), BACKGROUND)).astype(np.int64)
+    wanted = np.concatenate([spread, places[-1:]])
+    wanted = np.unique(wanted)
+    features = read_features(opened, rows, requests.table.take(pa.array(wanted)), requests.at[wanted])
+    place = int(np.searchsorted(wanted, places[-1]))
+    told = _told(plan, scorer, features, place, at=int(requests.at[places[-1]]), model=found[-1])
+    if counterfactual:
+        lines, changes = _changes(plan, scorer, features, place)
+        told["story"] += lines
+        told["tables"] |= {"What would have changed it": changes} if changes else {}
+    return {"subject": key, **told}
+
+
+def _told(plan: Plan, scorer: Scorer, features: pa.Table, place: int, *, at: int, model: str) -> dict[str, Any]:
+    values = features.slice(place, 1).to_pylist()[0]
+    names, found = plan.system.label.classes, scorer.explain_outputs(values, names=plan.system.label.classes)
+    sampled = found is None
+    if found is None:
+        found = scorer.explain_outputs(values, names=names, background=features) or []
+    ranked = sorted(found, key=lambda each: -each["score"])[:SHOWN] if len(found) > len(("low", "high")) else found
+    score = "; ".join(f"{each['output']} {each['score']:.4g}".strip() for each in found)
+    return {
+        "kind": f"what the model {model[:12]} makes of it, a goal of kind {plan.system.kind!r}",
+        "story": [
+            f"decided at {iso(at)}, by what could be seen then",
+            f"it predicts {score}",
+            *([found[0]["sampled"]] if sampled and found else []),
+        ],
+        "tables": {
+            f"Why {each['output'] or 'this prediction'} ({each['scale']})": table_of(each)
+            for each in ranked
+            if each["reasons"]
+        },
+    }
+
+
+def _changes(plan: Plan, scorer: Scorer, features: pa.Table, place: int) -> tuple[list[str], list[dict[str, Any]]]:
+    """What would have changed the action, or the likeliest class."""
+    need_changeable(plan)
+    kind, row = plan.system.kind, features.slice(place, 1)
+    if kind not in (BINARY, MULTICLASS):
+        raise DeclarationError(
+            f"A goal of kind {kind!r} decides nothing that could be changed.",
+            expected="a goal of two classes or of several",
+        )
+    before = np.asarray(scorer.score(row))
+    threshold = scorer.threshold.constant if kind == BINARY else None
+    if kind == BINARY and threshold is None:
+        raise DeclarationError(
+            "The threshold depends on the request.", expected="`setpoint why DECISION --counterfactual` on a decision"
+        )
+
+    def flips(rows: pa.Table) -> np.ndarray:
+        scores = np.asarray(scorer.score(rows))
+        if threshold is not None:
+            otherwise, near = (scores >= threshold) != (before[0] >= threshold), -np.abs(scores - threshold)
+        else:
+            likeliest = int(before[0].argmax())
+            others = np.delete(scores, likeliest, axis=1).max(axis=1)
+            otherwise, near = others > scores[:, likeliest], others - scores[:, likeliest]
+        return np.where(otherwise, 1.0, near)
+
+    return changes_of(plan, row.to_pylist()[0], flips, scorer, others=features)
