@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import setpoint as sp
+from setpoint.console.train_report import render_training
 from setpoint.core.errors import DeclarationError, NameUnknown, NothingYet
 from tests.integration.test_goal_kinds import CASES, END, EVERY, Case, open_case
 
@@ -92,3 +93,21 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
         model = live.train(as_of=END)["model"]
         with pytest.raises(DeclarationError, match="says of no feature that it can be changed"):
             live.why("d17", model=model, counterfactual=True)
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass", "multilabel", "count", "survival"])
+def test_a_training_of_every_kind_draws_what_values_do_to_its_predictions(kind: str, tmp_path: Path) -> None:
+    """With intervals, for the greatest classes or labels by name; and what is never read is told."""
+    with open_case(BY_KIND[kind], tmp_path) as live:
+        report = live.train(as_of=END)
+    curves = report["goes_by"]["effects"]
+    assert {curve["feature"].split(", ")[0] for curve in curves} >= {"load"}
+    assert len({curve["feature"] for curve in curves if curve["feature"].startswith("load")}) == OUTPUTS.get(kind, 1)
+    for curve in curves:
+        assert all(
+            low <= effect <= high
+            for low, effect, high in zip(*(curve[name] for name in ("low", "effect", "high")), strict=True)
+        )
+    html = render_training(report)
+    assert "What a value does to the score" in html
+    assert "effects-chart" in html

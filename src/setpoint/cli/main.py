@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
     train = add("train", "Train one candidate on what is known, judge it and register it.")
     train.add_argument("--as-of", help="train on what was known at this time (default: now)")
+    train.add_argument("--report", type=Path, help="also write what was found of the candidate as one HTML file")
 
     replay = add("replay", "Run history as if live: decisions, late labels, alarms, retrainings, releases.")
     replay.add_argument("--start", help="first decision time (default: the first day of the data)")

@@ -27,6 +27,7 @@ from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
 from setpoint.cli.weak_slices import print_weak_slices
 from setpoint.console.check_report import write_check
 from setpoint.console.report import write_report
+from setpoint.console.train_report import write_training
 from setpoint.core import times
 from setpoint.core.clock import SystemClock
 from setpoint.core.errors import DeclarationError, NameUnknown
@@ -204,6 +205,8 @@ def train(words: Namespace) -> int:
     """One candidate, judged."""
     as_of = None if words.as_of is None else times.time(words.as_of)
     report = _open(words).train(as_of=as_of)
+    if words.report:
+        write_training(report, words.report)
     if words.json:
         print_json(report)
     else:

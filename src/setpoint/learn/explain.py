@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from setpoint.core.rng import seed_for
 from setpoint.declare.kinds import NUMBER
 from setpoint.learn.explain_permutation import REPEATS, Shuffled, find_unread, permutation_importance
-from setpoint.learn.scorer import Scorer
+from setpoint.learn.scorer import ENDS, Scorer
 from setpoint.learn.sides import Examples
 from setpoint.measure.ale import LocalEffects, local_effects
 from setpoint.measure.metrics import log_losses
@@ -19,7 +21,9 @@ from setpoint.measure.metrics import log_losses
 MOST = 2000
 """Rows on which inputs are shuffled: a random sample of those held out."""
 CURVES, BINS = 6, 16
-"""Features whose effects are worked out, and in how many bins of as many rows."""
+"""Effects that are worked out, and in how many bins of as many rows."""
+OUTPUTS = 3
+"""Of so many scores of a row, the greatest, effects are worked out."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,11 @@ def goes_by(
     seed: int,
     loss: str = "log_loss",
     losses: Callable[[np.ndarray, np.ndarray], np.ndarray] = log_losses,
+    names: Sequence[str] = (),
 ) -> GoesBy:
     """What the judged procedure goes by on held-out rows, or a sample of them, rows of a day taken to be alike.
 
-    `losses` turns outcomes and scores into a loss for each row.
+    `losses` turns outcomes and scores into a loss for each row; `names` are those of its scores, where it has several.
     """
     rows = _sample(held_out, seed=seed)
     matrix = procedure.encoder.matrix(rows.features)
@@ -85,7 +90,7 @@ def goes_by(
     )
     before = float(np.average(losses(rows.y, _score(procedure, matrix)), weights=rows.weight))
     unread, days = _unread(released, rows, seed=seed), np.unique(rows.days).size
-    return GoesBy(loss, before, rows.y.size, days, found, unread, _effects(procedure, matrix, rows, found))
+    return GoesBy(loss, before, rows.y.size, days, found, unread, _effects(procedure, matrix, rows, found, names))
 
 
 def _sample(rows: Examples, *, seed: int) -> Examples:
@@ -106,21 +111,29 @@ def _unread(scorer: Scorer, rows: Examples, *, seed: int) -> tuple[str, ...]:
 
 
 def _effects(
-    scorer: Scorer, matrix: np.ndarray, rows: Examples, found: Sequence[Shuffled]
+    scorer: Scorer, matrix: np.ndarray, rows: Examples, found: Sequence[Shuffled], names: Sequence[str]
 ) -> tuple[tuple[str, LocalEffects], ...]:
     """How the score changes along the numbers without which the loss is shown to rise most, in their own units.
 
-    Nothing where a row has several scores, such as one for each class.
+    Where a row has several scores, such as one for each class, that of each of the greatest, for fewer numbers.
     """
-    if _score(scorer, matrix[:1]).ndim > 1:
-        return ()
+    scores = _score(scorer, matrix).reshape(len(matrix), -1)
+    outputs = np.argsort(-scores.mean(axis=0), kind="stable")[:OUTPUTS].tolist()
+    told = names if len(names) == scores.shape[1] else ENDS if scores.shape[1] == len(ENDS) else ()
     columns = {column.name: (j, column) for j, column in enumerate(scorer.encoder.columns) if column.kind == NUMBER}
-    told = []
-    for name in [each.feature for each in found if each.matters and each.feature in columns][:CURVES]:
+    known = [each.feature for each in found if each.matters and each.feature in columns]
+    drawn = []
+    for name, output in product(known[: CURVES // len(outputs)], sorted(outputs)):
         j, column = columns[name]
         each = local_effects(
-            lambda some: _score(scorer, some), matrix, j, cluster=rows.days, weight=rows.weight, bins=BINS
+            partial(_output, scorer, output), matrix, j, cluster=rows.days, weight=rows.weight, bins=BINS
         )
         if each is not None:
-            told.append((name, replace(each, at=each.at * column.unit + column.center)))
-    return tuple(told)
+            of = f"{name}, {told[output]}" if told else name
+            drawn.append((of, replace(each, at=each.at * column.unit + column.center)))
+    return tuple(drawn)
+
+
+def _output(scorer: Scorer, output: int, matrix: np.ndarray) -> np.ndarray:
+    """One of the scores of each row."""
+    return _score(scorer, matrix).reshape(len(matrix), -1)[:, output]

@@ -251,7 +251,9 @@ def train(
         preflight=checked,
         goes_by=None
         if loss is None
-        else goes_by(procedure, released, held_out, seed=seed, loss=loss.name, losses=loss.of),
+        else goes_by(
+            procedure, released, held_out, seed=seed, loss=loss.name, losses=loss.of, names=plan.system.label.classes
+        ),
     )
 
 

@@ -55,6 +55,8 @@ def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
     gate = told_gate(document, metric=str(goal.metric), unit=goal.business)
     return {
         **gate,
+        "system": plan.system.name,
+        **({"goes_by": document["goes_by"]} if "goes_by" in document else {}),
         "rows": document["rows"]["usable"],
         "cpu_seconds": found["cpu_seconds"],
         "card": to_markdown(make_card(document, plan, run=found)),
