@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ from typing import Any
 from rich.markup import escape
 
 from setpoint.cli.render import out, print_csv, print_json, table
+from setpoint.cli.who import who
 from setpoint.core.errors import NameUnknown
 from setpoint.data.log.entries import OPEN, STATES, Entry
 from setpoint.data.log.mend_files import write_entries
@@ -32,11 +31,11 @@ def asks_of_quarantine(words: Namespace) -> bool:
 def show_quarantine(words: Namespace, live: Live) -> int:
     """Do one of these: take in edited rows, take in rows as they are, dismiss, write or show."""
     if words.fix:
-        return _told(words, live.fix(words.fix, by=_who(words), why=words.because))
+        return _told(words, live.fix(words.fix, by=who(words), why=words.because))
     if words.readmit:
-        return _told(words, live.readmit(words.readmit, by=_who(words), why=words.because))
+        return _told(words, live.readmit(words.readmit, by=who(words), why=words.because))
     if words.dismiss:
-        done = live.dismiss(words.dismiss, by=_who(words), why=words.because)
+        done = live.dismiss(words.dismiss, by=who(words), why=words.because)
         if words.json:
             print_json(done)
         else:
@@ -116,13 +115,3 @@ def _told(words: Namespace, done: dict[str, Any]) -> int:
     if done.get("gone"):
         out.print(f"{len(done['gone']):,} are no longer set aside: their delivery keeps the contract now")
     return 1 if done["set_aside"] else 0
-
-
-def _who(words: Namespace) -> str:
-    """Who says so: the name given, or the account that runs the command."""
-    if words.by:
-        return str(words.by)
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"

@@ -42,7 +42,7 @@ def record(
     known_at: int | None = None,
 ) -> None:
     """Add an act to the trail. `evidence` is the data it was decided by, `known_at` when it is written (else `at`)."""
-    body = {"at": at, "known_at": at if known_at is None else known_at}
+    body: dict[str, Any] = {"at": at, "known_at": at if known_at is None else known_at}
     body |= {"act": act, "subject": subject, "reason": reason, "system": system}
     metadata.append(NOUN, [{**body, "evidence": None if evidence is None else dict(evidence)}])
 

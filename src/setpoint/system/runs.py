@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +18,9 @@ from setpoint.learn.judged import load_judged, same_rows
 from setpoint.measure.intervals import against_margin
 from setpoint.registry import models, runs
 from setpoint.registry.lineage import models_in_use
+from setpoint.registry.marks import Marks, marks_of
 from setpoint.registry.run_diff import AREAS, differences, run_facts
+from setpoint.registry.where import check_names, conditions, meets
 from setpoint.system.opened import Opened
 from setpoint.system.workspaces import REPLAY
 
@@ -39,6 +41,37 @@ class Recorded:
     role: str
     metadata: Metadata
     judged: pa.Table | None = None
+    marks: Marks = field(default_factory=Marks)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What people call runs of its kind."""
+        return self.marks.tags.get(self.run["model"], ())
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The names that point to its model."""
+        return self.marks.names_of(self.run["model"])
+
+    @property
+    def archived(self) -> bool:
+        """Whether its model's files are in the archive."""
+        return self.run["model"] in self.marks.archived
+
+    def facts(self, metric: str) -> dict[str, Any]:
+        """What it can be searched by: its line in a list, its metrics, its parameters, and what people say of it."""
+        told = self.summary(metric)
+        metrics = {name: found["estimate"] for name, found in self.run["metrics"].items()}
+        return {
+            **self.run["parameters"].get("parameters", {}),
+            **metrics,
+            **{name: value for name, value in told.items() if name not in ("tags", "aliases", "metric")},
+            **{name: self.run.get(name) for name in ("at", "seed", "code", "declaration")},
+            "commit": (self.run.get("user_code", {}).get("git") or {}).get("commit"),
+            "tag": self.tags,
+            "alias": self.aliases,
+            "archived": self.archived,
+        }
 
     def summary(self, metric: str) -> dict[str, Any]:
         """The run in a line of a list."""
@@ -56,19 +89,42 @@ class Recorded:
             **{name: found.get(name) for name in ("estimate", "low", "high")},
             "cpu_seconds": self.run["cpu_seconds"],
             "peak_mb": self.run["peak_mb"],
+            "tags": list(self.tags),
+            "aliases": list(self.aliases),
+            "archived": self.archived,
         }
 
 
-def list_runs(opened: Opened, *, passed: bool = False, since: int | None = None) -> dict[str, Any]:
-    """Every training that was recorded, newest first; only those that passed the gate, or ran since a time."""
+def list_runs(
+    opened: Opened, *, passed: bool = False, since: int | None = None, where: str = "", archived: bool = False
+) -> dict[str, Any]:
+    """Every training that was recorded, newest first; only those that passed the gate, ran since a time, or meet all.
+
+    `where` is conditions such as "auc > 0.7 and tag = easter". Those whose model is in the archive are left out and
+    counted, unless `archived`.
+    """
+    wanted, metric = conditions(where) if where else (), _goal_metric(opened)
+    archived = archived or any(each.name == "archived" for each in wanted)
     with _recorded(opened) as found:
+        facts = {each.run["run"]: each.facts(metric) for each in found} if wanted else {}
+        if facts:
+            check_names(wanted, {name for told in facts.values() for name in told})
         kept = [
             each
             for each in found
-            if (each.model["report"]["passed"] or not passed) and (since is None or each.run["at"] >= since)
+            if (each.model["report"]["passed"] or not passed)
+            and (since is None or each.run["at"] >= since)
+            and (not wanted or meets(facts[each.run["run"]], wanted))
         ]
-        metric = _goal_metric(opened)
-        return {"system": opened.declared.name, "runs": [each.summary(metric) for each in kept]}
+        shown = [each for each in kept if archived or not each.archived]
+        told = [each.summary(metric) for each in shown]
+        return {"system": opened.declared.name, "runs": told, "in_archive": len(kept) - len(shown)}
+
+
+def find_run(opened: Opened, which: str) -> Recorded:
+    """The run that a name, the beginning of its id, or that of its model's digest says; its documents are closed."""
+    with _recorded(opened) as found:
+        return _named(found, which)
 
 
 def show_run(opened: Opened, which: str) -> dict[str, Any]:
@@ -168,6 +224,7 @@ def _goal_metric(opened: Opened) -> str:
 def _recorded(opened: Opened) -> Iterator[list[Recorded]]:
     """The runs of every workspace, newest first; one that the live system took over from a replay is told once."""
     found: dict[str, Recorded] = {}
+    marks = marks_of(opened.metadata)
     with ExitStack() as stack:
         for folders, settings in reversed(opened.workspaces.every()):
             metadata = folders.open_metadata(settings)
@@ -178,16 +235,18 @@ def _recorded(opened: Opened) -> Iterator[list[Recorded]]:
             for run in reversed(metadata.find(runs.NOUN, system=opened.declared.name)):
                 model = run["model"]
                 body = models.get(metadata, model)
-                found.setdefault(run["run"], Recorded(run, body, where, roles.get(model, ""), metadata))
+                one = Recorded(run, body, where, roles.get(model, ""), metadata, marks=marks)
+                found.setdefault(run["run"], one)
         yield sorted(found.values(), key=lambda each: -each.run["at"])
 
 
 def _named(found: Sequence[Recorded], which: str) -> Recorded:
-    """The run that an id, or a model's digest, begins like; the newest of a model's."""
+    """The run that an id, or a model's digest, begins like, or an alias points to; the newest of a model's."""
     if not found:
         raise NothingYet(
             "No training has been recorded.", expected="a run", hint="Run `setpoint train` or `setpoint replay` first."
         )
+    which = found[0].marks.aliases.get(which, which)
     by_run = [each for each in found if each.run["run"].startswith(which)]
     by_model = [each for each in found if each.run["model"].startswith(which)]
     if which and len(by_run) == 1:
@@ -202,4 +261,4 @@ def _with_judged(opened: Opened, one: Recorded) -> Recorded:
     name = one.workspace.removeprefix(f"{REPLAY} ")
     folders = opened.workspaces.live if one.workspace == "live" else opened.workspaces.replay(name)
     judged = load_judged(folders.open_tables(), one.run["run"])
-    return Recorded(one.run, one.model, one.workspace, one.role, one.metadata, judged)
+    return replace(one, judged=judged)
