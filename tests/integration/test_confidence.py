@@ -6,11 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import setpoint as sp
 from setpoint.console.report import render
 from setpoint.core.errors import DeclarationError, NameUnknown
+from setpoint.learn.scorer import load_scorer
+from setpoint.serve.batch import decide_many
+from setpoint.serve.decide import judge
+from setpoint.serve.route import choose_route
+from setpoint.serve.runner import Runner
+from setpoint.serve.snapshot import Serving
+from setpoint.system.backends import open_learners
 from tests.integration.test_goal_kinds import CASES, END, Case, open_case
 
 PROMISED = {
@@ -95,3 +104,27 @@ def test_what_the_rule_takes_over_is_the_rules_decision(tmp_path: Path) -> None:
         live.replay(fresh=True)
         handed = live.sql("SELECT DISTINCT model, degraded, prediction_set FROM decisions WHERE abstained").to_pylist()
     assert handed == [{"model": "rule", "degraded": "unsure", "prediction_set": None}]
+
+
+@pytest.mark.parametrize("to", ["person", "rule"])
+def test_a_decision_online_says_what_the_same_one_says_in_a_batch(to: str, tmp_path: Path) -> None:
+    """Set, handing over and action of requests decided one by one, read back from the log."""
+    case = promising("binary", abstain=sp.abstain(cost=0.3, to=to), must=[sp.auc() >= 0.6])
+    with open_case(case, tmp_path) as live:
+        live.replay(fresh=True)
+        choices = {choice["name"]: choice["value"] for choice in live.show_plan()["choices"]}
+        plan = live.plan
+    scorer = load_scorer(min(tmp_path.rglob("scorer.json")).parent, open_learners(1))
+    serving, runner = Serving(plan, scorer), Runner()
+    requests = pq.read_table(tmp_path / "decisions.parquet").slice(0, 300)
+    features, at = requests.select(["load", "noise", "site"]), np.arange(300)
+    many = decide_many(requests, at, features, serving).to_pylist()
+    for fields, seen, row in zip(requests.to_pylist(), features.to_pylist(), many, strict=True):
+        alone = judge(serving, choose_route(serving), fields, seen, at=0, began=0, runner=runner)
+        told = (alone.acted, alone.model, alone.degraded, alone.prediction_set, alone.abstained, alone.threshold)
+        names = ("acted", "model", "degraded", "prediction_set", "abstained", "threshold")
+        assert told == tuple(row[name] for name in names)
+    runner.close()
+    assert {row["abstained"] for row in many} == {True, False}
+    assert choices["confidence"] == "90% of outcomes, for each site"
+    assert choices["handed over"] == f"to the {to} where deciding is expected to cost more than 0.3"

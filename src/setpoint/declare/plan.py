@@ -262,7 +262,13 @@ FEWEST_ROWS = 1000
 
 def _added(system: System) -> list[Choice]:
     """What models also learn from, beside decisions whose truth is known, and how they are to behave."""
-    found = []
+    found, promised, handed = [], system.goal.confidence, system.goal.abstain
+    if promised is not None:
+        told = f"{promised.level:.0%} of outcomes" + ("" if promised.by is None else f", for each {promised.by}")
+        found.append(Choice("confidence", told, "declared; calibrated on the validation rows, judged on held-out ones"))
+    if handed is not None:
+        told = f"to the {handed.to} where deciding is expected to cost more than {handed.cost:g}"
+        found.append(Choice("handed over", told, "declared"))
     if system.programs is not None:
         names = ", ".join(program.name for program in system.programs.programs)
         gold = system.programs.gold
