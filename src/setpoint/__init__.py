@@ -96,6 +96,7 @@ from setpoint.declare.goal_metrics import (
 from setpoint.declare.hand import hand
 from setpoint.declare.imbalance import imbalance
 from setpoint.declare.label import followed, label, unfollowed
+from setpoint.declare.mitigate import group_thresholds, reweighing
 from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
@@ -171,6 +172,7 @@ __all__ = [
     "fresh",
     "gap",
     "goal",
+    "group_thresholds",
     "hamming",
     "hand",
     "hashed",
@@ -226,6 +228,7 @@ __all__ = [
     "recall",
     "references",
     "release",
+    "reweighing",
     "rmse",
     "round",
     "rule",

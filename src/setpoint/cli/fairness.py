@@ -10,8 +10,13 @@ from rich.markup import escape
 from setpoint.cli.render import out
 
 
-def print_fairness(found: Sequence[dict[str, Any]] | None) -> None:
-    """The first gap of each attribute that is shown to be one, and how many there are; nothing without attributes."""
+def print_fairness(found: Sequence[dict[str, Any]] | None, mitigated: dict[str, Any] | None = None) -> None:
+    """The first gap of each attribute that is shown to be one, and how many there are; nothing without attributes.
+
+    What was done against a gap, and what it cost, comes first.
+    """
+    if mitigated is not None:
+        out.print(f"mitigated: {escape(str(mitigated['words']))}")
     if not found:
         return
     looked, unequal = 0, 0

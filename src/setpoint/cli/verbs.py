@@ -229,7 +229,7 @@ def _print_gate(report: dict[str, Any]) -> None:
     for line in report.get("confidence", ()):
         out.print(f"  {escape(line)}")
     print_weak_slices(report.get("weak"))
-    print_fairness(report.get("fairness"))
+    print_fairness(report.get("fairness"), report.get("mitigated"))
     for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):
         out.print(f"  {escape(reason)}")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")

@@ -22,6 +22,7 @@ from setpoint.declare.hand import Hand
 from setpoint.declare.kind_checks import check_kind, label_of_kind
 from setpoint.declare.label import Label
 from setpoint.declare.leaks import Known, check_reads, check_request
+from setpoint.declare.mitigate import check_mitigation
 from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
 from setpoint.declare.programs import Programs
 from setpoint.declare.release import Release
@@ -404,6 +405,11 @@ def _check_goal(system: System) -> None:
         if name not in known:
             raise NameUnknown("field or feature", name, known, where=f"System {system.name!r}")
     check_behaviours(system.goal.behaves, known, action=system.goal.act.name)
+    check_mitigation(
+        system.goal.mitigate,
+        fields=system.decide.fields,
+        features=[feature.name for feature in system.features],
+    )
     for part in (system.goal.cost.false_positive, system.goal.cost.false_negative):
         if isinstance(part, Field) and part.name not in system.decide.fields:
             raise NameUnknown("request field", part.name, system.decide.fields, where="The cost: the request")

@@ -15,6 +15,7 @@ from setpoint.declare.error_cost import ClassCost, NumberCost, class_cost, numbe
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
 from setpoint.declare.metric_table import METRIC_TABLE
+from setpoint.declare.mitigate import GroupThresholds, Mitigation, Reweighing
 from setpoint.declare.source import info
 
 # name: (lowest, highest, whether greater is better)
@@ -397,6 +398,7 @@ class Goal:
     changeable: tuple[tuple[str, str], ...] = ()
     errors: NumberCost | ClassCost | None = None
     query: str | None = None
+    mitigate: Mitigation | None = None
 
     @property
     def acts(self) -> bool:
@@ -419,6 +421,7 @@ class Goal:
             **({"changeable": dict(self.changeable)} if self.changeable else {}),
             **({} if self.errors is None else {"errors": self.errors.to_dict()}),
             **({} if self.query is None else {"query": self.query}),
+            **({} if self.mitigate is None else {"mitigate": self.mitigate.to_dict()}),
         }
 
 
@@ -437,6 +440,7 @@ def goal(
     changeable: Sequence[str] | Mapping[str, str] = (),
     protect: Sequence[str] | Mapping[str, Mapping[str, float] | None] = (),
     behaves: Sequence[Behaviour] = (),
+    mitigate: Mitigation | None = None,
 ) -> Goal:
     """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
 
@@ -451,7 +455,8 @@ def goal(
     `slices` and the groups of a gap name request fields or features. `imbalance` asks for something to be done about a
     rare class while a model is fitted. `protect` names the attributes, request fields or features, whose groups `check`
     looks at for bias; a dict gives the known shares of their groups in the population, where there are any. `behaves`
-    says what a model is to do when a row is changed, such as sp.never_falls_when_raised("total").
+    says what a model is to do when a row is changed, such as sp.never_falls_when_raised("total"). `mitigate` is what is
+    done against a gap between groups, such as sp.group_thresholds("recall", by="sex").
 
     >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric.name
     'auc'
@@ -471,6 +476,8 @@ def goal(
         raise WrongType(f"abstain= is {abstain!r}.", expected="such as sp.abstain(cost=2)")
     if imbalance is not None and not isinstance(imbalance, Imbalance):
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
+    if mitigate is not None and not isinstance(mitigate, (GroupThresholds, Reweighing)):
+        raise WrongType(f"mitigate= is {mitigate!r}.", expected='such as sp.group_thresholds("recall", by="sex")')
     for behaviour in behaves:
         if not isinstance(behaviour, (SameIfChanged, NeverFalls, SteadyUnder, MustDecide)):
             raise WrongType(f"behaves= holds {behaviour!r}.", expected='such as sp.never_falls_when_raised("total")')
@@ -489,6 +496,7 @@ def goal(
         changes_allowed(changeable),
         cost if isinstance(cost, (NumberCost, ClassCost)) else None,
         query,
+        mitigate,
     )
 
 

@@ -231,6 +231,7 @@ def _refuse_two(system: System, kind: str) -> None:
         "imbalance=": goal.imbalance is not None,
         "protect=": bool(goal.protect),
         "behaves=": bool(goal.behaves),
+        "mitigate=": goal.mitigate is not None,
         "hand=": system.hand is not None,
         "programs=": system.programs is not None,
         "unlabelled=": system.unlabelled is not None,

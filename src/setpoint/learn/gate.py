@@ -21,6 +21,7 @@ from setpoint.learn.fairness import fairness_of, told_fairness
 from setpoint.learn.findings import Finding
 from setpoint.learn.groups import groups_of
 from setpoint.learn.kinds.slices import slices_of_kind
+from setpoint.learn.mitigate import Mitigated
 from setpoint.learn.promise import Kept
 from setpoint.learn.scored import Bench, Scored, form_of
 from setpoint.learn.weak import Proposals, document_of, judge_weak, stated, tell_weak
@@ -116,7 +117,7 @@ class GateReport:
     it back where they are shown to do harm. `kept` says whether promised sets and intervals hold. `weak` are slices
     in which the model may lose more: those declared,
     and those that the validation rows proposed, judged on the held-out rows. `fairness` has the rates and gaps of the
-    groups that the goal protects or asks a gap by.
+    groups that the goal protects or asks a gap by, `mitigated` what was done against one of them.
     """
 
     guardrails: tuple[Verdict, ...]
@@ -136,6 +137,7 @@ class GateReport:
     behaviours: tuple[Behaved, ...] = ()
     kept: Kept | None = None
     fairness: tuple[Fairness, ...] = ()
+    mitigated: Mitigated | None = None
 
     @property
     def value(self) -> Interval:
@@ -178,6 +180,7 @@ class GateReport:
             **({"behaviours": [each.to_dict() for each in self.behaviours]} if self.behaviours else {}),
             **({} if self.kept is None else {"confidence": self.kept.to_dict()}),
             **({"fairness": [told_fairness(each) for each in self.fairness]} if self.fairness else {}),
+            **({} if self.mitigated is None else {"mitigated": self.mitigated.to_dict()}),
         }
 
 
@@ -197,6 +200,7 @@ def judge(
     findings: Sequence[Finding] = (),
     proposals: Proposals | None = None,
     behaviours: Sequence[Behaved] = (),
+    mitigated: Mitigated | None = None,
     measured: Mapping[str, float] | None = None,
     judge_measured: bool = True,
 ) -> GateReport:
@@ -240,6 +244,7 @@ def judge(
         behaviours=tuple(behaviours),
         kept=kept,
         fairness=fairness_of(goal, bench, ours) if bench.kind is None else (),
+        mitigated=mitigated,
     )
 
 

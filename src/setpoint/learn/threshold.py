@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from setpoint.data.arrays import to_array
 from setpoint.declare.expr import Column, Expr, Field, Literal
 from setpoint.declare.goal import Goal
 from setpoint.declare.kinds import NUMBER
+from setpoint.learn.group_shift import GroupShifts
 from setpoint.learn.sides import Examples
 
 NEVER = float(np.nextafter(1.0, 2.0))
@@ -45,15 +46,26 @@ class Price:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The probability from which acting pays. One number for all rows, unless a cost is a request field."""
+    """The probability from which acting pays. One number for all rows, unless a cost is a request field.
+
+    With `groups` each of them has one of its own; what no probability reaches stays out of reach of all.
+    """
 
     false_positive: Price
     false_negative: Price
     fixed: float | None = None
+    groups: GroupShifts | None = None
+
+    @property
+    def alike(self) -> Threshold:
+        """The threshold without what is added for groups."""
+        return replace(self, groups=None)
 
     @property
     def constant(self) -> float | None:
         """The threshold of every row, or None when it depends on the request."""
+        if self.groups is not None:
+            return None
         if self.fixed is not None:
             return self.fixed
         if self.false_positive.field is not None or self.false_negative.field is not None:
@@ -66,12 +78,18 @@ class Threshold:
         >>> Threshold(Price(1.0), Price(0.0, "total")).of(pa.table({"total": [1.0, 3.0]}), 2)
         array([0.5 , 0.25])
         """
+        if self.groups is not None:
+            plain = self.alike.of(fields, n)
+            return np.where(plain < NEVER, plain + self.groups.of(fields), plain)
         if self.fixed is not None:
             return np.full(n, self.fixed)
         return break_even(self.false_positive.of(fields, n), self.false_negative.of(fields, n))
 
     def of_one(self, fields: Mapping[str, Any]) -> float:
         """The threshold of one request: `of` of a batch of one."""
+        if self.groups is not None:
+            plain = self.alike.of_one(fields)
+            return plain + self.groups.of_one(fields) if plain < NEVER else plain
         if self.fixed is not None:
             return self.fixed
         prices = [np.array([price.of_one(fields)]) for price in (self.false_positive, self.false_negative)]
@@ -83,7 +101,8 @@ class Threshold:
             name: {"mean": price.mean, "field": price.field}
             for name, price in (("false_positive", self.false_positive), ("false_negative", self.false_negative))
         }
-        return {**prices, "fixed": self.fixed}
+        groups = {} if self.groups is None else {"groups": self.groups.to_dict()}
+        return {**prices, "fixed": self.fixed, **groups}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Threshold:
@@ -92,7 +111,8 @@ class Threshold:
         >>> Threshold.from_dict(Threshold(Price(1.0), Price(4.0)).to_dict()).constant
         0.2
         """
-        return Threshold(Price(**data["false_positive"]), Price(**data["false_negative"]), data["fixed"])
+        groups = None if data.get("groups") is None else GroupShifts.from_dict(data["groups"])
+        return Threshold(Price(**data["false_positive"]), Price(**data["false_negative"]), data["fixed"], groups)
 
 
 def break_even(false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:

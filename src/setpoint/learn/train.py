@@ -202,6 +202,7 @@ def train(
         champion=None if champion is None else trainer.decide(champion, held_out, name="champion"),
         champion_saw=seen_by(champion, held_out),
         plain=trainer.plainly(settled.fitted, side),
+        mitigated=trainer.mitigated(settled, side, bench, scored),
         harm_blocks=sides.fitting is not None,
         margin=trainer.margin(bench, against[0]),
         asked=judged_by(plan, sides),
@@ -288,7 +289,8 @@ def settle(trainer: Trainer, side: Side, fitted: Fitted, *, before: Settled | No
     """
     if before is not None and before.fitted is fitted:
         return before
-    calibration, threshold = trainer.calibrate(fitted, side), trainer.threshold(side.sides)
+    calibration = trainer.calibrate(fitted, side)
+    threshold = trainer.threshold(side.sides, calibration.map.apply(fitted.validated))
     scorer = Scorer(
         side.matrices.encoder,
         fitted.model,

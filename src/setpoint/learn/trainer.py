@@ -17,6 +17,7 @@ from setpoint.learn.encode import Encoder
 from setpoint.learn.immature import Young
 from setpoint.learn.kinds.kind import Calibrated
 from setpoint.learn.kinds.row_losses import RowLoss
+from setpoint.learn.mitigate import Mitigated
 from setpoint.learn.preflight_task import Task
 from setpoint.learn.scored import Bench, Scored
 from setpoint.learn.scorer import Scorer
@@ -90,8 +91,8 @@ class Trainer(Protocol):
         """The map of its scores that the validation rows ask for."""
         ...
 
-    def threshold(self, sides: Sides) -> Threshold:
-        """The score from which it acts."""
+    def threshold(self, sides: Sides, scores: np.ndarray) -> Threshold:
+        """The score from which it acts; `scores` are the calibrated ones of the validation rows."""
         ...
 
     def let_in_young(self, examples: TrainingSet, side: Side, fitted: Fitted, scorer: Scorer) -> Fitted:
@@ -120,6 +121,10 @@ class Trainer(Protocol):
 
     def plainly(self, fitted: Fitted, side: Side) -> Scored | None:
         """What the same recipe makes of the held-out rows if it is given real rows as they are; None if it was."""
+        ...
+
+    def mitigated(self, settled: Settled, side: Side, bench: Bench, ours: Scored) -> Mitigated | None:
+        """What was done against a gap between groups, and at which price; None where nothing was asked for."""
         ...
 
     def propose(self, scorer: Scorer, rows: Examples) -> Proposals:

@@ -87,9 +87,9 @@ class OfKind:
         """The map of predictions that the validation rows ask for."""
         return self.kind.calibrate(side.sides.validation, fitted.validated)
 
-    def threshold(self, sides: Sides) -> Threshold:
+    def threshold(self, sides: Sides, scores: np.ndarray) -> Threshold:
         """None is ever reached."""
-        del sides
+        del sides, scores
         return NO_THRESHOLD
 
     def let_in_young(self, examples: TrainingSet, side: Side, fitted: Fitted, scorer: Scorer) -> Fitted:
@@ -122,6 +122,10 @@ class OfKind:
     def plainly(self, fitted: Fitted, side: Side) -> None:
         """Nothing was done to the rows."""
         del fitted, side
+
+    def mitigated(self, settled: Settled, side: Side, bench: Bench, ours: Scored) -> None:
+        """Nothing is done against gaps: there are no actions to make alike."""
+        del settled, side, bench, ours
 
     def propose(self, scorer: Scorer, rows: Examples) -> Proposals:
         """Slices in which it may lose more than elsewhere, as these rows propose them."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from setpoint.core.ports import Learner, Model
 from setpoint.declare.label import WEIGHTED
+from setpoint.declare.mitigate import GroupThresholds, Reweighing
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.added import Added, with_added
@@ -19,6 +20,7 @@ from setpoint.learn.few_labels import with_unlabelled
 from setpoint.learn.imbalance import able
 from setpoint.learn.immature import Young, fit_with_young, with_young
 from setpoint.learn.kinds.row_losses import RowLoss
+from setpoint.learn.mitigate import Mitigated, curves_of, judge_mitigation, reweighed, trade_off, with_group_thresholds
 from setpoint.learn.picked import MUCH, recalibrate_picked
 from setpoint.learn.preflight_task import BINARY, Task
 from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
@@ -26,7 +28,7 @@ from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, fit, gained_by, refit, search, spec_for
 from setpoint.learn.sides import Examples, Matrices, Sides, encode
 from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
-from setpoint.learn.trainer import Side
+from setpoint.learn.trainer import Settled, Side
 from setpoint.learn.weak import Proposals, propose_weak
 from setpoint.measure.metrics import log_losses
 
@@ -65,7 +67,7 @@ class TwoClasses:
         return search(
             self.learners,
             matrices,
-            sides,
+            self._fair(sides),
             metric=goal.metric,
             trials=plan.trials,
             rounds=plan.rounds,
@@ -76,10 +78,12 @@ class TwoClasses:
     def fit(self, matrices: Matrices, sides: Sides, *, recipe: Recipe) -> Fitted:
         """A model of one recipe, the training rows balanced as the goal says."""
         imbalance = self.plan.system.goal.imbalance
-        return fit(self.learners, matrices, sides, recipe=recipe, seed=self.seed, imbalance=imbalance)
+        return fit(self.learners, matrices, self._fair(sides), recipe=recipe, seed=self.seed, imbalance=imbalance)
 
     def refit(self, fitted: Fitted, rows: Examples, encoder: Encoder) -> Model:
         """The settled recipe on these rows, balanced as those of the fit."""
+        asked = self.plan.system.goal.mitigate
+        rows = reweighed(rows, asked.by) if isinstance(asked, Reweighing) else rows
         return refit(self.learners, encoder, rows, settled=fitted.settled, seed=self.seed, balance=fitted.balance)
 
     def keep_if_better(self, side: Side, fitted: Fitted) -> tuple[Side, Fitted]:
@@ -110,9 +114,13 @@ class TwoClasses:
             return calibrate(newer, fitted.validated)
         return recalibrate(newer, fitted.validated, fitted.balance.correction)
 
-    def threshold(self, sides: Sides) -> Threshold:
-        """The probability from which acting costs less than not acting."""
-        return choose_threshold(self.plan.system.goal, sides.representative)
+    def threshold(self, sides: Sides, scores: np.ndarray) -> Threshold:
+        """The probability from which acting costs less than not acting, with what a goal adds to it for groups."""
+        goal, newer = self.plan.system.goal, sides.validation
+        found = choose_threshold(goal, sides.representative)
+        if not isinstance(goal.mitigate, GroupThresholds):
+            return found
+        return with_group_thresholds(found, goal.mitigate, newer, scores, costs_of(goal, newer, found))
 
     def let_in_young(self, examples: TrainingSet, side: Side, fitted: Fitted, scorer: Scorer) -> Fitted:
         """The model with the rows let in that were young when the training side's time ended."""
@@ -150,7 +158,7 @@ class TwoClasses:
     def decide_baseline(self, baseline: Baseline, threshold: Threshold, rows: Examples) -> Scored:
         """What a baseline would have made of these rows, acting at its own threshold or the model's."""
         costs = costs_of(self.plan.system.goal, rows, threshold)
-        limit = threshold.of(rows.fields, rows.y.size)
+        limit = threshold.alike.of(rows.fields, rows.y.size)
         if baseline.acts_at is not None:
             limit = np.full_like(limit, baseline.acts_at)
         return act_on(baseline.name, baseline.scores, limit, y=rows.y, costs=costs)
@@ -168,11 +176,43 @@ class TwoClasses:
             bare.matrices.encoder,
             plainly.model,
             self.calibrate(plainly, bare).map,
-            self.threshold(sides),
+            choose_threshold(self.plan.system.goal, sides.representative),
             plainly.recipe.learner,
             sides.train.span,
         )
         return self.decide(scorer, sides.held_out, name=f"without {' and '.join(done)}")
+
+    def mitigated(self, settled: Settled, side: Side, bench: Bench, ours: Scored) -> Mitigated | None:
+        """What thresholds by group, or weights, did on the held-out rows; None where the goal asks for neither."""
+        goal, scorer = self.plan.system.goal, settled.scorer
+        if isinstance(goal.mitigate, GroupThresholds):
+            threshold, newer = settled.threshold, side.sides.validation
+            plain = self.decide(replace(scorer, threshold=threshold.alike), bench.rows, name="one threshold for all")
+            scores, costs = scorer.calibration.apply(settled.fitted.validated), costs_of(goal, newer, threshold)
+            curves = curves_of(threshold, goal.mitigate, newer, scores, costs)
+            held = costs_of(goal, bench.rows, threshold)
+            points = trade_off(goal.mitigate, bench, threshold, plain, held, curves)
+            return judge_mitigation(goal, bench, ours, plain, shifts=threshold.groups, points=points)
+        if isinstance(goal.mitigate, Reweighing):
+            unweighed = fit(
+                self.learners,
+                side.matrices,
+                side.sides,
+                recipe=settled.fitted.recipe,
+                seed=self.seed,
+                imbalance=goal.imbalance,
+            )
+            mapped = self.calibrate(unweighed, side).map
+            plain = self.decide(
+                replace(scorer, model=unweighed.model, calibration=mapped), bench.rows, name="unweighed"
+            )
+            return judge_mitigation(goal, bench, ours, plain)
+        return None
+
+    def _fair(self, sides: Sides) -> Sides:
+        """The sides with the weights that the goal asks for in the rows that fit a model."""
+        asked = self.plan.system.goal.mitigate
+        return replace(sides, fitting=reweighed(sides.given, asked.by)) if isinstance(asked, Reweighing) else sides
 
     def propose(self, scorer: Scorer, rows: Examples) -> Proposals:
         """Slices in which it may be weak, as these rows propose them."""

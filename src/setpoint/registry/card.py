@@ -100,7 +100,10 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
         "weak slices": _weak(report.get("weak")),
         **({"confidence": _confidence(report["confidence"])} if "confidence" in report else {}),
         "protected groups": _protected(model.get("bias"), goal),
-        "fairness": _fairness(report.get("fairness"), goal),
+        "fairness": {
+            **_fairness(report.get("fairness"), goal),
+            **({"mitigation": report["mitigated"]["words"]} if "mitigated" in report else {}),
+        },
         "what it goes by": _goes_by(model["importances"], model.get("goes_by")),
         "limits": {
             "held-out time": "metrics hold for the time they were measured on; a later one may differ",

@@ -1,0 +1,96 @@
+"""A planted bias from files to the gate: refused as it is, and what mitigation makes of it, at which price."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import setpoint as sp
+from setpoint.core.errors import DeclarationError
+from setpoint.core.times import DAY, time
+
+START = time("2026-01-01")
+ROWS, DAYS = 6000, 80
+
+
+def clinic(folder: Path, **goal: Any) -> sp.Live:
+    """A clinic that offers help, opened: of women who need it the score of the referral says half as much."""
+    rng = np.random.default_rng(0)
+    at = np.sort(rng.integers(START, START + DAYS * DAY, ROWS))
+    sex = rng.choice(["f", "m"], ROWS)
+    need = rng.normal(size=ROWS)
+    ill = rng.random(ROWS) < 1 / (1 + np.exp(1.0 - 2.0 * need))
+    said = np.where(sex == "f", need - 0.8, need)
+    ids = pa.array([f"p{number}" for number in range(ROWS)])
+    times = pa.array(at, pa.timestamp("us", tz="UTC"))
+    pq.write_table(pa.table({"visit_id": ids, "ts": times, "said": said, "sex": sex}), folder / "visits.parquet")
+    pq.write_table(pa.table({"visit_id": ids, "ts": times, "ill": ill}), folder / "findings.parquet")
+    visits = sp.events("visits", "visits.parquet", key="visit_id", at="ts")
+    findings = sp.events("findings", "findings.parquet", id="visit_id", at="ts", delay="1h")
+    system = sp.System(
+        "clinic",
+        decide=sp.decide(visits, fields=["said", "sex"]),
+        features={"said": sp.field("said")},
+        label=sp.label(findings.ill, on="visit_id", within="1d"),
+        goal=sp.goal(
+            sp.auc(),
+            business="eur",
+            act=sp.act("help"),
+            cost=sp.cost(false_positive=1, false_negative=2),
+            protect=["sex"],
+            must=[sp.gap(sp.recall(), by="sex") <= 0.15],
+            **goal,
+        ),
+        release=sp.release(sp.shadow("1d"), fallback=sp.rule(sp.field("said") > 3)),
+    )
+    return sp.open_system(system, root=folder)
+
+
+def test_a_planted_bias_is_refused_and_thresholds_by_group_make_it_pass(tmp_path: Path) -> None:
+    """The gate names the gap; with a threshold for each group it passes, and says what that costs."""
+    plain, fair = tmp_path / "plain", tmp_path / "fair"
+    plain.mkdir()
+    fair.mkdir()
+    with clinic(plain) as live:
+        refused = live.train(as_of=START + (DAYS + 2) * DAY)
+    with clinic(fair, mitigate=sp.group_thresholds("recall", by="sex")) as live:
+        passed = live.train(as_of=START + (DAYS + 2) * DAY)
+    assert not refused["passed"]
+    assert any("gap(recall(), by='sex')" in reason for reason in refused["reasons"])
+    assert "mitigated" not in refused
+    assert passed["passed"], passed["reasons"]
+    found = passed["mitigated"]
+    assert found["before"]["estimate"] > 0.15 > found["after"]["high"]
+    assert found["words"] in passed["card"]
+    assert {name for name, _ in found["shifts"]} == {"f", "m"}
+    assert found["points"][-1]["within"] is None
+
+
+def test_reweighing_says_what_it_did(tmp_path: Path) -> None:
+    """It changes how the model is fitted and nothing when deciding; whether that suffices is for the gate to say."""
+    with clinic(tmp_path, mitigate=sp.reweighing(by="sex")) as live:
+        report = live.train(as_of=START + (DAYS + 2) * DAY)
+    assert report["mitigated"]["asked"] == {"method": "reweighing", "by": "sex"}
+    assert report["mitigated"]["shifts"] == []
+    assert report["mitigated"]["words"] in report["card"]
+
+
+@pytest.mark.parametrize("metric", [sp.rmse()])
+def test_goals_without_an_action_have_nothing_to_mitigate(metric: Any) -> None:
+    """They are refused where they are declared."""
+    shops = sp.events("shops", "s.parquet", key="shop", at="ts")
+    sales = sp.events("sales", "n.parquet", at="ts", delay="0s")
+    with pytest.raises(DeclarationError, match="mitigate="):
+        sp.System(
+            "sales",
+            decide=sp.decide(shops, fields=["size"]),
+            features={"size": sp.field("size")},
+            label=sp.label(sales.n, on="shop", within="1d"),
+            goal=sp.goal(metric, mitigate=sp.reweighing(by="size")),
+            release=sp.release(sp.shadow("1d"), fallback=sp.rule(0)),
+        )
