@@ -24,6 +24,7 @@ from setpoint.cli.reading import Reading
 from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, table
 from setpoint.cli.runs import show_runs, split_words
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
+from setpoint.cli.study import print_study
 from setpoint.cli.weak_slices import print_weak_slices
 from setpoint.console.check_report import write_check
 from setpoint.console.report import write_report
@@ -204,13 +205,14 @@ def _catalogue(words: Namespace) -> int:
 def train(words: Namespace) -> int:
     """One candidate, judged."""
     as_of = None if words.as_of is None else times.time(words.as_of)
-    report = _open(words).train(as_of=as_of)
+    report = _open(words).train(as_of=as_of, ablate=words.ablate, curve=words.curve)
     if words.report:
         write_training(report, words.report)
     if words.json:
         print_json(report)
     else:
         _print_gate(report)
+        print_study(report)
     return 0 if report["passed"] else 1
 
 

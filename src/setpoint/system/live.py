@@ -149,12 +149,13 @@ class Live(Opened):
         """
         return run_replay(self, start=start, end=end, batch=batch, sample=sample, fresh=fresh, progress=progress)
 
-    def train(self, *, as_of: int | None = None) -> dict[str, Any]:
+    def train(self, *, as_of: int | None = None, ablate: bool = False, curve: bool = False) -> dict[str, Any]:
         """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
 
-        Raises NothingYet when too few labels are mature.
+        `ablate` asks what its features are worth, and `curve` what more rows would be. Raises NothingYet when too few
+        labels are mature.
         """
-        return train(self, as_of=as_of)
+        return train(self, as_of=as_of, ablate=ablate, curve=curve)
 
     def runs(self, *, passed: bool = False, since: int | None = None) -> dict[str, Any]:
         """Every training that the live system and replays recorded, newest first; only those that passed, or since."""

@@ -12,6 +12,8 @@ from setpoint.data.snapshots.snapshot import ContentDigests, take_snapshot
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
 from setpoint.labels.told import beside_sources
+from setpoint.learn.search import Recipe
+from setpoint.learn.study import study
 from setpoint.loop import open_loop, train_once
 from setpoint.registry import audit, models, runs
 from setpoint.registry.card import make_card, to_markdown
@@ -25,8 +27,11 @@ from setpoint.system.workspaces import LIVE
 from setpoint.watch.told import told_act, told_gate
 
 
-def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
-    """Train one candidate on what was known at a time (default: now), judge it, and offer it for release."""
+def train(opened: Opened, *, as_of: int | None = None, ablate: bool = False, curve: bool = False) -> dict[str, Any]:
+    """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
+
+    `ablate` asks what its features are worth, `curve` what more rows would be.
+    """
     plan, contents, told = opened.plan, ContentDigests(), told_labels(opened)
     now = opened.clock.now() if as_of is None else as_of
     with (
@@ -49,12 +54,25 @@ def train(opened: Opened, *, as_of: int | None = None) -> dict[str, Any]:
         loop = open_loop(plan, watched, rows, examples, started=now)
         model = train_once(loop, now, reason="asked for")
         document = models.get(work.metadata, model)
+        studied: dict[str, Any] = {}
+        if ablate or curve:
+            recipe = Recipe.from_dict(document["recipe"])
+            studied = study(
+                plan,
+                examples(now),
+                learners=work.learners,
+                recipe=recipe,
+                seed=work.seed,
+                features=ablate,
+                curve=curve,
+            )
         found = runs.runs_of(work.metadata, model)[-1]
         acts = [told_act(act) for act in audit.trail(work.metadata, at=now)]
     goal = plan.system.goal
     gate = told_gate(document, metric=str(goal.metric), unit=goal.business)
     return {
         **gate,
+        **studied,
         "system": plan.system.name,
         **({"goes_by": document["goes_by"]} if "goes_by" in document else {}),
         "rows": document["rows"]["usable"],

@@ -1,0 +1,53 @@
+"""What is asked of a training beside the gate's answer: what groups of features are worth, and what more rows would be.
+
+Nothing here reads the rows that the gate judges by, and nothing that it finds changes a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from setpoint.core.ports import Learner
+from setpoint.declare.plan import Plan
+from setpoint.features.training_set import TrainingSet
+from setpoint.learn.ablation import Group, ablate, feature_groups
+from setpoint.learn.behave import direct
+from setpoint.learn.drawn import draw_decisions
+from setpoint.learn.learning_curve import learning_curve
+from setpoint.learn.origins import rolling_origins
+from setpoint.learn.raked import rake_sides
+from setpoint.learn.search import Recipe
+from setpoint.learn.select import select_features
+from setpoint.learn.sides import divide
+from setpoint.learn.train import trainer_of
+
+
+def study(
+    plan: Plan,
+    examples: TrainingSet,
+    *,
+    learners: Mapping[str, Learner],
+    recipe: Recipe,
+    seed: int,
+    features: bool = False,
+    curve: bool = False,
+) -> dict[str, Any]:
+    """What models of a recipe need of the features, and its learning curve, as JSON-like data: what was asked for.
+
+    Rows that the system adds to its training rows are left out.
+    """
+    trainer = trainer_of(plan, direct(plan, learners), seed=seed)
+    sides = rake_sides(plan.system, divide(plan, draw_decisions(plan.system, examples, seed=seed).examples)).sides
+    found: dict[str, Any] = {}
+    if features:
+        origins = rolling_origins(plan, sides)
+        chosen = select_features(plan, trainer, sides, recipe=recipe, seed=seed)
+        groups, spare = feature_groups(plan), chosen.spare
+        if spare and len(spare) < len(plan.inputs):
+            groups = (*groups, Group("together", "all that could be left out", spare))
+        found["ablation"] = ablate(plan, trainer, sides, origins, recipe=recipe, groups=groups).to_dict()
+        found["selection"] = chosen.to_dict()
+    if curve:
+        found["learning_curve"] = learning_curve(plan, trainer, sides, recipe=recipe, seed=seed).to_dict()
+    return found
