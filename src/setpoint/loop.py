@@ -626,13 +626,15 @@ def commit(loop: Loop, state: LoopState, now: int, written: Written) -> None:
     alarms = [incident.to_dict() for incident in written.opened]
     chain = digest([loop.state.chain, now, contents, said, alarms, state.release.to_dict()])
     loop.state = replace(state, chain=chain, cpu=loop.meter.spent)
+    known = max(now, loop.work.clock.now())
     with metadata.transaction():
         for incident in state.incidents:
             metadata.put("incident", incident.id, incident.to_dict())
         for incident in written.opened:
-            audit.record(metadata, at=now, act="alarm", subject=incident.id, reason=incident.title, evidence=None)
+            audit.record(metadata, at=now, act="alarm", subject=incident.id, reason=incident.title, known_at=known)
         for act in written.acts:
-            audit.record(metadata, at=now, act=act.kind, subject=act.subject, reason=act.reason, evidence=act.evidence)
+            what = {"act": act.kind, "subject": act.subject, "reason": act.reason}
+            audit.record(metadata, at=now, known_at=known, evidence=act.evidence, **what)
         if written.checked is not None:
             metadata.put(CONSISTENCY, part, written.checked.to_dict())
         if written.summary is not None:

@@ -116,3 +116,45 @@ def test_the_command_lists_shows_and_compares(
     assert json.loads(capsys.readouterr().out)["runs"][1]["run"] == newer["run"]
     assert runs(home, monkeypatch, "run_nothing", "--json") == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "name-unknown"
+
+
+def test_runs_are_found_tagged_named_and_archived(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tag is found by a condition, an alias names a run, what decides is not archived, and what is comes back."""
+    live = flights.open_live(home)
+    found = listed(home)
+    needed = next(each for each in found if each["does"] == "decides")
+    assert runs(home, monkeypatch, needed["run"], "--tag", "easter", "--alias", "best", "--by", "ann", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["aliases"] == ["best"]
+    tagged = live.runs(where="tag = easter and auc > 0.5")["runs"]
+    assert {each["model"] for each in tagged} == {needed["model"]}
+    assert live.runs(where="tag = winter")["runs"] == []
+    assert live.run("best")["model"] == needed["model"]
+    assert runs(home, monkeypatch, "best", "--archive", "--json") == 2
+    assert "it decides" in json.loads(capsys.readouterr().out)["error"]["problem"]
+    assert runs(home, monkeypatch, "best", "--untag", "easter", "--unalias", "best") == 0
+    assert "nothing else" in capsys.readouterr().out
+    free = [each for each in live.runs()["runs"] if not each["does"]]
+    for each in free[:1]:
+        assert runs(home, monkeypatch, each["run"], "--archive", "--because", "old") == 0
+        assert "in the archive" in capsys.readouterr().out
+        assert each["run"] not in {other["run"] for other in live.runs()["runs"]}
+        assert live.runs(archived=True)["runs"][0]["run"] == found[0]["run"]
+        assert live.unarchive(each["run"])["archived"] is False
+    assert len(live.runs()["runs"]) == len(found)
+
+
+def test_what_was_live_is_told_in_two_times(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who decided one after another, at a time, and as one believed before the first promotion."""
+    live = flights.open_live(home)
+    told = live.live_when()["live"]
+    assert told[0]["model"] == "rule"
+    assert all(each["since"] <= each["known_since"] for each in told[1:])
+    at = times.iso(END)
+    assert runs(home, monkeypatch, "--live", "--at", at, "--known-at", "2013-01-01", "--json") == 0
+    assert [each["model"] for each in json.loads(capsys.readouterr().out)["live"]] == ["rule"]
+    assert runs(home, monkeypatch, "--live") == 0
+    assert "the beginning" in capsys.readouterr().out

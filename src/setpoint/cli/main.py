@@ -113,6 +113,23 @@ def parser() -> argparse.ArgumentParser:
     )
     runs.add_argument("--passed", action="store_true", help="list only those that passed the gate")
     runs.add_argument("--since", help="list only those since this time")
+    runs.add_argument(
+        "--where", default="", help='list only those that meet this, such as "auc > 0.7 and tag = easter"'
+    )
+    runs.add_argument("--archived", action="store_true", help="list those whose model is in the archive as well")
+    runs.add_argument("--live", action="store_true", help="show which model decided when, and since when that is known")
+    runs.add_argument("--at", metavar="TIME", help="with --live, what decided at this time")
+    runs.add_argument("--known-at", metavar="TIME", help="with --live, as was known at this time (default: now)")
+    runs.add_argument("--tag", metavar="NAME", help="tag the model of this run")
+    runs.add_argument("--untag", metavar="NAME", help="take a tag away")
+    runs.add_argument("--alias", metavar="NAME", help="let this name point to the model of this run")
+    runs.add_argument("--unalias", metavar="NAME", help="take the name away")
+    runs.add_argument("--archive", action="store_true", help="move the model's files out of the way, into the archive")
+    runs.add_argument("--unarchive", action="store_true", help="bring them back")
+    runs.add_argument(
+        "--by", help="with --tag, --alias, --archive and their opposites, who says so (default: the user)"
+    )
+    runs.add_argument("--because", default="", help="with these, why")
     runs.add_argument("--home", help="folder of everything written (default: .setpoint beside the file)")
 
     label = add("label", "What people label by hand: the queue, votes, agreement, labels, and the page to label on.")

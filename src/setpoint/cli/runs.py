@@ -10,6 +10,7 @@ from typing import Any
 from rich.markup import escape
 
 from setpoint.cli.render import out, print_json, spell, table
+from setpoint.cli.run_acts import act_on_runs, asks_of_runs
 from setpoint.core import times
 from setpoint.system import Live
 
@@ -26,10 +27,13 @@ def split_words(words: list[str]) -> tuple[list[str], Path]:
 
 
 def show_runs(words: Namespace, live: Live) -> int:
-    """List the runs, show one, or compare several."""
+    """List the runs, show one, compare several, or do what is asked with one."""
+    if asks_of_runs(words):
+        return act_on_runs(words, live)
     if not words.run:
         since = None if words.since is None else times.time(words.since)
-        return _list(words, live.runs(passed=words.passed, since=since))
+        found = live.runs(passed=words.passed, since=since, where=words.where, archived=words.archived)
+        return _list(words, found)
     if len(words.run) == 1:
         return _one(words, live.run(words.run[0]))
     return _compare(words, live.compare_runs(words.run))
@@ -41,8 +45,12 @@ def _list(words: Namespace, found: dict[str, Any]) -> int:
         return 0
     if not found["runs"]:
         out.print("no run")
+        _left_out(found)
         return 0
-    names = ("run", "model", "workspace", "at", "learner", "estimate", "low", "high", "gate", "does", "CPU s", "MB")
+    names = (
+        *("run", "model", "workspace", "at", "learner", "estimate", "low", "high", "gate", "does", "called"),
+        *("CPU s", "MB"),
+    )
     rows = [
         (
             each["run"][:12],
@@ -53,6 +61,7 @@ def _list(words: Namespace, found: dict[str, Any]) -> int:
             *(each[name] for name in ("estimate", "low", "high")),
             _gate(each),
             each["does"] or None,
+            _called(each),
             each["cpu_seconds"],
             each["peak_mb"],
         )
@@ -60,7 +69,19 @@ def _list(words: Namespace, found: dict[str, Any]) -> int:
     ]
     columns = [found["runs"][0]["metric"] if name == "estimate" else name for name in names]
     out.print(table(f"Runs of {found['system']}", columns, rows))
+    _left_out(found)
     return 0
+
+
+def _left_out(found: Mapping[str, Any]) -> None:
+    if found["in_archive"]:
+        out.print(f"{found['in_archive']} more with a model in the archive; --archived lists them")
+
+
+def _called(run: Mapping[str, Any]) -> str | None:
+    """Its aliases, then its tags."""
+    words = [*run["aliases"], *[f"#{tag}" for tag in run["tags"]], *(["in the archive"] if run["archived"] else [])]
+    return " ".join(words) or None
 
 
 def _gate(run: Mapping[str, Any]) -> str:

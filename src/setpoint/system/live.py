@@ -34,10 +34,12 @@ from setpoint.system.check import check, check_report
 from setpoint.system.check_file import check_file
 from setpoint.system.contracts import show_contracts
 from setpoint.system.label import fill_queue, label_queue, labels_by_hand, program_report, queue_decisions
+from setpoint.system.live_when import live_when
 from setpoint.system.opened import Opened
 from setpoint.system.plan import catalogue, show_plan
 from setpoint.system.quarantine import dismiss_rows, entries, fix, readmit
 from setpoint.system.replay import run_replay
+from setpoint.system.run_marks import archive_run, mark_run, unarchive_run
 from setpoint.system.runs import compare_runs, list_runs, show_run
 from setpoint.system.serve import example_request, session
 from setpoint.system.snapshots import collect_garbage, compare, hold, let_go, snapshot
@@ -157,9 +159,38 @@ class Live(Opened):
         """
         return train(self, as_of=as_of, ablate=ablate, curve=curve)
 
-    def runs(self, *, passed: bool = False, since: int | None = None) -> dict[str, Any]:
-        """Every training that the live system and replays recorded, newest first; only those that passed, or since."""
-        return list_runs(self, passed=passed, since=since)
+    def runs(
+        self, *, passed: bool = False, since: int | None = None, where: str = "", archived: bool = False
+    ) -> dict[str, Any]:
+        """Every training that the live system and replays recorded, newest first; only those that passed, or since.
+
+        `where` is conditions such as "auc > 0.7 and tag = easter". Those whose model is in the archive are counted
+        only, unless `archived`.
+        """
+        return list_runs(self, passed=passed, since=since, where=where, archived=archived)
+
+    def mark_run(self, which: str, act: str, name: str, *, by: str = "", why: str = "") -> dict[str, Any]:
+        """What the model of a run is called once it has, or has not any more, a tag or an alias.
+
+        `act` is "tag", "untag", "alias" or "unalias". An alias points to one model, and names it wherever a run is
+        asked for. Raises WrongType for a name that has spaces.
+        """
+        return mark_run(self, which, act=act, name=name, by=by, why=why)
+
+    def archive(self, which: str, *, by: str = "", why: str = "") -> dict[str, Any]:
+        """Move the files of a run's model into the archive, where they keep their digest.
+
+        Raises DataError, moving nothing, where something refers to the model.
+        """
+        return archive_run(self, which, by=by, why=why)
+
+    def unarchive(self, which: str, *, by: str = "", why: str = "") -> dict[str, Any]:
+        """Bring the files of a run's model back from the archive; raises ModelCorrupt where they are damaged."""
+        return unarchive_run(self, which, by=by, why=why)
+
+    def live_when(self, *, at: int | None = None, known_at: int | None = None) -> dict[str, Any]:
+        """What decided one after another, or at a time, and why; as is known now, or as was known at another time."""
+        return live_when(self, at=at, known_at=known_at)
 
     def run(self, which: str) -> dict[str, Any]:
         """All that was recorded of one training: metrics, recipe, trials, curve, cost, code, environment, hardware.

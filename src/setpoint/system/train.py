@@ -49,7 +49,11 @@ def train(opened: Opened, *, as_of: int | None = None, ablate: bool = False, cur
             return examples_of(plan, log, take_snapshot(known, moment, contents=contents))
 
         watched = replace(
-            work, told=lambda: told, disputed=partial(disputed, opened), read=partial(read_features, opened)
+            work,
+            clock=opened.clock,  # when it is written down, which an earlier `as_of` does not change
+            told=lambda: told,
+            disputed=partial(disputed, opened),
+            read=partial(read_features, opened),
         )
         loop = open_loop(plan, watched, rows, examples, started=now)
         model = train_once(loop, now, reason="asked for")
