@@ -94,3 +94,13 @@ def test_goals_without_an_action_have_nothing_to_mitigate(metric: Any) -> None:
             goal=sp.goal(metric, mitigate=sp.reweighing(by="size")),
             release=sp.release(sp.shadow("1d"), fallback=sp.rule(0)),
         )
+
+
+def test_a_training_says_what_to_use(tmp_path: Path) -> None:
+    """A model of one feature is hardly worth more than the rates of that feature: not yet, and how many labels more."""
+    with clinic(tmp_path) as live:
+        report = live.train(as_of=START + (DAYS + 2) * DAY)
+    assert report["use"]["verdict"] == "not yet"
+    assert "'best single feature'" in report["use"]["reason"]
+    assert report["use"]["more_labels"] > 1000
+    assert report["use"]["reason"] in report["card"]

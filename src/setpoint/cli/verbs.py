@@ -234,6 +234,8 @@ def _print_gate(report: dict[str, Any]) -> None:
     print_fairness(report.get("fairness"), report.get("mitigated"))
     for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):
         out.print(f"  {escape(reason)}")
+    if "use" in report:
+        out.print(f"use: [bold]{escape(report['use']['verdict'])}[/] ({escape(report['use']['reason'])})")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")
 
 

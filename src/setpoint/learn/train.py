@@ -39,6 +39,7 @@ from setpoint.learn.sides import Examples, Sides, count_rows, divide, encode
 from setpoint.learn.trainer import Settled, Side, Trainer
 from setpoint.learn.trainer_of_kind import OfKind
 from setpoint.learn.trainer_two_classes import TwoClasses
+from setpoint.learn.use_rule import NOT_YET, Use, use_of
 from setpoint.registry.cost import Cost
 
 Measure = Callable[[Scorer], Mapping[str, float]]
@@ -87,6 +88,7 @@ class Candidate:
     preflight: Preflight | None = None
     acquired: Mapping[str, Mapping[str, int]] | None = None
     goes_by: GoesBy | None = None
+    use: Use = field(default=Use(NOT_YET, "nothing was compared"))
 
     @property
     def digest(self) -> str:
@@ -111,6 +113,7 @@ class Candidate:
             "recipe": self.recipe.to_dict(),
             "settled": self.settled.to_dict(),
             "report": self.report.to_dict(),
+            "use": self.use.to_dict(),
             "calibration": self.calibration.to_dict(),
             "threshold": self.scorer.threshold.to_dict(),
             "importances": [list(pair) for pair in self.importances],
@@ -250,6 +253,7 @@ def train(
         bias=audit_training_set(goal, weighed(examples, sides), contested=contested, seed=seed),
         acquired=sides.acquired,
         preflight=checked,
+        use=use_of(report, greater_is_better=goal.metric.greater_is_better),
         goes_by=None
         if loss is None
         else goes_by(

@@ -85,6 +85,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
         "metrics": {name: _interval(found) for name, found in report["metrics"].items()},
         "gate": {
             "verdict": "passed" if report["passed"] else "held back: " + "; ".join(report["reasons"]),
+            **({"use": f"{model['use']['verdict']}: {model['use']['reason']}"} if "use" in model else {}),
             **{rail["guardrail"]: f"{rail['verdict']}: {rail['reason']}" for rail in report["guardrails"]},
             **{f"against {each['against']}": each["reason"] for each in report["baselines"]},
             "against champion": "unknown: there was no champion"
