@@ -96,6 +96,7 @@ from setpoint.declare.goal_metrics import (
 from setpoint.declare.hand import hand
 from setpoint.declare.imbalance import imbalance
 from setpoint.declare.label import followed, label, unfollowed
+from setpoint.declare.learners import learner
 from setpoint.declare.mitigate import group_thresholds, reweighing
 from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
@@ -182,6 +183,7 @@ __all__ = [
     "interval_score",
     "joined",
     "label",
+    "learner",
     "label_program",
     "label_spreading",
     "last",

@@ -45,6 +45,7 @@ from setpoint.labels.told import beside_sources, known_by, with_told
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
+from setpoint.learn.tried import tried_learners
 from setpoint.registry import audit, models
 from setpoint.registry.bases import check_bases, stale
 from setpoint.registry.cost import Cost
@@ -525,7 +526,7 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
         candidate = train(
             plan,
             examples,
-            learners=work.learners,
+            learners=tried_learners(plan.system.learners, work.learners),
             seed=work.seed,
             recipe=recipe,
             champion=loop.scorer(champion),

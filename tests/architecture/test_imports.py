@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "pyarrow": INSIDE_FROM_DATA_UP | {"examples"},
     "scipy": {"measure", "learn", "watch", "rollout", "backends"},
     "sklearn": {"backends"},
+    "skops": {"backends"},
     "threadpoolctl": {"backends"},
     "lightgbm": {"backends"},
     "sqlalchemy": {"backends"},

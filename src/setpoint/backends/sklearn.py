@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from setpoint.backends.linear_design import CLIP, Design
 from setpoint.backends.sklearn_numbers import solve_classes, solve_counts, solve_ridge
 from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest
@@ -24,8 +25,6 @@ from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
 from setpoint.core.target import TWO_CLASSES, Target
 
 FILE = "model.json"
-CLIP = 8.0
-"""Standardised values are kept this close to 0: one absurd value must not decide a score."""
 CHUNK = 1 << 16
 MOST_LOG = 50.0
 """The logarithm of a count is kept this near to 0: e to its power is a number, above 0."""
@@ -223,21 +222,21 @@ class LogisticLearner:
                 raise NameUnknown("parameter", name, DEFAULTS, where="The learner 'logistic'")
         settings = {**DEFAULTS, **recipe}
         known = weighted(rows, labels, weight)
-        design = _Design.of(known.rows, categories, weight=known.weight)
+        design = Design.of(known.rows, categories, weight=known.weight)
         columns = design.sparse(known.rows)
         if target.kind == "multiclass":
             found = solve_classes(columns, known.labels, settings, classes=target.classes, weight=known.weight)
-            return SoftmaxModel(tuple(design.model(*each, link=IDENTITY) for each in found)), dict(settings)
+            return SoftmaxModel(tuple(linear_model(design, *each, link=IDENTITY) for each in found)), dict(settings)
         if target.kind == "regression":
             solved = solve_ridge(columns, known.labels, settings, weight=known.weight)
-            return design.model(*solved, link=IDENTITY), dict(settings)
+            return linear_model(design, *solved, link=IDENTITY), dict(settings)
         if target.kind == "count":
             solved = solve_counts(columns, known.labels, settings, weight=known.weight)
-            return design.model(*solved, link=LOG), dict(settings)
+            return linear_model(design, *solved, link=LOG), dict(settings)
         if target.kind != "binary":
             raise NameUnknown("target", target.kind, self.kinds, where="The learner 'logistic'")
         intercept, weights = _solve(columns, known.labels > 0, settings, weight=known.weight)
-        return design.model(intercept, weights), dict(settings)
+        return linear_model(design, intercept, weights), dict(settings)
 
     def load(self, folder: Path) -> LogisticModel | SoftmaxModel:
         """The model saved in a folder; raises ModelCorrupt when its content is not the saved one."""
@@ -272,74 +271,22 @@ def _check_seal(body: Mapping[str, Any], sealed: str) -> None:
         raise ValueError(f"its content has the digest {digest(body)}, not {sealed}")
 
 
-@dataclass(frozen=True)
-class _Design:
-    """The columns of the regression: numbers, flags of those that have NULLs, and one column for each code."""
-
-    inputs: int
-    numbers: tuple[int, ...]
-    mean: np.ndarray
-    scale: np.ndarray
-    flagged: tuple[int, ...]
-    levels: tuple[tuple[int, int], ...]
-
-    @staticmethod
-    def of(rows: np.ndarray, categories: Sequence[int], *, weight: np.ndarray | None = None) -> _Design:
-        """The design fitted on these rows."""
-        coded = sorted(categories)
-        numbers = tuple(j for j in range(rows.shape[1]) if j not in set(coded))
-        mean, scale, flagged = np.zeros(len(numbers)), np.ones(len(numbers)), []
-        for i, column in enumerate(numbers):
-            values = rows[:, column]
-            filled = ~np.isnan(values)
-            known = values[filled]
-            if known.size:
-                mean[i], spread = _moments(known, None if weight is None else weight[filled])
-                scale[i] = spread if spread > 0 else 1.0
-            if known.size < values.size:
-                flagged.append(column)
-        top = [rows[:, column][~np.isnan(rows[:, column])] for column in coded]
-        levels = tuple((column, int(codes.max(initial=-1)) + 1) for column, codes in zip(coded, top, strict=True))
-        return _Design(rows.shape[1], numbers, mean, scale, tuple(flagged), levels)
-
-    def sparse(self, rows: np.ndarray) -> Any:
-        """The design matrix of rows: a row holds its standardised numbers, its flags and a 1 for each of its codes."""
-        from scipy.sparse import csr_matrix, hstack
-
-        values = rows[:, self.numbers]
-        standard = np.clip((values - self.mean) / self.scale, -CLIP, CLIP)
-        parts = [csr_matrix(np.nan_to_num(standard)), csr_matrix(np.isnan(rows[:, self.flagged]).astype(np.float64))]
-        for column, size in self.levels:
-            codes = rows[:, column]
-            known = np.flatnonzero((codes >= 0) & (codes < size))
-            ones = np.ones(known.size)
-            parts.append(csr_matrix((ones, (known, codes[known].astype(np.intp))), shape=(len(rows), size)))
-        return hstack(parts, format="csr")
-
-    def model(self, intercept: float, weights: np.ndarray, *, link: str = LOGISTIC) -> LogisticModel:
-        """The model that these weights of the design make."""
-        count, flags = len(self.numbers), len(self.flagged)
-        null = dict(zip(self.flagged, weights[count : count + flags].tolist(), strict=True))
-        numbers = Numbers(
-            columns=self.numbers,
-            mean=tuple(self.mean.tolist()),
-            scale=tuple(self.scale.tolist()),
-            weight=tuple(weights[:count].tolist()),
-            null=tuple(null.get(column, 0.0) for column in self.numbers),
-        )
-        levels, start = [], count + flags
-        for column, size in self.levels:
-            levels.append(Levels(column, tuple(weights[start : start + size].tolist()), 0.0))
-            start += size
-        return LogisticModel(self.inputs, intercept, numbers, tuple(levels), link)
-
-
-def _moments(values: np.ndarray, weight: np.ndarray | None) -> tuple[float, float]:
-    """The mean and the standard deviation of a column."""
-    if weight is None:
-        return float(values.mean()), float(values.std())
-    mean = float(np.average(values, weights=weight))
-    return mean, float(np.sqrt(np.average((values - mean) ** 2, weights=weight)))
+def linear_model(design: Design, intercept: float, weights: np.ndarray, *, link: str = LOGISTIC) -> LogisticModel:
+    """The model that these weights of a design make."""
+    count, flags = len(design.numbers), len(design.flagged)
+    null = dict(zip(design.flagged, weights[count : count + flags].tolist(), strict=True))
+    numbers = Numbers(
+        columns=design.numbers,
+        mean=tuple(design.mean.tolist()),
+        scale=tuple(design.scale.tolist()),
+        weight=tuple(weights[:count].tolist()),
+        null=tuple(null.get(column, 0.0) for column in design.numbers),
+    )
+    levels, start = [], count + flags
+    for column, size in design.levels:
+        levels.append(Levels(column, tuple(weights[start : start + size].tolist()), 0.0))
+        start += size
+    return LogisticModel(design.inputs, intercept, numbers, tuple(levels), link)
 
 
 def _solve(

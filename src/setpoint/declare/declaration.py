@@ -22,6 +22,7 @@ from setpoint.declare.hand import Hand
 from setpoint.declare.kind_checks import check_kind, label_of_kind
 from setpoint.declare.label import Label
 from setpoint.declare.leaks import Known, check_reads, check_request
+from setpoint.declare.learners import Tried, check_learners
 from setpoint.declare.mitigate import check_mitigation
 from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
 from setpoint.declare.programs import Programs
@@ -99,6 +100,8 @@ class System:
     `unlabelled` lets a model label decisions that nobody did, likewise.
     `sample` says which of the decisions with a known label train and judge, each counting for those it stands for; or
     that the decisions are a sample that somebody chose, and which shares of the population they are raked to.
+    `learners` are those that are tried, in this order, instead of LightGBM and logistic regression: names, and
+    `sp.learner(...)`.
     """
 
     __slots__ = (
@@ -111,6 +114,7 @@ class System:
         "goal",
         "hand",
         "label",
+        "learners",
         "name",
         "owner",
         "programs",
@@ -135,6 +139,7 @@ class System:
     augment: Augment | None
     sample: Sampling | Chosen | None
     unlabelled: Unlabelled | None
+    learners: tuple[Tried, ...]
     digest: str
 
     def __init__(
@@ -154,6 +159,7 @@ class System:
         augment: Augment | None = None,
         sample: Sampling | Chosen | None = None,
         unlabelled: Unlabelled | None = None,
+        learners: Sequence[Tried | str] = (),
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
@@ -190,6 +196,7 @@ class System:
         put(self, "augment", augment)
         put(self, "sample", sample)
         put(self, "unlabelled", unlabelled)
+        put(self, "learners", check_learners(name, learners))
         check_kind(self)
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
@@ -209,7 +216,7 @@ class System:
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
         more = (tuple(self.contracts.values()), self.hand, self.programs, self.augment, self.sample, self.unlabelled)
-        return (_again, (*parts, dict(self.freshness), *more))
+        return (_again, (*parts, dict(self.freshness), *more, self.learners))
 
     def __copy__(self) -> System:
         return self
@@ -241,7 +248,9 @@ class System:
             "sample": self.sample,
             "unlabelled": self.unlabelled,
         }
-        asked = {name: each.to_dict() for name, each in told.items() if each is not None}
+        asked: dict[str, Any] = {name: each.to_dict() for name, each in told.items() if each is not None}
+        if self.learners:
+            asked["learners"] = [one.to_dict() for one in self.learners]
         return {**found, **({"contracts": stated} if stated else {}), **asked}
 
     def __repr__(self) -> str:
@@ -263,6 +272,7 @@ def _again(
     augment: Augment | None,
     sample: Sampling | Chosen | None,
     unlabelled: Unlabelled | None,
+    learners: Sequence[Tried],
 ) -> System:
     """The system of these parts, as unpickling makes it."""
     declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
@@ -282,6 +292,7 @@ def _again(
         augment=augment,
         sample=sample,
         unlabelled=unlabelled,
+        learners=learners,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Learner, Model
 from setpoint.learn.findings import Finding
-from setpoint.learn.preflight_model import check_fit, check_newer, check_scores
+from setpoint.learn.preflight_model import check_fit, check_kept, check_newer, check_scores
 from setpoint.learn.preflight_probe import check_learner
 from setpoint.learn.preflight_rows import check_finite, check_inputs
 from setpoint.learn.preflight_task import BINARY, Task
@@ -99,4 +99,4 @@ def check_fitted(fitted: Fitted, matrices: Matrices, sides: Sides, *, task: Task
 
 def check_released(model: Model, matrices: Matrices, *, task: Task = BINARY) -> tuple[Finding, ...]:
     """What is wrong with the scores of the model that would be released, on the newest rows."""
-    return check_scores(model, matrices.held_out, task=task, who="The model to release")
+    return (*check_scores(model, matrices.held_out, task=task, who="The model to release"), *check_kept(model))

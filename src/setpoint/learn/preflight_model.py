@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
 from setpoint.core.ports import Model
@@ -104,3 +106,18 @@ def check_newer(
 
 def _fault(kind: str, evidence: str, hint: str) -> Finding:
     return Finding(kind, FAULT, "", evidence, hint)
+
+
+@runtime_checkable
+class Unkept(Protocol):
+    """A model that says why it cannot be kept; empty where it can. It can be judged, never released."""
+
+    unkept: str
+
+
+def check_kept(model: Model) -> tuple[Finding, ...]:
+    """A model that cannot be kept without pickle may be judged, and never released."""
+    if not isinstance(model, Unkept) or not model.unkept:
+        return ()
+    hint = "It was judged all the same. Take an estimator of scikit-learn itself, or a learner of Setpoint's."
+    return (_fault("not-kept", f"The model to release cannot be saved without pickle: {model.unkept}.", hint),)

@@ -19,6 +19,9 @@ from setpoint.backends.postgres_source import PostgresSource
 from setpoint.backends.redis_state import RedisState
 from setpoint.backends.segments import FileSegments
 from setpoint.backends.sklearn import LogisticLearner
+from setpoint.backends.sklearn_boosted import HistGradientBoostingLearner
+from setpoint.backends.sklearn_estimator import EstimatorLearner
+from setpoint.backends.sklearn_forest import ExtraTreesLearner, RandomForestLearner
 from setpoint.backends.sql_source import DIALECTS, SqlSource
 from setpoint.backends.sqlite_blobs import SqliteBlobs
 from setpoint.backends.sqlite_state import SqliteState
@@ -111,8 +114,15 @@ FETCHERS: Mapping[str, Fetch] = {
 
 
 def open_learners(threads: int) -> dict[str, Learner]:
-    """Every learner, by name."""
-    learners: list[Learner] = [LightGBMLearner(threads=threads), LogisticLearner()]
+    """Every learner, by name: those that can be tried, and that can load a model."""
+    learners: list[Learner] = [
+        LightGBMLearner(threads=threads),
+        LogisticLearner(),
+        HistGradientBoostingLearner(),
+        RandomForestLearner(threads=threads),
+        ExtraTreesLearner(threads=threads),
+        EstimatorLearner(),
+    ]
     return {learner.name: learner for learner in learners}
 
 

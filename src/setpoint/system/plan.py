@@ -11,8 +11,10 @@ from setpoint.declare.formats import format_choices
 from setpoint.declare.goal_kind import goal_kind
 from setpoint.declare.plan import Choice, diff_declarations
 from setpoint.features.freshness import freshness_of
+from setpoint.learn.tried import tried_learners
 from setpoint.registry.bases import stale_models
 from setpoint.serve.asked import take_moment
+from setpoint.system.backends import open_learners
 from setpoint.system.labelled import base_rate
 from setpoint.system.opened import Opened
 from setpoint.system.workspaces import reading
@@ -28,11 +30,12 @@ def show_plan(opened: Opened) -> dict[str, Any]:
     before = opened.metadata.get("declaration", opened.declared.name)
     changes = [] if before is None else diff_declarations(before, declared)
     opened.metadata.put("declaration", opened.declared.name, declared)
+    tries = Choice("learners", *_learners(opened))
     kind = Choice("kind of goal", *goal_kind(opened.declared.goal, opened.declared.label))
     return {
         "system": opened.declared.name,
         "digest": opened.plan.digest,
-        "choices": [choice.to_dict() for choice in (kind, *plan.choices, *format_choices())],
+        "choices": [choice.to_dict() for choice in (kind, tries, *plan.choices, *format_choices())],
         "features": [
             {
                 "name": feature.name,
@@ -48,6 +51,15 @@ def show_plan(opened: Opened) -> dict[str, Any]:
         "changes": [change.to_dict() for change in changes],
         "stale_models": _stale_models(opened),
     }
+
+
+def _learners(opened: Opened) -> tuple[str, str]:
+    """The learners that are tried, in order, and why; raises NameUnknown for one that is not there."""
+    declared = opened.declared.learners
+    found = tried_learners(declared, open_learners(opened.settings.threads))
+    if declared:
+        return ", ".join(map(str, declared)), "declared; by turns in this order, best guess of each first"
+    return ", ".join(found), "boosted trees and a linear model, by turns; learners=[...] names others"
 
 
 def _stale_models(opened: Opened) -> list[dict[str, str]]:
