@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "rich": {"cli", "console"},
     "safetensors": {"backends"},
     "tokenizers": {"backends"},
+    "torch": {"backends"},
     "pytest": {"conformance"},
     "hypothesis": {"conformance"},
 }

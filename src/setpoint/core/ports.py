@@ -411,6 +411,50 @@ class Learner(Protocol):
         ...
 
 
+class TracedParameter(NamedTuple):
+    """A parameter in a short training: its largest gradient, how far it moved, and its largest value before."""
+
+    name: str
+    gradient: float
+    moved: float
+    size: float
+
+
+class Trace(NamedTuple):
+    """What a short training of one batch shows from within.
+
+    `first` and `last` are the predictions of its rows before and after; `mixing` is how far the score of a row hangs on
+    the rows beside it, as a share of how far it hangs on its own; `keeps` is whether a step adds to the gradients that
+    the step before left over.
+    """
+
+    parameters: tuple[TracedParameter, ...]
+    first: np.ndarray
+    last: np.ndarray
+    mixing: float
+    keeps: bool
+
+
+@runtime_checkable
+class TracedLearner(Learner, Protocol):
+    """A learner that trains by gradients and can be watched at it.
+
+    Laws: those of Learner; `trace` trains as `fit` does, on one batch again and again, and leaves nothing behind.
+    """
+
+    def trace(
+        self,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        categories: Sequence[int],
+        seed: int,
+        target: Target = TWO_CLASSES,
+    ) -> Trace:
+        """What a short training of these rows shows, by the learner's first recipe."""
+        ...
+
+
 @runtime_checkable
 class DirectedLearner(Learner, Protocol):
     """A learner that can be told which inputs may only raise a score, or only lower it.

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from setpoint.core.errors import DataError
-from setpoint.core.ports import Learner, Model
+from setpoint.core.ports import Learner, Model, TracedLearner
 from setpoint.learn.findings import Finding
+from setpoint.learn.preflight_gradients import check_gradients
 from setpoint.learn.preflight_model import check_fit, check_kept, check_newer, check_scores
 from setpoint.learn.preflight_probe import check_learner
 from setpoint.learn.preflight_rows import check_finite, check_inputs
@@ -76,6 +77,8 @@ def preflight(
         )
         findings += found
         fits += count
+        if isinstance(learner, TracedLearner):
+            findings += check_gradients(learner, matrices.given, categories=encoder.categories, task=task, seed=seed)
     return Preflight(tuple(findings), tuple(learners), fits)
 
 
