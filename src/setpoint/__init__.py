@@ -101,7 +101,7 @@ from setpoint.declare.mitigate import group_thresholds, reweighing
 from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
-from setpoint.declare.release import release, rule, shadow
+from setpoint.declare.release import approval, release, rule, shadow
 from setpoint.declare.sample import by_group, by_time, chosen, newest, pps, simple, stratified, weighted
 from setpoint.declare.source import always, events, table
 from setpoint.declare.transforms import (
@@ -131,6 +131,7 @@ __all__ = [
     "act",
     "action",
     "always",
+    "approval",
     "auc",
     "augment",
     "average_precision",

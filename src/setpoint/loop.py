@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.clock import cpu_seconds
 from setpoint.core.digest import digest
-from setpoint.core.errors import NothingYet
+from setpoint.core.errors import NothingYet, SetpointError
 from setpoint.core.ports import Clock, Learner, Metadata, Tables
 from setpoint.core.records import RULE
 from setpoint.core.rng import seed_for
@@ -51,6 +51,7 @@ from setpoint.registry.bases import check_bases, stale
 from setpoint.registry.cost import Cost
 from setpoint.registry.steps import run_step
 from setpoint.rollout.advance import Act, Look, ReleaseState, advance, offer, rollback_look, shadow_look
+from setpoint.rollout.approval import DECLINE, Answer, answers_asked, assume, heed, mark_answer, may_decide, wait
 from setpoint.rollout.outcomes import actions_of, concat, costs_of_rows, kept_columns, outcome_columns
 from setpoint.rollout.register import load_reference, register
 from setpoint.rollout.retire import retire
@@ -95,7 +96,8 @@ class Workspace:
     `owner` names who holds this workspace: whoever comes back under this name takes up what it left. `told` gives what
     was told of decisions rather than read from a source. `verified` is how many decisions of each tick are worked out
     again; a replay, whose decisions are taken by the same reader, sends a sample through the online path instead.
-    `stored` keeps the rows that a model learns from; `disputed` says of decisions, by their keys, whether annotators
+    `asks` says that people can be asked to approve a candidate, as a replay cannot. `stored` keeps the rows that a
+    model learns from; `disputed` says of decisions, by their keys, whether annotators
     disagree on them. `read` reads the features of decisions from rows as of their times, unless that is done in memory.
     `user_code` says by which code of the user's own, at which commit, the work is done.
     """
@@ -112,6 +114,7 @@ class Workspace:
     verified: int = 0
     stored: Callable[[Snapshot], object] = _unstored
     disputed: Callable[[pa.Array], np.ndarray | None] = _undisputed
+    asks: bool = True
     read: Callable[[Mapping[str, pa.Table], pa.Table, np.ndarray], pa.Table] | None = None
     user_code: Mapping[str, Any] = field(default_factory=dict)
 
@@ -243,7 +246,7 @@ class TickReport:
 
 @dataclass(frozen=True)
 class Written:
-    """What a tick leaves behind, committed with its state."""
+    """What a tick leaves behind, committed with its state; `answered` is what became of answers of people."""
 
     decided: pa.Table | None
     scored: pa.Table | None
@@ -252,6 +255,7 @@ class Written:
     opened: tuple[Incident, ...]
     acts: tuple[Act, ...]
     checked: Consistency | None = None
+    answered: tuple[tuple[Answer, str], ...] = ()
 
 
 def open_loop(
@@ -271,6 +275,9 @@ def open_loop(
         metadata.put("loop", name, state.to_dict())  # or one that is restarted before every tick would never have one
     else:
         state = LoopState.from_dict(found)
+        for model in (state.release.champion, state.release.challenger):
+            if model is not None:
+                may_decide(metadata, model)
     record_definitions(metadata, plan)
     forget_after(tables, state.tick)
     loop = Loop(plan, work, rows, examples, state, Meter(state.cpu))
@@ -322,7 +329,7 @@ def tick(
         last_training=release.last_training,
         incidents_opened=opened,
         matured_rows=sum(part.num_rows for part in loop.matured),
-        deciding=release.champion is not None,
+        deciding=release.champion is not None or release.waiting is not None,
     )
     state = replace(
         loop.state,
@@ -336,6 +343,8 @@ def tick(
         with loop.meter("train"):
             state, more = retrain(loop, state, now, due)
             acts = [*acts, *more]
+    state, more = assume_approval(loop, state, now)
+    acts = [*acts, *more]
     with loop.meter("log"):
         written = Written(decided, scored, matured, summary, tuple(opened), tuple(acts), checked)
         commit(loop, follow(loop, state), now, written)
@@ -574,7 +583,8 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
     acts = [Act("train", model, due.reason, {"decisions": int(examples.at.size)})]
     if not step.output["passed"]:
         return tried, [*acts, Act("refuse", model, "; ".join(report["reasons"]), report)]
-    release, more = offer(tried.release, model, now=now, evidence=report)
+    onward = offer if plan.system.release.approval is None else wait
+    release, more = onward(tried.release, model, now=now, evidence=report)
     return replace(tried, release=release, recipe=state.recipe or step.output["recipe"]), [*acts, *more]
 
 
@@ -592,10 +602,44 @@ def train_once(loop: Loop, now: int, *, reason: str) -> str:
     return acts[0].subject
 
 
+def assume_approval(loop: Loop, state: LoopState, now: int) -> tuple[LoopState, list[Act]]:
+    """The state with what waits approved where nobody can be asked, when the declaration assumes it."""
+    waiting = state.release.waiting
+    if loop.work.asks or waiting is None:
+        return state, []
+    report = models.get(loop.work.metadata, waiting)["report"]
+    release, acts = assume(state.release, loop.plan.system.release.approval, now=now, report=report)
+    return replace(state, release=release), acts
+
+
+def take_answers(loop: Loop, now: int) -> list[Act]:
+    """Take up, once, what people have said of candidates since, and commit; gives the acts that follow.
+
+    An answer that does not fit any more, since its candidate was superseded, is marked as such and changes nothing.
+    """
+    state, acts, answered = loop.state, list[Act](), list[tuple[Answer, str]]()
+    for answer in answers_asked(loop.work.metadata):
+        try:
+            report = models.get(loop.work.metadata, answer.model)["report"]
+            if answer.act != DECLINE:
+                loop.scorer(answer.model)  # or a tick would meet files that are damaged, or a base that is gone
+            release, more = heed(state.release, answer, now=now, report=report)
+        except SetpointError as error:
+            answered.append((answer, error.problem))
+            continue
+        state, acts = replace(state, release=release), [*acts, *more]
+        answered.append((answer, "taken up"))
+    if answered:
+        written = Written(None, None, None, None, (), tuple(acts), answered=tuple(answered))
+        commit(loop, follow(loop, state), now, written)
+    return acts
+
+
 def retire_stale(loop: Loop, state: LoopState) -> tuple[LoopState, list[Act]]:
     """The state without the models whose base is another one now: none of them may score a decision any more."""
     release, reasons = state.release, dict[str, str]()
-    for model in (release.champion, release.challenger, release.previous, state.frozen, state.reference):
+    named = (release.champion, release.challenger, release.previous, release.waiting)
+    for model in (*named, state.frozen, state.reference):
         found = None if model is None else stale(models.get(loop.work.metadata, model), loop.plan.bases)
         if found is not None:
             reasons[found.model] = f"it learned from {found.base!r} as {found.was}; here it is {found.found}"
@@ -625,6 +669,9 @@ def commit(loop: Loop, state: LoopState, now: int, written: Written) -> None:
     ]
     said = [act.to_dict() for act in written.acts]
     alarms = [incident.to_dict() for incident in written.opened]
+    for role in (state.release.champion, state.release.challenger):
+        if role is not None and role not in (loop.state.release.champion, loop.state.release.challenger):
+            may_decide(metadata, role, written.acts)
     chain = digest([loop.state.chain, now, contents, said, alarms, state.release.to_dict()])
     loop.state = replace(state, chain=chain, cpu=loop.meter.spent)
     known = max(now, loop.work.clock.now())
@@ -636,6 +683,8 @@ def commit(loop: Loop, state: LoopState, now: int, written: Written) -> None:
         for act in written.acts:
             what = {"act": act.kind, "subject": act.subject, "reason": act.reason}
             audit.record(metadata, at=now, known_at=known, evidence=act.evidence, **what)
+        for answer, became in written.answered:
+            mark_answer(metadata, answer, became=became)
         if written.checked is not None:
             metadata.put(CONSISTENCY, part, written.checked.to_dict())
         if written.summary is not None:

@@ -22,7 +22,7 @@ from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of
 from setpoint.labels.told import beside_sources, told_rows
-from setpoint.loop import Loop, TickReport, Workspace, tick
+from setpoint.loop import Loop, TickReport, Workspace, take_answers, tick
 from setpoint.serve.desk import Desk
 from setpoint.serve.log import take_records
 from setpoint.serve.outcomes import Outcomes
@@ -121,10 +121,15 @@ class Session(Desk):
         return receipt
 
     def refresh(self) -> TickReport | None:
-        """Take in what became known by now, and the tick that is due; gives what the tick did."""
+        """Take in what became known by now, what people said of candidates, and the tick that is due.
+
+        Gives what the tick did.
+        """
         with self._refreshing:
             now, plan = self._now(), self._loop.plan
             self._stream.advance(now)
+            if take_answers(self._loop, now):
+                self.publish(_serving(self._loop))
             if now // plan.tick <= self._loop.state.tick:
                 return None
             return self._tick(now // plan.tick * plan.tick)

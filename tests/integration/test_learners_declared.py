@@ -12,9 +12,11 @@ from tests.integration.test_goal_kinds import CASES, write
 CASE = next(case for case in CASES if case.kind == "regression")
 
 
-@pytest.mark.parametrize("name", ["random_forest", "hist_gradient_boosting", "sklearn.linear_model:Ridge"])
+@pytest.mark.parametrize("name", ["random_forest", "hist_gradient_boosting", "sklearn.linear_model:Ridge", "mlp"])
 def test_a_named_learner_alone_is_tried_and_passes(name: str, tmp_path: Path) -> None:
     """The plan names it, and the gate lets its model pass."""
+    if name == "mlp":
+        pytest.importorskip("torch")
     write(CASE, tmp_path, shuffled=False, leak=False)
     system = sp.System(
         "desk",

@@ -73,6 +73,23 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--curve", action="store_true", help="also say whether more data or another model would help")
     train.add_argument("--report", type=Path, help="also write what was found of the candidate as one HTML file")
 
+    approve = add(
+        "approve",
+        "Say yes, or no, to the candidate that passed the gate and waits for a person.",
+        candidate="the beginning of the candidate's digest, as `setpoint status` shows it",
+    )
+    approve.add_argument("--by", required=True, metavar="NAME", help="who says so")
+    approve.add_argument("--reason", default="", help="why")
+    approve.add_argument("--decline", action="store_true", help="say no: it does not go on")
+
+    override = add(
+        "override",
+        "Release a candidate that the gate refused; who says so and why is recorded for good.",
+        candidate="the beginning of the candidate's digest, as `setpoint runs` shows it",
+    )
+    override.add_argument("--by", required=True, metavar="NAME", help="who says so")
+    override.add_argument("--reason", required=True, help="why")
+
     replay = add("replay", "Run history as if live: decisions, late labels, alarms, retrainings, releases.")
     replay.add_argument("--start", help="first decision time (default: the first day of the data)")
     replay.add_argument("--end", help="end of decision times (default: after the last day of the data)")

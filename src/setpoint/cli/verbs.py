@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from setpoint.api.app import App
 from setpoint.api.label_page import label_routes
 from setpoint.api.server import serve_http
+from setpoint.cli.approve import say_all_the_same, say_yes
 from setpoint.cli.check_file import show_file
 from setpoint.cli.fairness import print_fairness
 from setpoint.cli.label import run_label
@@ -237,6 +238,18 @@ def _print_gate(report: dict[str, Any]) -> None:
     if "use" in report:
         out.print(f"use: [bold]{escape(report['use']['verdict'])}[/] ({escape(report['use']['reason'])})")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")
+    if report["waits"]:
+        out.print(f"waits until a person approves it: [bold]setpoint approve {report['model'][:12]} --by NAME[/]")
+
+
+def approve(words: Namespace) -> int:
+    """A person's yes, or no, to a candidate."""
+    return say_yes(words, _open(words))
+
+
+def override(words: Namespace) -> int:
+    """A candidate released although the gate refused it."""
+    return say_all_the_same(words, _open(words))
 
 
 def replay(words: Namespace) -> int:

@@ -40,7 +40,9 @@ ACTS = {
     "train": ("trained", "training"), "gate": ("judged", "judgement"), "promote": ("promoted", "promotion"),
     "start_shadow": ("began to shadow", "shadow"), "end_watch": ("watch ended", "ended watch"),
     "hold": ("held", "hold"), "reject": ("rejected", "rejection"), "rollback": ("rolled back", "rollback"),
-    "alarm": ("alarm", "alarm"), "retire": ("retired", "retirement"),
+    "alarm": ("alarm", "alarm"), "retire": ("retired", "retirement"), "wait": ("waits for approval", "wait"),
+    "approve": ("approved", "approval"), "decline": ("declined", "refusal by a person"),
+    "override": ("refusal overridden", "override"),
 }  # fmt: skip
 """Act: what happened to its subject, and its noun."""
 

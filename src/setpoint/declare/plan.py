@@ -260,6 +260,16 @@ FEWEST_ROWS = 1000
 """Without so many labels nothing is trained."""
 
 
+def _approval(system: System) -> list[Choice]:
+    """Who has to say yes before a candidate goes on, where anybody has."""
+    asked = system.release.approval
+    if asked is None:
+        return []
+    assumed = "never" if asked.in_replay is None else f"{times.spell(asked.in_replay)} after the gate"
+    told = f"a person's yes, by `setpoint approve`; a replay has nobody to ask and assumes it {assumed}"
+    return [Choice("approval", told, "declared")]
+
+
 def _added(system: System) -> list[Choice]:
     """What models also learn from, beside decisions whose truth is known, and how they are to behave."""
     found, promised, handed = [], system.goal.confidence, system.goal.abstain
@@ -367,6 +377,7 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
             + f" > rollback watch {times.spell(release.rollback)}",
             "a model replaces another on evidence from the same decisions",
         ),
+        *_approval(system),
         Choice(
             "alarm budget",
             f"{numbers['alarms_per_month']:g} false alarm a month over all monitors",

@@ -78,12 +78,43 @@ def shadow(lasting: str | timedelta) -> Shadow:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """That a person says yes before a candidate that passed the gate goes on.
+
+    A replay cannot ask: it takes the answer to be yes so many microseconds `in_replay` after the gate; None: never.
+    """
+
+    in_replay: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The approval as JSON-like data."""
+        return {"in_replay": self.in_replay}
+
+
+def approval(*, in_replay: str | timedelta | None = "0s") -> Approval:
+    """That a candidate that passed the gate waits until a person says yes: `setpoint approve`.
+
+    A replay has nobody to ask. It takes each candidate as approved `in_replay` after the gate, and says so; with None
+    none is ever approved there, and the rule decides all along.
+
+    >>> approval(in_replay="2d").in_replay // times.DAY
+    2
+    """
+    if in_replay is None:
+        return Approval(None)
+    length = times.duration(in_replay)
+    if length < 0:
+        raise DeclarationError(f"approval(in_replay={in_replay!r}).", expected="a duration from zero, or None")
+    return Approval(length)
+
+
+@dataclass(frozen=True)
 class Release:
     """How models are replaced.
 
     `refresh` is microseconds between scheduled retrainings (0: none), `margin` the most of the goal's metric that a
     newer model may be shown to lose and still replace the champion, `rollback` how long the previous champion keeps
-    shadowing its successor.
+    shadowing its successor. With an `approval` a candidate that passed the gate waits until a person says yes.
     """
 
     stages: tuple[Shadow, ...]
@@ -92,6 +123,7 @@ class Release:
     rollback: int
     margin: float
     on_alarm: bool
+    approval: Approval | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The release as JSON-like data."""
@@ -102,6 +134,7 @@ class Release:
             "rollback": self.rollback,
             "margin": self.margin,
             "on_alarm": self.on_alarm,
+            **({} if self.approval is None else {"approval": self.approval.to_dict()}),
         }
 
 
@@ -112,11 +145,14 @@ def release(
     rollback: str | timedelta = "14d",
     margin: float = 0.005,
     on_alarm: bool = True,
+    approve: bool | Approval = False,
 ) -> Release:
     """The release of a system: its stages in order, the rule that decides when no model can, and when to retrain.
 
     Goals of rankings and of sets of labels need no rule.
-    `refresh=None` retrains only on an alarm or on request; `on_alarm=False` never retrains on one.
+    `refresh=None` retrains only on an alarm or on request; `on_alarm=False` never retrains on one. With `approve=True`
+    a candidate that passed the gate waits until a person says yes; `approve=sp.approval(in_replay="2d")` also says when
+    a replay takes the answer to be yes, which is at once otherwise.
 
     >>> from setpoint.declare.expr import field
     >>> release(shadow("7d"), fallback=rule(field("total") > 5000)).refresh // times.DAY
@@ -133,4 +169,8 @@ def release(
         raise DeclarationError(f"release(refresh={refresh!r}).", expected="a positive duration or None")
     if margin < 0:
         raise DeclarationError(f"release(margin={margin!r}).", expected="zero or more")
-    return Release(tuple(stages), fallback or NO_RULE, every, times.duration(rollback), float(margin), on_alarm)
+    if not isinstance(approve, (bool, Approval)):
+        raise WrongType(f"release(approve={approve!r}).", expected="True, False or sp.approval(...)")
+    asked = approve if isinstance(approve, Approval) else approval() if approve else None
+    length = times.duration(rollback)
+    return Release(tuple(stages), fallback or NO_RULE, every, length, float(margin), on_alarm, asked)

@@ -28,8 +28,17 @@ CHOSEN = (
 """What the intervals of a model mean whose decisions are a sample that somebody chose."""
 
 
-def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | None = None) -> Card:
-    """The card of a model by section and field, from its document in the registry, its plan and its run."""
+def make_card(
+    model: Mapping[str, Any],
+    plan: Plan,
+    *,
+    run: Mapping[str, Any] | None = None,
+    acts: Sequence[Mapping[str, Any]] = (),
+) -> Card:
+    """The card of a model by section and field, from its document in the registry, its plan and its run.
+
+    `acts` are those of the audit trail that are about it.
+    """
     system, report = plan.system, model["report"]
     goal = system.goal
     return {
@@ -92,6 +101,7 @@ def make_card(model: Mapping[str, Any], plan: Plan, *, run: Mapping[str, Any] | 
             if report["champion"] is None
             else report["champion"]["reason"],
             **({"training rows": report["plain"]["reason"]} if "plain" in report else {}),
+            "approval": _approval(acts, plan),
             "leak audit": _findings([each for each in report["findings"] if each["level"] != "fault"]),
             "pre-flight": _findings(model["preflight"]["findings"])
             if "preflight" in model
@@ -133,6 +143,18 @@ def to_markdown(card: Card) -> str:
         lines += [f"- **{name}**: {value}" for name, value in fields.items()]
         lines.append("")
     return "\n".join(lines)
+
+
+def _approval(acts: Sequence[Mapping[str, Any]], plan: Plan) -> str:
+    """Who approved the model, or overrode the gate's refusal of it, when and why."""
+    words = {"approve": "approved", "decline": "declined", "override": "the gate's refusal overridden"}
+    said = [f"{words[act['act']]} {iso(act['at'])} by {act['reason']}" for act in acts if act["act"] in words]
+    if said:
+        return "; ".join(said)
+    if plan.system.release.approval is None:
+        return "not asked for, by declaration"
+    waits = any(act["act"] == "wait" for act in acts)
+    return "waits until a person says yes" if waits else "none: it does not wait for one"
 
 
 def _costs(goal: Goal) -> str:

@@ -23,6 +23,7 @@ ROLES = {
     "champion": "decides",
     "challenger": "wants to decide",
     "previous": "watches its successor",
+    "waiting": "waits for approval",
     "frozen": "is kept for comparison",
     "reference": "is what monitors compare with",
 }

@@ -39,7 +39,7 @@ class ReleaseState:
     """Which model decides, which one wants to, and which one watches; models by digest, times in microseconds.
 
     `champion` None means that the fallback rule decides. `looks` counts the looks taken at the challenger,
-    `watched` those at the champion while `previous` shadows it.
+    `watched` those at the champion while `previous` shadows it. `waiting` passed the gate and has to be approved.
     """
 
     champion: str | None = None
@@ -50,10 +50,13 @@ class ReleaseState:
     last_training: int | None = None
     looks: int = 0
     watched: int = 0
+    waiting: str | None = None
+    waiting_since: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The state as JSON-like data."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """The state as JSON-like data; what waits is told where something does."""
+        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: value for name, value in told.items() if value is not None or not name.startswith("waiting")}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> ReleaseState:
@@ -65,7 +68,8 @@ class ReleaseState:
 class Act:
     """One act of a release, for the audit trail.
 
-    `kind` is promote, reject, rollback, retire, hold, start_shadow or end_watch; `subject` the model it is about.
+    `kind` is promote, reject, rollback, retire, hold, start_shadow, end_watch, wait, approve, decline or override;
+    `subject` the model it is about.
     """
 
     kind: str

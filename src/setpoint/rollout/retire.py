@@ -17,11 +17,15 @@ def retire(state: ReleaseState, reasons: Mapping[str, str]) -> tuple[ReleaseStat
     >>> state.champion, state.previous, [(act.kind, act.subject) for act in acts]
     (None, None, [('retire', 'm2')])
     """
+    if state.waiting is not None and state.waiting in reasons:
+        freed, acts = retire(replace(state, waiting=None, waiting_since=None), reasons)
+        return freed, [Act("reject", state.waiting, reasons[state.waiting]), *acts]
     if state.champion is not None and state.champion in reasons:
         acts = [Act("retire", state.champion, f"{reasons[state.champion]}; the rule decides until another passes")]
         if state.challenger is not None:
             acts.append(Act("reject", state.challenger, "the champion that it shadows is retired"))
-        return ReleaseState(last_training=state.last_training), acts
+        bare = ReleaseState(last_training=state.last_training)
+        return replace(bare, waiting=state.waiting, waiting_since=state.waiting_since), acts
     acts = []
     if state.challenger is not None and state.challenger in reasons:
         acts.append(Act("reject", state.challenger, reasons[state.challenger]))

@@ -25,6 +25,7 @@ from setpoint.backends.sklearn_forest import ExtraTreesLearner, RandomForestLear
 from setpoint.backends.sql_source import DIALECTS, SqlSource
 from setpoint.backends.sqlite_blobs import SqliteBlobs
 from setpoint.backends.sqlite_state import SqliteState
+from setpoint.backends.torch_mlp import MlpLearner
 from setpoint.backends.wordllama import open_wordllama
 from setpoint.core.errors import NameUnknown, SettingInvalid
 from setpoint.core.ports import Blobs, Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables, TextBase
@@ -122,6 +123,7 @@ def open_learners(threads: int) -> dict[str, Learner]:
         RandomForestLearner(threads=threads),
         ExtraTreesLearner(threads=threads),
         EstimatorLearner(),
+        MlpLearner(),
     ]
     return {learner.name: learner for learner in learners}
 

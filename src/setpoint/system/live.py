@@ -29,6 +29,7 @@ from setpoint.labels.vote_report import VoteReport
 from setpoint.serve.decide import Decision
 from setpoint.serve.outcomes import Outcome
 from setpoint.session import Session
+from setpoint.system.approve import approve, override
 from setpoint.system.backfill import run_backfill
 from setpoint.system.check import check, check_report
 from setpoint.system.check_file import check_file
@@ -158,6 +159,23 @@ class Live(Opened):
         labels are mature.
         """
         return train(self, as_of=as_of, ablate=ablate, curve=curve)
+
+    def approve(self, candidate: str, *, by: str, reason: str = "", decline: bool = False) -> dict[str, Any]:
+        """What follows from a person's yes, or with `decline` no, to the candidate that passed the gate and waits.
+
+        `candidate` is the beginning of its digest. Who says so and why is in the audit trail for good. While another
+        process is the live system, that takes it up with its next refresh. Raises GateRefused for a candidate that
+        does not wait, NameUnknown for one that there is not.
+        """
+        return approve(self, candidate, by=by, reason=reason, decline=decline)
+
+    def override(self, candidate: str, *, by: str, reason: str) -> dict[str, Any]:
+        """What follows from releasing a candidate that the gate refused, by a name and for a reason.
+
+        Both, and what the gate had against it, are in the audit trail and the card for good. Raises GateRefused for a
+        candidate that passed or is released already, WrongType without a reason.
+        """
+        return override(self, candidate, by=by, reason=reason)
 
     def runs(
         self, *, passed: bool = False, since: int | None = None, where: str = "", archived: bool = False

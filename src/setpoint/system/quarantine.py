@@ -58,7 +58,7 @@ def dismiss_rows(opened: Opened, which: Sequence[str], *, by: str, why: str) -> 
 
 def _tell_again(opened: Opened, asks: Mapping[str, Sequence[Ask]]) -> dict[str, Any]:
     """Write down what is asked of the quarantine, and do it, unless another process is the live system."""
-    opened.workspaces.adopt()
+    opened.workspaces.adopt(opened.clock.now())
     opened.workspaces.live.home.mkdir(parents=True, exist_ok=True)
     metadata, waits = opened.workspaces.live.open_metadata(opened.settings), False
     try:

@@ -36,7 +36,7 @@ VERIFIED = 200
 def session(opened: Opened) -> Iterator[Session]:
     """The system deciding now: requests answered, the log written, events and ticks taken on `refresh`."""
     need_action(opened.declared, "serve")
-    adopted = opened.workspaces.adopt()
+    adopted = opened.workspaces.adopt(opened.clock.now())
     plan, folders, quota = opened.plan, opened.workspaces.live, opened.workspaces.quota
     with (
         opened.open(folders, opened.clock, what=LIVE) as (work, state),

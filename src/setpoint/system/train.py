@@ -72,6 +72,8 @@ def train(opened: Opened, *, as_of: int | None = None, ablate: bool = False, cur
             )
         found = runs.runs_of(work.metadata, model)[-1]
         acts = [told_act(act) for act in audit.trail(work.metadata, at=now)]
+        said = audit.trail(work.metadata, subject=model)
+        waits = loop.state.release.waiting == model
     goal = plan.system.goal
     gate = told_gate(document, metric=str(goal.metric), unit=goal.business)
     return {
@@ -81,6 +83,7 @@ def train(opened: Opened, *, as_of: int | None = None, ablate: bool = False, cur
         **({"goes_by": document["goes_by"]} if "goes_by" in document else {}),
         "rows": document["rows"]["usable"],
         "cpu_seconds": found["cpu_seconds"],
-        "card": to_markdown(make_card(document, plan, run=found)),
+        "card": to_markdown(make_card(document, plan, run=found, acts=said)),
         "acts": acts,
+        "waits": waits,
     }

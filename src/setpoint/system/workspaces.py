@@ -18,7 +18,10 @@ from setpoint.data.snapshots.snapshot import Snapshot
 from setpoint.declare.declaration import System
 from setpoint.declare.source import info
 from setpoint.loop import Workspace
+from setpoint.registry import audit
 from setpoint.registry.environment import user_code
+from setpoint.rollout.advance import ReleaseState
+from setpoint.rollout.approval import hold_adopted
 from setpoint.system.backends import copy_tables, open_learners, open_log
 from setpoint.system.folders import Folders
 
@@ -117,8 +120,11 @@ class Workspaces:
         """How many bytes a log of the live system may take."""
         return self.settings.log_quota_mb * 1_000_000
 
-    def adopt(self) -> str | None:
-        """Let a system that never was live go on from its newest finished replay; gives that replay's name."""
+    def adopt(self, now: int) -> str | None:
+        """Let a system that never was live go on from its newest finished replay; gives that replay's name.
+
+        Where people approve candidates, what decided there waits for them: a replay asked nobody.
+        """
         finished = self.finished()
         if self.live.home.exists() or not finished:
             return None
@@ -131,8 +137,27 @@ class Workspaces:
             if self.live.tables_url:
                 copy_tables(Folders(draft).tables, self.live.open_tables())
                 shutil.rmtree(Folders(draft).tables)
+            if self.declared.release.approval is not None:
+                self._hold(Folders(draft), now)
             draft.rename(self.live.home)
         return finished[-1].name
+
+    def _hold(self, draft: Folders, now: int) -> None:
+        """Let what decided in a replay wait for people, before anything decides by it."""
+        metadata = draft.open_metadata(Settings())
+        try:
+            state = metadata.get("loop", self.declared.name)
+            if state is None:
+                return
+            release, acts = hold_adopted(ReleaseState.from_dict(state["release"]), now=now)
+            with metadata.transaction():
+                metadata.put("loop", self.declared.name, {**state, "release": release.to_dict()})
+                for act in acts:
+                    audit.record(
+                        metadata, at=now, act=act.kind, subject=act.subject, reason=act.reason, evidence=act.evidence
+                    )
+        finally:
+            metadata.close()
 
     @contextmanager
     def open(
@@ -153,6 +178,7 @@ class Workspaces:
                 seed=self.settings.seed,
                 owner=folders.home.name,
                 judge_measured=what != REPLAY,
+                asks=what != REPLAY,
                 stored=partial(stored, metadata),
                 user_code=user_code(self.root),
             )

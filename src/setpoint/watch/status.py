@@ -49,7 +49,7 @@ def loop_status(
             "last tick": None if state is None else iso(state["tick"] * plan.tick),
         },
         "model": _model(metadata, state),
-        "release": _release(state),
+        "release": {**_release(state), **_waiting(plan, state)},
         "data": {
             "decision parts": len(tables.parts(DECISIONS)),
             "matured parts": len(tables.parts(OUTCOMES)),
@@ -102,6 +102,16 @@ def _release(state: dict[str, Any] | None) -> dict[str, Any]:
         "watching its successor": name("previous"),
         "last training": None if last is None else iso(last),
     }
+
+
+def _waiting(plan: Plan, state: dict[str, Any] | None) -> dict[str, str]:
+    """What waits for a person, where anything may."""
+    release = {} if state is None else state["release"]
+    model = release.get("waiting")
+    if model is None:
+        return {} if plan.system.release.approval is None else {"waits for approval": "none"}
+    since = iso(release["waiting_since"])
+    return {"waits for approval": f"{model[:12]}, since {since}: `setpoint approve {model[:12]} --by NAME`"}
 
 
 def _freshness(fresh: Sequence[Freshness]) -> dict[str, str]:
