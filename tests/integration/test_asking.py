@@ -117,8 +117,8 @@ def test_a_query_that_takes_too_long_can_be_interrupted(shop: sp.Live) -> None:
     command = [sys.executable, "-m", "setpoint.cli.main", "sql", endless, str(shop.root / "shop.py")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as asked:
         with pytest.raises(subprocess.TimeoutExpired):
-            asked.wait(6)
+            asked.wait(10)
         asked.send_signal(signal.SIGINT)
-        assert asked.wait(20) == 130
+        assert asked.wait(60) == 130
         assert asked.stderr is not None
         assert asked.stderr.read() == "interrupted\n"

@@ -338,7 +338,8 @@ def test_an_answer_has_exactly_the_parts_that_the_document_promises(served: Shop
     decision = decide(served, request()).json
     outcome = call(served.app, "POST", OUTCOME, {"key": "c1", "value": 1}).json
     problem = decide(served, request(total="x")).json
-    assert set(decision) == set(schemas["Decision"]["required"]) == set(schemas["Decision"]["properties"]) - {"why"}
+    asked_for = {"why", "set", "abstained"}
+    assert set(decision) == set(schemas["Decision"]["required"]) == set(schemas["Decision"]["properties"]) - asked_for
     assert set(outcome) == set(schemas["Outcome"]["required"]) == set(schemas["Outcome"]["properties"])
     assert set(schemas["Problem"]["required"]) <= set(problem) <= set(schemas["Problem"]["properties"])
 
