@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import setpoint as sp
-from setpoint.core.errors import DeclarationError
+from setpoint.core.errors import DataError, DeclarationError
 from setpoint.core.times import DAY, HOUR, time
 from setpoint.declare.label import Label
 from setpoint.learn.scorer import load_scorer
@@ -242,6 +242,15 @@ def test_a_feature_that_is_the_truth_is_found(case: Case, tmp_path: Path) -> Non
     with open_case(case, tmp_path, leak=True) as live:
         report = live.train(as_of=END)
     assert any("Feature 'noise' alone reaches AUC" in reason for reason in report["reasons"])
+
+
+def test_a_ranking_has_no_learning_curve_and_nothing_is_trained_for_it(tmp_path: Path) -> None:
+    """It is refused before, with what can be asked instead."""
+    case = next(each for each in CASES if each.kind == "ranking")
+    with open_case(case, tmp_path) as live:
+        with pytest.raises(DataError, match="learning curve of a ranking"):
+            live.train(as_of=END, curve=True)
+        assert live.runs() == []
 
 
 def erring(case: str, rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:

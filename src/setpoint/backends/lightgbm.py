@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from setpoint.backends.asked import check_asked
 from setpoint.backends.booster import BoostedTrees, text_of
 from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss, focal_start
 from setpoint.backends.lightgbm_targets import arrange, kept_codes, objective_of
 from setpoint.backends.weights import weighted
-from setpoint.core.errors import NameUnknown
 from setpoint.core.target import TARGETS, TWO_CLASSES, Target
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class LightGBMLearner:
         """
         import lightgbm
 
-        _check(recipe)
+        check_asked(self.name, recipe, known=[*DEFAULTS, FOCAL], target=target.kind, targets=self.kinds)
         settings = {**DEFAULTS, **recipe}
         rounds, gamma = int(settings.pop("rounds")), settings.pop(FOCAL, None)
         known = arrange(weighted(rows, labels, weight), kept_codes(target.query, weight))
@@ -166,12 +166,6 @@ class LightGBMLearner:
     def load(self, folder: Path) -> LightGBMModel:
         """The model saved in a folder; raises ModelCorrupt, before parsing it, when its bytes have changed."""
         return LightGBMModel.open(folder, learner=self.name)
-
-
-def _check(recipe: Mapping[str, Any]) -> None:
-    for name in recipe:
-        if name not in DEFAULTS and name != FOCAL:
-            raise NameUnknown("parameter", name, [*DEFAULTS, FOCAL], where="The learner 'lightgbm'")
 
 
 def _boost(

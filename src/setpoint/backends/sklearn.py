@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from setpoint.backends.asked import check_asked
 from setpoint.backends.linear_design import CLIP, Design
 from setpoint.backends.sklearn_numbers import solve_classes, solve_counts, solve_ridge
 from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest
-from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
+from setpoint.core.errors import DataError, ModelCorrupt
 from setpoint.core.target import TWO_CLASSES, Target
 
 FILE = "model.json"
@@ -217,9 +218,7 @@ class LogisticLearner:
     ) -> tuple[LogisticModel | SoftmaxModel, dict[str, Any]]:
         """A trained model; the solver has no randomness and stops by itself, so seed and validation change nothing."""
         del seed, validation, validation_weight, names
-        for name in recipe:
-            if name not in DEFAULTS:
-                raise NameUnknown("parameter", name, DEFAULTS, where="The learner 'logistic'")
+        check_asked(self.name, recipe, known=DEFAULTS, target=target.kind, targets=self.kinds)
         settings = {**DEFAULTS, **recipe}
         known = weighted(rows, labels, weight)
         design = Design.of(known.rows, categories, weight=known.weight)
@@ -233,8 +232,6 @@ class LogisticLearner:
         if target.kind == "count":
             solved = solve_counts(columns, known.labels, settings, weight=known.weight)
             return linear_model(design, *solved, link=LOG), dict(settings)
-        if target.kind != "binary":
-            raise NameUnknown("target", target.kind, self.kinds, where="The learner 'logistic'")
         intercept, weights = _solve(columns, known.labels > 0, settings, weight=known.weight)
         return linear_model(design, intercept, weights), dict(settings)
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from setpoint.backends.asked import check_asked
 from setpoint.backends.booster import BoostedTrees
 from setpoint.backends.tree_text import Tree, constant_tree, model_text
 from setpoint.backends.weights import Weighted, weighted
-from setpoint.core.errors import NameUnknown
 from setpoint.core.target import TWO_CLASSES, Target
 
 PATIENCE = 20
@@ -84,11 +84,7 @@ class HistGradientBoostingLearner:
         Counts are fitted by the Poisson likelihood, quantiles by the pinball loss. The least rows of a leaf are scaled
         down on small data: no leaf needs more than a fiftieth of the rows.
         """
-        for name in recipe:
-            if name not in DEFAULTS:
-                raise NameUnknown("parameter", name, DEFAULTS, where=f"The learner {self.name!r}")
-        if target.kind not in self.kinds:
-            raise NameUnknown("target", target.kind, self.kinds, where=f"The learner {self.name!r}")
+        check_asked(self.name, recipe, known=DEFAULTS, target=target.kind, targets=self.kinds)
         settings, known = {**DEFAULTS, **recipe}, weighted(rows, labels, weight)
         columns, outputs = known.rows.shape[1], target.classes if target.kind == "multiclass" else 1
         alike = _alike(known, target)

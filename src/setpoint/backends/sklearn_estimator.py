@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from setpoint.backends.asked import check_asked
 from setpoint.backends.linear_design import Design
 from setpoint.backends.skops_file import from_bytes, strange_types, to_bytes
 from setpoint.backends.weights import Weighted, weighted
 from setpoint.core.digest import digest, digest_bytes
-from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown, WrongType
+from setpoint.core.errors import DataError, ModelCorrupt, WrongType
 from setpoint.core.rng import seed_for
 from setpoint.core.target import TWO_CLASSES, Target
 
@@ -130,11 +131,7 @@ class EstimatorLearner:
         Raises WrongType for an estimator that does not give what the target asks for.
         """
         del validation, validation_weight, names
-        for name in recipe:
-            if name not in KNOWN:
-                raise NameUnknown("parameter", name, KNOWN, where=f"The learner {self.name!r}")
-        if target.kind not in self.kinds:
-            raise NameUnknown("target", target.kind, self.kinds, where=f"The learner {self.name!r}")
+        check_asked(self.name, recipe, known=KNOWN, target=target.kind, targets=self.kinds)
         known = weighted(rows, labels, weight)
         design = Design.of(known.rows, categories, weight=known.weight)
         chosen = _seeded(_build(recipe), seed)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from setpoint.backends.asked import check_asked
 from setpoint.backends.booster import TreesModel
 from setpoint.backends.tree_text import Tree, as_float64, constant_tree, model_text
 from setpoint.backends.weights import Weighted, weighted
-from setpoint.core.errors import NameUnknown
 from setpoint.core.target import TWO_CLASSES, Target
 
 DEFAULTS: dict[str, float | int] = {"trees": 100, "min_samples_leaf": 10, "max_features": 0.4, "smooth": 1.0}
@@ -65,11 +65,7 @@ class ForestLearner:
     ) -> tuple[TreesModel, dict[str, Any]]:
         """A trained model; no more trees make it worse, so validation changes nothing. Medians are learned as means."""
         del validation, validation_weight
-        for name in recipe:
-            if name not in DEFAULTS:
-                raise NameUnknown("parameter", name, DEFAULTS, where=f"The learner {self.name!r}")
-        if target.kind not in self.kinds:
-            raise NameUnknown("target", target.kind, self.kinds, where=f"The learner {self.name!r}")
+        check_asked(self.name, recipe, known=DEFAULTS, target=target.kind, targets=self.kinds)
         settings, known = {**DEFAULTS, **recipe}, weighted(rows, labels, weight)
         outputs = target.classes if target.kind == "multiclass" else 1
         base = _base(known, target)

@@ -135,8 +135,3 @@ def design_of(rows: np.ndarray, categories: Sequence[int], *, weight: np.ndarray
             flagged.append(j)
             share.append(float(np.average(null, weights=each)))
     return Design(rows.shape[1], tuple(numbers), tuple(mean), tuple(scale), tuple(flagged), tuple(share), tuple(places))
-
-
-def as_they_are(inputs: int) -> Design:
-    """The design that changes nothing: every column a number, none standardised."""
-    return Design(inputs, tuple(range(inputs)), (0.0,) * inputs, (1.0,) * inputs, (), (), ())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from setpoint.backends.asked import check_asked
 from setpoint.backends.torch_design import Design, design_of
 from setpoint.backends.torch_files import read_arrays
 from setpoint.backends.torch_fit import Given, Way, adam, fit_network, need_torch, plain_step, steady, tensors
@@ -15,7 +16,7 @@ from setpoint.backends.torch_head import Head, head_of
 from setpoint.backends.torch_model import NAME, Layers, MlpClasses, MlpModel, contributions_of
 from setpoint.backends.torch_trace import trace_of
 from setpoint.backends.weights import weighted
-from setpoint.core.errors import ModelCorrupt, NameUnknown
+from setpoint.core.errors import ModelCorrupt
 from setpoint.core.ports import Trace
 from setpoint.core.rng import seed_for
 from setpoint.core.target import TARGETS, TWO_CLASSES, Target
@@ -77,7 +78,8 @@ class MlpLearner:
     ) -> tuple[MlpClasses, dict[str, Any]]:
         """A trained model; with `validation` it keeps its best pass, and the recipe says the passes of a refit."""
         del names
-        settings = _check(recipe)
+        check_asked(NAME, recipe, known=DEFAULTS, target=target.kind, targets=self.kinds)
+        settings = {**DEFAULTS, **recipe}
         need_torch()
         known = weighted(rows, labels, weight)
         design = design_of(known.rows, categories, weight=known.weight)
@@ -113,7 +115,7 @@ class MlpLearner:
     ) -> Trace:
         """What a short training of these few rows shows from within."""
         need_torch()
-        settings, design = _check(self.recipes(rounds=1)[0]), design_of(rows, categories)
+        settings, design = self.recipes(rounds=1)[0], design_of(rows, categories)
         head = head_of(target, labels, None)
         with steady(seed_for(seed, NAME)):
             network = network_of(design, head, {**settings, "dropout": 0.0})
@@ -217,10 +219,3 @@ def _array(parameter: Any) -> np.ndarray:
 
 def _numbered(arrays: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, ...]:
     return tuple(arrays[key] for key in sorted(arrays) if key.startswith(f"{name}."))
-
-
-def _check(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    for name in recipe:
-        if name not in DEFAULTS:
-            raise NameUnknown("parameter", name, DEFAULTS, where=f"The learner {NAME!r}")
-    return {**DEFAULTS, **recipe}

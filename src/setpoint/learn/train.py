@@ -172,7 +172,7 @@ def train(
     )
     cost("leak audit")
     task = trainer.task(side.sides.train)
-    checked = preflight(side.matrices, side.sides, tried_out(trainer, recipe), seed=seed, task=task)
+    checked = preflight(side.matrices, side.sides, trainer.probed if recipe is None else {}, seed=seed, task=task)
     cost("pre-flight")
     fitted = search_or_fit(trainer, side, recipe)
     cost("search" if recipe is None else "fit")
@@ -343,11 +343,6 @@ def probe_of(plan: Plan, trainer: Trainer) -> Procedure:
         return settle(trainer, side, trainer.fit(side.matrices, sides, recipe=small)).scorer
 
     return procedure
-
-
-def tried_out(trainer: Trainer, recipe: Recipe | None) -> Mapping[str, Learner]:
-    """The learners that the pre-flight tries out on planted labels: all that are searched among, of two classes."""
-    return trainer.able if recipe is None and isinstance(trainer, TwoClasses) else {}
 
 
 def seen_by(champion: Scorer | None, held_out: Examples) -> int | None:

@@ -59,6 +59,11 @@ class Trainer(Protocol):
         ...
 
     @property
+    def probed(self) -> Mapping[str, Learner]:
+        """The learners that the pre-flight tries out on planted labels before a search."""
+        ...
+
+    @property
     def row_loss(self) -> RowLoss | None:
         """What each row loses; None where no row loses by itself."""
         ...

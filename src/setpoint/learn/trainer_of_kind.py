@@ -53,6 +53,11 @@ class OfKind:
         return self._fitter.able
 
     @property
+    def probed(self) -> Mapping[str, Learner]:
+        """None: the labels that are planted are of two classes."""
+        return {}
+
+    @property
     def row_loss(self) -> RowLoss | None:
         """The loss of the kind; None for rankings, in which no item is wrong by itself."""
         return row_loss(self.kind)

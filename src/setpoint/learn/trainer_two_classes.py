@@ -47,6 +47,11 @@ class TwoClasses:
         return able(self.learners, self.plan.system.goal.imbalance)
 
     @property
+    def probed(self) -> Mapping[str, Learner]:
+        """All that are searched among."""
+        return self.able
+
+    @property
     def row_loss(self) -> RowLoss:
         """The log loss."""
         return RowLoss("log_loss", log_losses)

@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from setpoint.core.clock import SimulatedClock
+from setpoint.core.errors import DataError
 from setpoint.data.log.decisions import plan_sources, positions_known
 from setpoint.data.snapshots.snapshot import ContentDigests, take_snapshot
+from setpoint.declare.goal_kind import RANKING
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
 from setpoint.labels.told import beside_sources
@@ -30,8 +32,14 @@ from setpoint.watch.told import told_act, told_gate
 def train(opened: Opened, *, as_of: int | None = None, ablate: bool = False, curve: bool = False) -> dict[str, Any]:
     """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
 
-    `ablate` asks what its features are worth, `curve` what more rows would be.
+    `ablate` asks what its features are worth, `curve` what more rows would be; that of a ranking raises DataError.
     """
+    if curve and opened.plan.system.kind == RANKING:
+        raise DataError(
+            "A learning curve of a ranking: no item of it is wrong by itself.",
+            expected="a goal whose metric is a mean over rows",
+            hint="`--ablate` says of rankings too what features are worth.",
+        )
     plan, contents, told = opened.plan, ContentDigests(), told_labels(opened)
     now = opened.clock.now() if as_of is None else as_of
     with (

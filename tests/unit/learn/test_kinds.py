@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ import pyarrow as pa
 import pytest
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 
+import setpoint as sp
 from setpoint.backends.lightgbm import LightGBMLearner
 from setpoint.backends.lightgbm_targets import objective_of
 from setpoint.backends.sklearn import LogisticLearner
@@ -20,6 +19,7 @@ from setpoint.core.target import Target
 from setpoint.core.times import DAY
 from setpoint.declare.error_cost import ClassCost, NumberCost
 from setpoint.declare.goal import Metric
+from setpoint.declare.plan import Profile, make_plan
 from setpoint.learn.kinds.composed import FILE, load_model
 from setpoint.learn.kinds.count import Count
 from setpoint.learn.kinds.kind import Fed, Inputs, Kind
@@ -33,13 +33,13 @@ from setpoint.learn.kinds.row_losses import row_loss
 from setpoint.learn.kinds.search import KindSearch
 from setpoint.learn.kinds.slices import slices_of_kind
 from setpoint.learn.kinds.survival import Survival, spread
-from setpoint.learn.scored import Bench, Scored
+from setpoint.learn.scored import Scored
 from setpoint.learn.sides import Examples
-from setpoint.learn.trainer_of_kind import OfKind
+from setpoint.learn.train import trainer_of
 from setpoint.learn.two_view import TwoView, two_view
 from setpoint.measure.calibrators import CalibrationMap
 from setpoint.measure.survival import Lifetimes, survival_curve
-from tests.unit.learn.world import make_world_plan
+from tests.unit.declare.test_goal_kind import COLUMNS, declare
 
 INPUTS = Inputs((), ("x", "noise"))
 LOGISTIC = LogisticLearner()
@@ -281,12 +281,8 @@ def test_a_margin_is_a_share_where_a_metric_has_a_unit() -> None:
     """Of minutes, half a percent of what the constant loses; of a metric from 0 to 1 it is the amount itself."""
     rows = make_rows(np.array([0.0, 200.0]))
     constant = Scored("constant", np.array([100.0, 100.0]), np.zeros(2, dtype=bool), np.zeros(2))
-    for metric, kind, expected in (
-        (Metric("mae"), Regression(Metric("mae")), 0.5),
-        (Metric("concordance"), Survival(Metric("concordance"), 1.0), 0.005),
-    ):
-        plan = make_world_plan()
-        goal = replace(plan.system.goal, metric=metric)
-        system = SimpleNamespace(goal=goal, release=plan.system.release)
-        trainer = OfKind(SimpleNamespace(system=system), {}, 0, kind)  # type: ignore[arg-type]
-        assert trainer.margin(Bench(rows, 10, 0, kind=kind), constant) == expected
+    for declared, expected in ((sp.mae(), 0.5), (sp.concordance(), 0.005)):
+        system = declare(declared, truth="bad" if declared.name == "concordance" else "n")
+        plan = make_plan(system, COLUMNS, Profile(dict.fromkeys(COLUMNS, 10), 1.0))
+        trainer = trainer_of(plan, {}, seed=0)
+        assert trainer.margin(trainer.bench(rows), constant) == pytest.approx(expected)
