@@ -250,7 +250,7 @@ def test_a_ranking_has_no_learning_curve_and_nothing_is_trained_for_it(tmp_path:
     with open_case(case, tmp_path) as live:
         with pytest.raises(DataError, match="learning curve of a ranking"):
             live.train(as_of=END, curve=True)
-        assert live.runs() == []
+        assert live.runs()["runs"] == []
 
 
 def erring(case: str, rng: np.random.Generator, seen: Mapping[str, np.ndarray]) -> np.ndarray:
