@@ -11,10 +11,11 @@ import pytest
 from setpoint.backends.lightgbm import LightGBMLearner
 from setpoint.backends.sklearn import LogisticLearner
 from setpoint.conformance.learner import CATEGORIES, NAMES, LearnerLaws, make_data
+from setpoint.conformance.learner_update import UpdateLaws
 from setpoint.core.ports import Learner
 
 
-class TestLightGBM(LearnerLaws):
+class TestLightGBM(LearnerLaws, UpdateLaws):
     def make(self, *, threads: int = 1) -> Learner:
         return LightGBMLearner(threads=threads)
 

@@ -12,8 +12,11 @@ import numpy as np
 from setpoint.backends.asked import check_asked
 from setpoint.backends.booster import BoostedTrees, text_of
 from setpoint.backends.lightgbm_losses import focal_gradient, focal_loss, focal_start
-from setpoint.backends.lightgbm_targets import arrange, kept_codes, objective_of
+from setpoint.backends.lightgbm_targets import Arranged, arrange, kept_codes, objective_of
+from setpoint.backends.lightgbm_update import add_trees, refit_leaves
 from setpoint.backends.weights import weighted
+from setpoint.core.errors import NameUnknown
+from setpoint.core.ports import Model
 from setpoint.core.target import TARGETS, TWO_CLASSES, Target
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ PATIENCE = 20
 """Rounds without a better log loss on the validation rows after which a training stops."""
 REFIT = 1.1
 """A refit sees more rows than the fit whose rounds were settled, and takes this many times its rounds."""
+MORE = 0.25
+"""An update that adds trees adds this share of the rounds of the recipe."""
 
 DEFAULTS: dict[str, float | int] = {
     "rounds": 160,
@@ -114,20 +119,7 @@ class LightGBMLearner:
         settings = {**DEFAULTS, **recipe}
         rounds, gamma = int(settings.pop("rounds")), settings.pop(FOCAL, None)
         known = arrange(weighted(rows, labels, weight), kept_codes(target.query, weight))
-        leaf = max(2, min(int(settings["min_data_in_leaf"]), len(known.rows) // 50))
-        free = target.kind == "quantile" or target.robust
-        held = [0 if free else self._directions.get(name, 0) for name in names]
-        parameters = {
-            **objective_of(target, known.labels),
-            **_FIXED,
-            **settings,
-            "min_data_in_leaf": leaf,
-            "min_data_per_group": leaf,
-            "bagging_freq": int(settings["bagging_fraction"] < 1),
-            "seed": seed % 2**31,
-            "num_threads": self._threads,
-            **({"monotone_constraints": held} if any(held) else {}),
-        }
+        parameters = self._parameters(settings, known, target=target, seed=seed, names=names)
         start = None if gamma is None else focal_start(known.labels, known.weight, gamma=float(gamma))
         train = lightgbm.Dataset(
             known.rows,
@@ -162,6 +154,64 @@ class LightGBMLearner:
         if newer is not None:
             settled["rounds"] = int(np.ceil(max(booster.best_iteration, 1) * REFIT))
         return LightGBMModel(text, learner=self.name, curve=next(iter(told.values()), None)), settled
+
+    def ways(self, recipe: Mapping[str, Any], *, target: Target = TWO_CLASSES) -> tuple[str, ...]:
+        """Leaves moved, or trees added; trees only where leaves are quantiles or are held to directions.
+
+        >>> LightGBMLearner().ways({}), LightGBMLearner().ways({"focal_gamma": 2.0})
+        (('refit', 'continue'), ())
+        """
+        if recipe.get(FOCAL) is not None:
+            return ()
+        moves = target.kind != "quantile" and not target.robust and not any(self._directions.values())
+        return ("refit", "continue") if moves else ("continue",)
+
+    def update(
+        self,
+        parent: Model,
+        recipe: Mapping[str, Any],
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        way: str,
+        categories: Sequence[int],
+        seed: int,
+        weight: np.ndarray | None = None,
+        names: Sequence[str] = (),
+        target: Target = TWO_CLASSES,
+    ) -> LightGBMModel:
+        """The parent's trees, their leaves moved by a tenth ("refit"), or with a quarter more of them ("continue")."""
+        ways = self.ways(recipe, target=target)
+        if way not in ways:
+            raise NameUnknown("way to update", way, ways, where=f"The learner {self.name!r} for this recipe")
+        assert isinstance(parent, LightGBMModel), "a model of this learner"
+        known = arrange(weighted(rows, labels, weight), kept_codes(target.query, weight))
+        if way == "refit":
+            return LightGBMModel(refit_leaves(parent.text, known), learner=self.name, parent=parent.digest)
+        settings = {**DEFAULTS, **recipe}
+        rounds = max(1, round(MORE * int(settings.pop("rounds"))))
+        parameters = self._parameters(settings, known, target=target, seed=seed, names=names)
+        text = add_trees(parent.text, known, parameters, rounds, names=names, categories=categories)
+        return LightGBMModel(text, learner=self.name, parent=parent.digest)
+
+    def _parameters(
+        self, settings: Mapping[str, Any], known: Arranged, *, target: Target, seed: int, names: Sequence[str]
+    ) -> dict[str, Any]:
+        """LightGBM's parameters for these rows and this target."""
+        leaf = max(2, min(int(settings["min_data_in_leaf"]), len(known.rows) // 50))
+        free = target.kind == "quantile" or target.robust
+        held = [0 if free else self._directions.get(name, 0) for name in names]
+        return {
+            **objective_of(target, known.labels),
+            **_FIXED,
+            **settings,
+            "min_data_in_leaf": leaf,
+            "min_data_per_group": leaf,
+            "bagging_freq": int(settings["bagging_fraction"] < 1),
+            "seed": seed % 2**31,
+            "num_threads": self._threads,
+            **({"monotone_constraints": held} if any(held) else {}),
+        }
 
     def load(self, folder: Path) -> LightGBMModel:
         """The model saved in a folder; raises ModelCorrupt, before parsing it, when its bytes have changed."""

@@ -467,3 +467,49 @@ class DirectedLearner(Learner, Protocol):
     def directed(self, directions: Mapping[str, int]) -> Learner:
         """The learner that keeps to these directions: 1 or -1 by the name of an input that is a number."""
         ...
+
+
+@runtime_checkable
+class UpdatableLearner(Learner, Protocol):
+    """A learner that can go on from a model of its own with newer rows alone.
+
+    Laws: those of Learner; `update` leaves its parent as it is, to the byte, and gives another model; that model says
+    its parent's digest, saved and loaded too; the same parent, recipe, rows and seed give the same bytes; inputs are
+    those of the parent, so a code that it has not seen is NULL.
+    """
+
+    def ways(self, recipe: Mapping[str, Any], *, target: Target = TWO_CLASSES) -> tuple[str, ...]:
+        """How a model of a recipe can be updated, of "refit" and "continue", the better one first; none: it cannot."""
+        ...
+
+    def update(
+        self,
+        parent: Model,
+        recipe: Mapping[str, Any],
+        rows: np.ndarray,
+        labels: np.ndarray,
+        *,
+        way: str,
+        categories: Sequence[int],
+        seed: int,
+        weight: np.ndarray | None = None,
+        names: Sequence[str] = (),
+        target: Target = TWO_CLASSES,
+    ) -> UpdatableModel:
+        """What a parent becomes by these rows, which are newer than those that it has seen."""
+        ...
+
+
+@runtime_checkable
+class UpdatableModel(Model, Protocol):
+    """A model that knows its own identity, and that of the model that it was updated from."""
+
+    @property
+    def digest(self) -> str:
+        """The identity of the model."""
+        ...
+
+    @property
+    def parent(self) -> str:
+        """The identity of the model that it was updated from; empty for one that was fitted anew."""
+        ...
