@@ -16,7 +16,7 @@ from setpoint.backends.lightgbm_targets import Arranged, arrange, kept_codes, ob
 from setpoint.backends.lightgbm_update import add_trees, refit_leaves
 from setpoint.backends.weights import weighted
 from setpoint.core.errors import NameUnknown
-from setpoint.core.ports import Model
+from setpoint.core.ports import Descent, Model
 from setpoint.core.target import TARGETS, TWO_CLASSES, Target
 
 if TYPE_CHECKING:
@@ -193,6 +193,11 @@ class LightGBMLearner:
         parameters = self._parameters(settings, known, target=target, seed=seed, names=names)
         text = add_trees(parent.text, known, parameters, rounds, names=names, categories=categories)
         return LightGBMModel(text, learner=self.name, parent=parent.digest)
+
+    def descent(self, model: Model) -> Descent:
+        """The digest of its trees, and of those that they came from."""
+        assert isinstance(model, LightGBMModel), "a model of this learner"
+        return Descent(model.digest, model.parent)
 
     def _parameters(
         self, settings: Mapping[str, Any], known: Arranged, *, target: Target, seed: int, names: Sequence[str]

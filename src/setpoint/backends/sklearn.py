@@ -240,7 +240,7 @@ class LogisticLearner:
         try:
             body = json.loads((folder / FILE).read_text())
             sealed = body.pop("digest")
-            _check_seal(body, sealed)
+            check_seal(body, sealed)
             if "classes" in body:
                 return SoftmaxModel(tuple(_model_of(part) for part in body["classes"]))
             return _model_of(body)
@@ -263,7 +263,8 @@ def _model_of(body: Mapping[str, Any]) -> LogisticModel:
     )
 
 
-def _check_seal(body: Mapping[str, Any], sealed: str) -> None:
+def check_seal(body: Mapping[str, Any], sealed: str) -> None:
+    """Raises ValueError where a model's content is not what it was saved with."""
     if digest(body) != sealed:
         raise ValueError(f"its content has the digest {digest(body)}, not {sealed}")
 

@@ -469,12 +469,19 @@ class DirectedLearner(Learner, Protocol):
         ...
 
 
+class Descent(NamedTuple):
+    """The digest of a model, and of the model that it was updated from: none where it was fitted anew."""
+
+    model: str
+    parent: str
+
+
 @runtime_checkable
 class UpdatableLearner(Learner, Protocol):
     """A learner that can go on from a model of its own with newer rows alone.
 
-    Laws: those of Learner; `update` leaves its parent as it is, to the byte, and gives another model; that model says
-    its parent's digest, saved and loaded too; the same parent, recipe, rows and seed give the same bytes; inputs are
+    Laws: those of Learner; `update` leaves its parent as it is, to the byte, and gives another model; its descent
+    names the parent, saved and loaded too; the same parent, recipe, rows and seed give the same bytes; inputs are
     those of the parent, so a code that it has not seen is NULL.
     """
 
@@ -495,21 +502,10 @@ class UpdatableLearner(Learner, Protocol):
         weight: np.ndarray | None = None,
         names: Sequence[str] = (),
         target: Target = TWO_CLASSES,
-    ) -> UpdatableModel:
+    ) -> Model:
         """What a parent becomes by these rows, which are newer than those that it has seen."""
         ...
 
-
-@runtime_checkable
-class UpdatableModel(Model, Protocol):
-    """A model that knows its own identity, and that of the model that it was updated from."""
-
-    @property
-    def digest(self) -> str:
-        """The identity of the model."""
-        ...
-
-    @property
-    def parent(self) -> str:
-        """The identity of the model that it was updated from; empty for one that was fitted anew."""
+    def descent(self, model: Model) -> Descent:
+        """Which model it is, and which one it was updated from."""
         ...

@@ -11,6 +11,7 @@ from setpoint.backends.delta import DeltaTables
 from setpoint.backends.duckdb_sql import Relation, ask
 from setpoint.backends.http_source import HttpSource
 from setpoint.backends.lightgbm import LightGBMLearner
+from setpoint.backends.linear_sgd import SgdLearner
 from setpoint.backends.lmdb_state import LmdbState
 from setpoint.backends.memory_state import MemoryState
 from setpoint.backends.metadata import SqlMetadata
@@ -119,6 +120,7 @@ def open_learners(threads: int) -> dict[str, Learner]:
     learners: list[Learner] = [
         LightGBMLearner(threads=threads),
         LogisticLearner(),
+        SgdLearner(),
         HistGradientBoostingLearner(),
         RandomForestLearner(threads=threads),
         ExtraTreesLearner(threads=threads),
