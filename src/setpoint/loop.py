@@ -519,9 +519,15 @@ def thresholds(loop: Loop, model: str, rows: pa.Table) -> np.ndarray:
     return scorer.threshold.of(fields_of(rows), rows.num_rows)
 
 
-def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState, list[Act]]:
-    """The state after a training: the stored recipe refitted (searched for, the first time), judged and offered."""
+def retrain(
+    loop: Loop, state: LoopState, now: int, due: Due, *, update: str | None = None
+) -> tuple[LoopState, list[Act]]:
+    """The state after a training: the stored recipe refitted (searched for, the first time), judged and offered.
+
+    With `update`, or where the release says so, the champion is updated too, and the better is offered.
+    """
     work, plan, champion, cost = loop.work, loop.plan, state.release.champion, Cost()
+    update = update or plan.system.release.update
     examples = loop.examples(now)
     cost("training set")
     recipe = None if state.recipe is None else Recipe.from_dict(state.recipe)
@@ -545,6 +551,7 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
             judge_measured=work.judge_measured,
             contested=work.disputed(examples.keys) if plan.system.goal.protect else None,
             cost=cost,
+            update=update,
         )
         cost("describe")
         snapshot = loop.snapshot(now)
@@ -570,7 +577,12 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
         step = run_step(
             "train",
             compute,
-            config={"plan": plan.digest, "recipe": state.recipe, "seed": work.seed},
+            config={
+                "plan": plan.digest,
+                "recipe": state.recipe,
+                "seed": work.seed,
+                **({} if update is None else {"update": update}),
+            },
             inputs={"examples": examples.digest, "champion": champion},
             metadata=work.metadata,
             clock=work.clock,
@@ -579,8 +591,10 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
     except NothingYet as error:
         return tried, [Act("postpone", plan.system.name, f"{due.reason}; but {error}")]
     model = step.output["model"]
-    report = models.get(work.metadata, model)["report"]
-    acts = [Act("train", model, due.reason, {"decisions": int(examples.at.size)})]
+    told = models.get(work.metadata, model)
+    report, went = told["report"], told.get("update")
+    why = due.reason if went is None else f"{due.reason}; {went['reason']}"
+    acts = [Act("train", model, why, {"decisions": int(examples.at.size)})]
     if not step.output["passed"]:
         return tried, [*acts, Act("refuse", model, "; ".join(report["reasons"]), report)]
     onward = offer if plan.system.release.approval is None else wait
@@ -588,14 +602,14 @@ def retrain(loop: Loop, state: LoopState, now: int, due: Due) -> tuple[LoopState
     return replace(tried, release=release, recipe=state.recipe or step.output["recipe"]), [*acts, *more]
 
 
-def train_once(loop: Loop, now: int, *, reason: str) -> str:
+def train_once(loop: Loop, now: int, *, reason: str, update: str | None = None) -> str:
     """Train one candidate outside the grid of ticks, offer it for release, commit; gives the model's digest.
 
     Models that learned from other base models than the plan has are retired first. Raises NothingYet when too few
     labels are mature.
     """
     state, retired = retire_stale(loop, loop.state)
-    state, acts = retrain(loop, state, now, Due("request", reason))
+    state, acts = retrain(loop, state, now, Due("request", reason), update=update)
     if acts[0].kind == "postpone":
         raise NothingYet(acts[0].reason, hint="Wait for labels to mature, or train as of a later time.")
     commit(loop, follow(loop, state), now, Written(None, None, None, None, (), (*retired, *acts)))

@@ -156,14 +156,14 @@ class LightGBMLearner:
         return LightGBMModel(text, learner=self.name, curve=next(iter(told.values()), None)), settled
 
     def ways(self, recipe: Mapping[str, Any], *, target: Target = TWO_CLASSES) -> tuple[str, ...]:
-        """Leaves moved, or trees added; trees only where leaves are quantiles or are held to directions.
+        """Leaves moved, or trees added; trees only for rankings, and where leaves are held to directions.
 
         >>> LightGBMLearner().ways({}), LightGBMLearner().ways({"focal_gamma": 2.0})
         (('refit', 'continue'), ())
         """
         if recipe.get(FOCAL) is not None:
             return ()
-        moves = target.kind != "quantile" and not target.robust and not any(self._directions.values())
+        moves = target.kind != "ranking" and not any(self._directions.values())
         return ("refit", "continue") if moves else ("continue",)
 
     def update(
@@ -185,10 +185,12 @@ class LightGBMLearner:
         if way not in ways:
             raise NameUnknown("way to update", way, ways, where=f"The learner {self.name!r} for this recipe")
         assert isinstance(parent, LightGBMModel), "a model of this learner"
+        settings = {**DEFAULTS, **recipe}
         known = arrange(weighted(rows, labels, weight), kept_codes(target.query, weight))
         if way == "refit":
-            return LightGBMModel(refit_leaves(parent.text, known), learner=self.name, parent=parent.digest)
-        settings = {**DEFAULTS, **recipe}
+            rate, ridge = float(settings["learning_rate"]), float(settings["lambda_l2"])
+            text = refit_leaves(parent.text, known, target, rate=rate, ridge=ridge)
+            return LightGBMModel(text, learner=self.name, parent=parent.digest)
         rounds = max(1, round(MORE * int(settings.pop("rounds"))))
         parameters = self._parameters(settings, known, target=target, seed=seed, names=names)
         text = add_trees(parent.text, known, parameters, rounds, names=names, categories=categories)

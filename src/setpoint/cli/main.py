@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--as-of", help="train on what was known at this time (default: now)")
     train.add_argument("--ablate", action="store_true", help="also say which features, and groups of them, are needed")
     train.add_argument("--curve", action="store_true", help="also say whether more data or another model would help")
+    train.add_argument("--update", action="store_true", help="also update the champion, and take the better of the two")
     train.add_argument("--report", type=Path, help="also write what was found of the candidate as one HTML file")
 
     approve = add(

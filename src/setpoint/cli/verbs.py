@@ -206,7 +206,7 @@ def _catalogue(words: Namespace) -> int:
 def train(words: Namespace) -> int:
     """One candidate, judged."""
     as_of = None if words.as_of is None else times.time(words.as_of)
-    report = _open(words).train(as_of=as_of, ablate=words.ablate, curve=words.curve)
+    report = _open(words).train(as_of=as_of, ablate=words.ablate, curve=words.curve, update=words.update)
     if words.report:
         write_training(report, words.report)
     if words.json:
@@ -235,6 +235,8 @@ def _print_gate(report: dict[str, Any]) -> None:
     print_fairness(report.get("fairness"), report.get("mitigated"))
     for reason in (*report["reasons"], *([report["training_rows"]] if "training_rows" in report else [])):
         out.print(f"  {escape(reason)}")
+    if "update" in report:
+        out.print(escape(report["update"]["reason"]))
     if "use" in report:
         out.print(f"use: [bold]{escape(report['use']['verdict'])}[/] ({escape(report['use']['reason'])})")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")

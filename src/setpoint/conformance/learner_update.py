@@ -20,7 +20,7 @@ from setpoint.conformance.learner import (
     make_target,
 )
 from setpoint.core.errors import DataError
-from setpoint.core.ports import Learner, Model, UpdatableLearner
+from setpoint.core.ports import AdditiveModel, Learner, Model, UpdatableLearner
 from setpoint.core.target import TWO_CLASSES, Target
 
 
@@ -137,6 +137,9 @@ class UpdateLaws:
             assert updater.descent(back) == updater.descent(child)
             assert updater.descent(back).parent == updater.descent(parent).model
             assert np.array_equal(back.predict(rows), child.predict(rows))
+            if isinstance(child, AdditiveModel):
+                odds = child.contributions(rows).sum(axis=1)
+                assert np.abs(1 / (1 + np.exp(-odds)) - child.predict(rows)).max() < 1e-9
             alone = np.concatenate([child.predict(rows[place : place + 1]) for place in range(100)])
             assert np.array_equal(alone, child.predict(rows)[:100]) or not child.row_exact
 

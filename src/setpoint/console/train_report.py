@@ -30,7 +30,8 @@ def guardrails(results: Mapping[str, Any]) -> Section:
         )
         for each in gate["guardrails"]
     ]
-    told = [*gate["reasons"], *(gate["confidence"] or ())]
+    went = gate["update"]
+    told = [*gate["reasons"], *(gate["confidence"] or ()), *([went["reason"]] if went else [])]
     body: list[object] = (
         [table(("Guardrail", "Value", "Bound", "Verdict"), rows, caption=title, tail=1)] if rows else []
     )

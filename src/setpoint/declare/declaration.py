@@ -30,6 +30,7 @@ from setpoint.declare.release import Release
 from setpoint.declare.sample import Chosen, Sampling
 from setpoint.declare.source import EVENTS, Source, info
 from setpoint.declare.unlabelled import Unlabelled
+from setpoint.declare.update import check_update
 
 __all__ = ["Decide", "Feature", "System", "decide"]
 
@@ -206,6 +207,7 @@ class System:
         _check_programs(self)
         _check_training_rows(self)
         _check_goal(self)
+        check_update(self, release.update)
         put(self, "digest", digest(self.to_dict()))
 
     def __setattr__(self, name: str, value: object) -> None:

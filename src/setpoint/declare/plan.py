@@ -21,6 +21,7 @@ from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TEXT, TIME, Schemas, 
 from setpoint.declare.sample import Chosen
 from setpoint.declare.scales import Scale, choose_scales, with_scales
 from setpoint.declare.source import TABLE, info
+from setpoint.declare.update import BEST, CONTINUE, REFIT
 
 Node = TypeVar("Node", Aggregate, Neighbours)
 
@@ -270,6 +271,16 @@ def _approval(system: System) -> list[Choice]:
     return [Choice("approval", told, "declared")]
 
 
+def _update(system: System) -> list[Choice]:
+    """How a retraining goes on from the champion, where it may."""
+    asked = system.release.update
+    if asked is None:
+        return []
+    ways = {REFIT: "its leaves moved", CONTINUE: "more of it added", BEST: "in its learner's best way"}
+    told = f"a model anew, and the champion updated by newer rows ({ways[asked]})"
+    return [Choice("retraining", told, "declared; the better on the validation rows is the candidate")]
+
+
 def _added(system: System) -> list[Choice]:
     """What models also learn from, beside decisions whose truth is known, and how they are to behave."""
     found, promised, handed = [], system.goal.confidence, system.goal.abstain
@@ -378,6 +389,7 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
             "a model replaces another on evidence from the same decisions",
         ),
         *_approval(system),
+        *_update(system),
         Choice(
             "alarm budget",
             f"{numbers['alarms_per_month']:g} false alarm a month over all monitors",

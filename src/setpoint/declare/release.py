@@ -9,6 +9,7 @@ from typing import Any
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, WrongType
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, Literal, as_expr, to_dict, walk
+from setpoint.declare.update import update_of
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class Release:
 
     `refresh` is microseconds between scheduled retrainings (0: none), `margin` the most of the goal's metric that a
     newer model may be shown to lose and still replace the champion, `rollback` how long the previous champion keeps
-    shadowing its successor. With an `approval` a candidate that passed the gate waits until a person says yes.
+    shadowing its successor. With an `approval` a candidate that passed the gate waits until a person says yes. `update`
+    says in which way a retraining also goes on from the champion.
     """
 
     stages: tuple[Shadow, ...]
@@ -124,6 +126,7 @@ class Release:
     margin: float
     on_alarm: bool
     approval: Approval | None = None
+    update: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The release as JSON-like data."""
@@ -135,6 +138,7 @@ class Release:
             "margin": self.margin,
             "on_alarm": self.on_alarm,
             **({} if self.approval is None else {"approval": self.approval.to_dict()}),
+            **({} if self.update is None else {"update": self.update}),
         }
 
 
@@ -146,13 +150,16 @@ def release(
     margin: float = 0.005,
     on_alarm: bool = True,
     approve: bool | Approval = False,
+    update: bool | str = False,
 ) -> Release:
     """The release of a system: its stages in order, the rule that decides when no model can, and when to retrain.
 
     Goals of rankings and of sets of labels need no rule.
     `refresh=None` retrains only on an alarm or on request; `on_alarm=False` never retrains on one. With `approve=True`
     a candidate that passed the gate waits until a person says yes; `approve=sp.approval(in_replay="2d")` also says when
-    a replay takes the answer to be yes, which is at once otherwise.
+    a replay takes the answer to be yes, which is at once otherwise. With `update=True` a retraining makes two models,
+    one anew and one that goes on from the champion with newer rows alone, and the better on newer rows is the
+    candidate; "refit" (leaves are moved) or "continue" (trees or steps are added) says how.
 
     >>> from setpoint.declare.expr import field
     >>> release(shadow("7d"), fallback=rule(field("total") > 5000)).refresh // times.DAY
@@ -173,4 +180,5 @@ def release(
         raise WrongType(f"release(approve={approve!r}).", expected="True, False or sp.approval(...)")
     asked = approve if isinstance(approve, Approval) else approval() if approve else None
     length = times.duration(rollback)
-    return Release(tuple(stages), fallback or NO_RULE, every, length, float(margin), on_alarm, asked)
+    goes_on = update_of(update)
+    return Release(tuple(stages), fallback or NO_RULE, every, length, float(margin), on_alarm, asked, goes_on)

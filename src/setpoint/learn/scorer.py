@@ -38,11 +38,25 @@ ENDS = ("the lower end", "the upper end")
 
 
 @dataclass(frozen=True)
+class Parent:
+    """The model that another was updated from, in which way, and how often its weights have been since a training."""
+
+    model: str
+    way: str
+    updates: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The parent as JSON-like data."""
+        return {"model": self.model, "way": self.way, "updates": self.updates}
+
+
+@dataclass(frozen=True)
 class Scorer:
     """An encoder, a model, a calibration and a threshold. `trained` is the time of its first and last training row.
 
     `learner` names who can load the model. A score is a calibrated probability, or what else the `kind` of goal asks
-    for: a number for each row, or a row of them. `confidence` says how sure it is, where the goal asks.
+    for: a number for each row, or a row of them. `confidence` says how sure it is, where the goal asks. `parent` is the
+    model that its weights were updated from; None where they were trained anew.
     """
 
     encoder: Encoder
@@ -53,6 +67,7 @@ class Scorer:
     trained: tuple[int, int]
     kind: str = BINARY
     confidence: Confidence | None = None
+    parent: Parent | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -176,6 +191,7 @@ class Scorer:
             "trained": list(self.trained),
             **({} if self.kind == BINARY else {"kind": self.kind}),
             **({} if self.confidence is None else {"confidence": self.confidence.to_dict()}),
+            **({} if self.parent is None else {"parent": self.parent.to_dict()}),
         }
 
 
@@ -199,4 +215,5 @@ def load_scorer(folder: Path, learners: Mapping[str, Learner], *, expected: str 
         trained=(int(body["trained"][0]), int(body["trained"][1])),
         kind=body.get("kind", BINARY),
         confidence=Confidence.from_dict(body["confidence"]) if "confidence" in body else None,
+        parent=Parent(**body["parent"]) if "parent" in body else None,
     )

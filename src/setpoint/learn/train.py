@@ -39,6 +39,7 @@ from setpoint.learn.sides import Examples, Sides, count_rows, divide, encode
 from setpoint.learn.trainer import Settled, Side, Trainer
 from setpoint.learn.trainer_of_kind import OfKind
 from setpoint.learn.trainer_two_classes import TwoClasses
+from setpoint.learn.update import Update, check_updatable, try_update
 from setpoint.learn.use_rule import NOT_YET, Use, use_of
 from setpoint.registry.cost import Cost
 
@@ -62,7 +63,8 @@ class Candidate:
     its training set says of the groups of the attributes that the goal protects, `acquired` how many labels of each
     side are natural, were asked for at random, or were picked by a strategy, `goes_by` what the procedure loses
     on held-out rows without each feature.
-    `preflight` is what was found wrong with the rows, the learners tried and the model.
+    `preflight` is what was found wrong with the rows, the learners tried and the model. `update` is what became of
+    going on from the champion, where that was asked for.
     """
 
     recipe: Recipe
@@ -88,6 +90,7 @@ class Candidate:
     preflight: Preflight | None = None
     acquired: Mapping[str, Mapping[str, int]] | None = None
     goes_by: GoesBy | None = None
+    update: Update | None = None
     use: Use = field(default=Use(NOT_YET, "nothing was compared"))
 
     @property
@@ -130,6 +133,7 @@ class Candidate:
             **({} if self.sample is None else {"sample": dict(self.sample)}),
             **({} if self.bias is None else {"bias": self.bias.to_dict()}),
             **({} if self.goes_by is None else {"goes_by": self.goes_by.to_dict()}),
+            **({} if self.update is None else {"update": self.update.to_dict()}),
             **({} if self.preflight is None else {"preflight": self.preflight.to_dict()}),
             **({} if self.acquired is None else {"labels": {name: dict(of) for name, of in self.acquired.items()}}),
         }
@@ -150,17 +154,20 @@ def train(
     judge_measured: bool = True,
     contested: np.ndarray | None = None,
     cost: Cost | None = None,
+    update: str | None = None,
 ) -> Candidate:
     """Train one candidate and say whether it may go live.
 
     With `recipe` nothing is searched, and the procedure, audited when it was found, is not audited again.
     `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
     are the sources' rows and `recompute` gives features anew from what was known at a time. `contested` is whether
-    annotators disagreed on each decision, as `bias_sources.Judged` has it. `cost` is told where each step ends. Raises
-    NothingYet when there are too few mature rows to train on and to judge with.
+    annotators disagreed on each decision, as `bias_sources.Judged` has it. `cost` is told where each step ends. With
+    `update` the champion is also updated, in that way, and the better of the two is the candidate. Raises NothingYet
+    when there are too few mature rows to train on and to judge with.
     """
     goal, cost = plan.system.goal, cost or Cost()
     trainer = trainer_of(plan, direct(plan, learners), seed=seed)
+    check_updatable(trainer, update)
     drawn = draw_decisions(plan.system, examples, seed=seed)
     examples = drawn.examples
     raked = rake_sides(plan.system, divide(plan, examples, held_out_from=held_out_from))
@@ -180,10 +187,18 @@ def train(
         side, fitted = trainer.keep_if_better(side, fitted)
     settled = settle(trainer, side, fitted)
     settled = settle(trainer, side, trainer.let_in_young(examples, side, fitted, settled.scorer), before=settled)
+    gone = None
+    if update is not None and champion is not None:
+        gone = try_update(plan, trainer, side, settled.fitted, champion, way=update)
+        side, settled = gone.side, settle(trainer, gone.side, gone.fitted, before=settled)
+        cost("update")
     settled = replace(settled, scorer=promising(plan, side.sides, settled.scorer))
     cost("calibrate")
     young = all_rows(trainer, examples, side, settled.scorer)
-    released = release(trainer, settled, young.rows, encoder_of(plan, side.sides.every.features))
+    if gone is not None and gone.told.taken:
+        released = gone.release(trainer, settled, young.rows)
+    else:
+        released = release(trainer, settled, young.rows, encoder_of(plan, side.sides.every.features))
     cost("refit")
     checked = checked.of_learner(fitted.recipe.learner).and_of(
         (
@@ -253,6 +268,7 @@ def train(
         bias=audit_training_set(goal, weighed(examples, sides), contested=contested, seed=seed),
         acquired=sides.acquired,
         preflight=checked,
+        update=None if gone is None else gone.told,
         use=use_of(report, greater_is_better=goal.metric.greater_is_better),
         goes_by=None
         if loss is None

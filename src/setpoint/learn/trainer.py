@@ -88,6 +88,10 @@ class Trainer(Protocol):
         """A model of the recipe that training settled, on all these rows."""
         ...
 
+    def going_on(self, learner: Learner, parent: Model) -> Trainer:
+        """The trainer with another learner of this name, which goes on from a parent."""
+        ...
+
     def keep_if_better(self, side: Side, fitted: Fitted) -> tuple[Side, Fitted]:
         """A model of the rows with those added, or without where they are not shown to help on the validation rows."""
         ...

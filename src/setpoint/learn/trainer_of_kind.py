@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from setpoint.learn.baselines import Baseline
 from setpoint.learn.encode import Encoder
 from setpoint.learn.immature import Young
 from setpoint.learn.kinds.baselines import baselines_of_kind
+from setpoint.learn.kinds.composed import Composed
 from setpoint.learn.kinds.kind import Calibrated, Fed, Inputs, Kind
 from setpoint.learn.kinds.row_losses import RowLoss, row_loss
 from setpoint.learn.kinds.search import KindSearch
+from setpoint.learn.kinds.survival import Survival
 from setpoint.learn.kinds.task import task_of
 from setpoint.learn.preflight_task import Task
 from setpoint.learn.scored import Bench, Scored
@@ -83,6 +85,13 @@ class OfKind:
         """The settled recipe on these rows."""
         given = Fed(encoder.matrix(rows.features), rows)
         return self._fitter.refit(fitted.settled, given, Inputs(encoder.categories, encoder.names))
+
+    def going_on(self, learner: Learner, parent: Model) -> OfKind:
+        """The trainer with another learner of this name; stretches of time end where those of the parent do."""
+        kind = self.kind
+        if isinstance(kind, Survival) and isinstance(parent, Composed):
+            kind = replace(kind, ends=parent.edges)
+        return replace(self, learners={**self.learners, learner.name: learner}, kind=kind)
 
     def keep_if_better(self, side: Side, fitted: Fitted) -> tuple[Side, Fitted]:
         """The model as it is: there are no rows added."""

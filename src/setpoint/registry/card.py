@@ -51,6 +51,7 @@ def make_card(
             "calibration": _calibration(model["calibration"]["choice"]),
             "threshold": _threshold(model["threshold"]) if goal.acts else "none: the answer is the prediction",
             "seed": str(model["seed"]),
+            "base weights": _weights(model.get("update")),
             "trained at": _known(run, "at", "no run is recorded", iso),
             "code": _known(run, "code", "no run is recorded"),
             "environment": _environment(run),
@@ -143,6 +144,15 @@ def to_markdown(card: Card) -> str:
         lines += [f"- **{name}**: {value}" for name, value in fields.items()]
         lines.append("")
     return "\n".join(lines)
+
+
+def _weights(update: Mapping[str, Any] | None) -> str:
+    """What its weights began with: nothing, or those of the model that it was updated from."""
+    if update is None:
+        return "none: trained anew"
+    if not update["taken"]:
+        return f"none: {update['reason']}"
+    return f"model {update['parent']}; update {update['updates']} of its weights, {update['reason']}"
 
 
 def _approval(acts: Sequence[Mapping[str, Any]], plan: Plan) -> str:

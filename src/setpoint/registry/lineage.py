@@ -17,7 +17,7 @@ from setpoint.data.snapshots.hold import held_under
 from setpoint.data.snapshots.manifest import STORED, Manifest, StoredSource, find_manifest, manifests, stored_snapshots
 from setpoint.registry import models
 
-SNAPSHOT, TRAINING_SET, BASE = "snapshot", "training_set", "base model"
+SNAPSHOT, TRAINING_SET, BASE, WEIGHTS = "snapshot", "training_set", "base model", "base weights"
 
 ROLES = {
     "champion": "decides",
@@ -68,7 +68,7 @@ def trace_model(metadata: Metadata, model: str, *, stored: Metadata | None = Non
     if model == RULE:
         return (Link("rule", RULE, "the fallback rule of the declaration; it was not trained"),)
     body = models.get(metadata, model)
-    links = [_model(body), *_bases(body)]
+    links = [_model(body), *_parents(metadata, body), *_bases(body)]
     used = metadata.get(TRAINING_SET, body["training_set"])
     if used is None:
         links.append(Link("training set", body["training_set"], "no record of how it was built"))
@@ -115,6 +115,17 @@ def _uses_of_base(metadata: Metadata, subject: str) -> list[Link]:
             if subject and (link.digest.startswith(subject) or link.detail.startswith(f"{subject} ")):
                 found.setdefault(link, []).append(_model(body))
     return [link for base, learned in found.items() for link in (base, *learned)]
+
+
+def _parents(metadata: Metadata, body: Mapping[str, Any]) -> list[Link]:
+    """The models whose weights it was updated from, one after the other, to the one that was trained anew."""
+    links: list[Link] = []
+    went: Mapping[str, Any] | None = body.get("update")
+    while went is not None and went["taken"]:
+        rows = f"updated by {went['rows']} newer rows ({went['way']})"
+        links.append(Link(WEIGHTS, went["parent"], rows))
+        went = (metadata.get(models.NOUN, went["parent"]) or {}).get("update")
+    return links
 
 
 def _bases(body: Mapping[str, Any]) -> list[Link]:

@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from setpoint.core.clock import SimulatedClock
-from setpoint.core.errors import DataError
+from setpoint.core.errors import DataError, NothingYet
 from setpoint.data.log.decisions import plan_sources, positions_known
 from setpoint.data.snapshots.snapshot import ContentDigests, take_snapshot
 from setpoint.declare.goal_kind import RANKING
+from setpoint.declare.update import BEST, check_update
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
 from setpoint.labels.told import beside_sources
@@ -29,10 +30,13 @@ from setpoint.system.workspaces import LIVE
 from setpoint.watch.told import told_act, told_gate
 
 
-def train(opened: Opened, *, as_of: int | None = None, ablate: bool = False, curve: bool = False) -> dict[str, Any]:
+def train(
+    opened: Opened, *, as_of: int | None = None, ablate: bool = False, curve: bool = False, update: bool = False
+) -> dict[str, Any]:
     """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
 
-    `ablate` asks what its features are worth, `curve` what more rows would be; that of a ranking raises DataError.
+    `ablate` asks what its features are worth, `curve` what more rows would be; that of a ranking raises DataError. With
+    `update` the champion is also updated by newer rows, and the better of the two is the candidate.
     """
     if curve and opened.plan.system.kind == RANKING:
         raise DataError(
@@ -41,6 +45,8 @@ def train(opened: Opened, *, as_of: int | None = None, ablate: bool = False, cur
             hint="`--ablate` says of rankings too what features are worth.",
         )
     plan, contents, told = opened.plan, ContentDigests(), told_labels(opened)
+    if update:
+        check_update(plan.system, BEST)
     now = opened.clock.now() if as_of is None else as_of
     with (
         opened.open(opened.workspaces.live, SimulatedClock(now), what=LIVE) as (work, _),
@@ -64,7 +70,13 @@ def train(opened: Opened, *, as_of: int | None = None, ablate: bool = False, cur
             read=partial(read_features, opened),
         )
         loop = open_loop(plan, watched, rows, examples, started=now)
-        model = train_once(loop, now, reason="asked for")
+        if update and loop.state.release.champion is None:
+            raise NothingYet(
+                f"No model of the system {plan.system.name!r} decides yet.",
+                expected="a champion to update",
+                hint="`setpoint train` without --update trains the first one.",
+            )
+        model = train_once(loop, now, reason="asked for", update=BEST if update else None)
         document = models.get(work.metadata, model)
         studied: dict[str, Any] = {}
         if ablate or curve:

@@ -115,6 +115,7 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
         **({"confidence": tell_promise(report["confidence"])} if "confidence" in report else {}),
         **({"fairness": list(report["fairness"]), "proxies": _proxies(document)} if "fairness" in report else {}),
         **({"use": dict(document["use"])} if "use" in document else {}),
+        **({"update": dict(document["update"])} if "update" in document else {}),
         **({"mitigated": dict(report["mitigated"])} if "mitigated" in report else {}),
         **({"training_rows": report["plain"]["reason"]} if "plain" in report else {}),
         "business": {

@@ -34,12 +34,16 @@ COLUMN = "__period"
 
 @dataclass(frozen=True)
 class Survival:
-    """A goal whose outcome is the days until an event, less than 0 where none came while followed; up to `within`."""
+    """A goal whose outcome is the days until an event, less than 0 where none came while followed; up to `within`.
+
+    `ends` are where stretches of time end, if it is not the rows that say so.
+    """
 
     metric: Metric
     within: float
     name: str = "survival"
     needs: str = "binary"
+    ends: tuple[float, ...] = ()
 
     @property
     def trial(self) -> Metric:
@@ -83,6 +87,8 @@ class Survival:
 
     def edges(self, rows: Examples) -> tuple[float, ...]:
         """Where the stretches end: each has about as many events, and the last ends with the label's time."""
+        if self.ends:
+            return self.ends
         events = rows.y > 0
         if not events.any():
             return (self.within,)
