@@ -11,6 +11,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.cli.main import main
+from setpoint.core.errors import NothingYet
 from setpoint.core.times import DAY, HOUR, time
 
 START, ROWS, DAYS = time("2026-01-01"), 4000, 120
@@ -83,9 +84,23 @@ def test_what_features_are_worth_is_said_and_no_model_changes(desk: Path) -> Non
 
 
 def test_the_command_prints_features_groups_and_advice(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`setpoint train --ablate --curve` prints its tables after the gate's."""
-    main(["train", str(desk), "--as-of", "2026-05-13", "--ablate", "--curve"])
+    """`setpoint train --ablate --curve` prints its tables after the gate's, and draws them with --report."""
+    page = desk / "training.html"
+    main(["train", str(desk), "--as-of", "2026-05-13", "--ablate", "--curve", "--report", str(page)])
+    assert all(f'id="{name}"' in page.read_text() for name in ("needed", "groups", "learning"))
     shown = capsys.readouterr().out
     assert "could be left out" in shown
     assert "without groups of features" in shown
     assert "advice:" in shown
+
+
+@pytest.mark.parametrize("asked", ["curve", "ablate"])
+def test_with_too_few_rows_a_study_is_refused_and_nothing_is_trained(desk: Path, asked: str) -> None:
+    """With how many there are and how many it takes, as of a time at which a model alone could be trained."""
+    namespace: dict[str, sp.System] = {}
+    exec(DESK.replace('"2d"', '"6d"'), namespace)
+    with sp.open_system(namespace["system"], root=desk) as live:
+        with pytest.raises(NothingYet):
+            live.train(as_of=START + 42 * DAY, **{asked: True})
+        assert live.runs()["runs"] == []
+        assert live.train(as_of=START + 42 * DAY)["model"]

@@ -24,21 +24,23 @@ class Curve:
     high: Sequence[float | None]
 
 
-def effect_chart(curves: Sequence[Curve], *, width: float, name: str, title: str, description: str) -> Markup:
-    """Curves side by side, as many in a row as there is room for, all on one vertical scale."""
+def effect_chart(
+    curves: Sequence[Curve], *, width: float, name: str, title: str, description: str, zero: bool = True
+) -> Markup:
+    """Curves side by side, as many in a row as there is room for, all on one vertical scale; `zero` is a line of it."""
     across = max(1, int(width // LEAST))
     known = [value for curve in curves for part in (curve.effect, curve.low, curve.high) for value in part]
-    ends = domain(known, include=[0.0], most=4)
+    ends = domain(known, include=[0.0] if zero else [], most=4)
     drawn = []
     for place, curve in enumerate(curves):
         left, top = (place % across) * width / across, (place // across) * HEIGHT
         box = Box(left + 58, top + 26, left + width / across - 16, top + HEIGHT - 34)
-        drawn.append(_curve(curve, box, Scale(*ends, box.bottom, box.top)))
+        drawn.append(_curve(curve, box, Scale(*ends, box.bottom, box.top), zero=zero))
     rows = -(-len(curves) // across)
     return picture(name, title, description, drawn, width=width, height=rows * HEIGHT)
 
 
-def _curve(curve: Curve, box: Box, y: Scale) -> list[object]:
+def _curve(curve: Curve, box: Box, y: Scale, *, zero: bool) -> list[object]:
     x = Scale(min(curve.at), max(curve.at), box.left, box.right)
     lows, highs = (
         [None if value is None else (x(at), y(value)) for at, value in zip(curve.at, bound, strict=True)]
@@ -49,7 +51,7 @@ def _curve(curve: Curve, box: Box, y: Scale) -> list[object]:
         text(box.left, box.top - 10, curve.name, "lane"),
         value_axis(y, box, most=4),
         bottom_axis(x, box, most=4),
-        line(box.left, y(0.0), box.right, y(0.0), "reference"),
+        line(box.left, y(0.0), box.right, y(0.0), "reference") if zero else None,
         el("path", d=band_path(lows, highs), class_="band"),
         el("path", d=line_path(places), class_="line live"),
     ]

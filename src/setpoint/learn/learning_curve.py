@@ -38,6 +38,8 @@ JUDGED = 0.25
 """The share of the rows before what is held out that the curve is judged on: the newest."""
 FEWEST = 100
 """Rows of a share that a curve begins with."""
+LEAST = 3
+"""Points that a law is fitted to."""
 OTHERS = 4
 """Other recipes that are tried on all rows."""
 WORTH = 0.005
@@ -111,6 +113,20 @@ class LearningCurve:
         }
 
 
+def check_curve(plan: Plan, sides: Sides) -> None:
+    """Raises NothingYet where there are too few rows for the three points of a curve; nothing is trained for that."""
+    older, newer = _judged(plan, sides)
+    sizes = [round(older.size * share) for share in SHARES]
+    parts = [_part(plan, sides, older[older.size - size :], newer) for size in sizes if size >= FEWEST]
+    if sum(part is not None for part in parts) < LEAST:
+        raise NothingYet(
+            f"A learning curve takes trainings on {LEAST} shares of the rows before what is held out and judges; there "
+            f"are {older.size} of them.",
+            expected=f"shares of {FEWEST} rows or more with rows of both classes",
+            hint="Wait for labels to mature, or decide on a longer history.",
+        )
+
+
 def learning_curve(plan: Plan, trainer: Trainer, sides: Sides, *, recipe: Recipe, seed: int) -> LearningCurve:
     """The learning curve of a recipe on the rows before what is held out, judged on the newest of them.
 
@@ -123,6 +139,7 @@ def learning_curve(plan: Plan, trainer: Trainer, sides: Sides, *, recipe: Recipe
             f"The rows of a goal of kind {sides.kind!r} lose nothing by themselves.",
             expected="a goal whose metric is a mean over rows",
         )
+    check_curve(plan, sides)
     places = older, newer = _judged(plan, sides)
     rows, fits = sides.rows.take(newer), list[_Fit]()
     for which, shares in ((NEWEST, SHARES), (OLDEST, SHARES[:-1])):
@@ -134,11 +151,6 @@ def learning_curve(plan: Plan, trainer: Trainer, sides: Sides, *, recipe: Recipe
                 at = sides.rows.at[some]
                 fits.append(_Fit(which, share, size, (int(at.min()), int(at.max())), *made))
     recent = [each for each in fits if each.which == NEWEST]
-    if len(recent) < 3:
-        raise NothingYet(
-            f"Three trainings on shares of {older.size} rows cannot be made.",
-            expected=f"shares of {FEWEST} rows or more with rows of both classes",
-        )
     drawn = _draws([trainer.row_loss.of(rows.y, each.scores) for each in fits], rows, seed=seed)
     points = tuple(fit.point(_interval(each, rows)) for fit, each in zip(fits, drawn, strict=True))
     doubled = _doubled([each.rows for each in recent], drawn[: len(recent)], rows)
@@ -204,6 +216,17 @@ def _fit(
     The newest of the older rows settle how long it trains, as in any training.
     """
     assert trainer.row_loss is not None
+    part = _part(plan, sides, older, newer)
+    if part is None:
+        return None
+    matrices = encode(plan, part)
+    fitted, learned = trainer.fit(matrices, part, recipe=recipe), part.train
+    seen = trainer.row_loss.of(learned.y, scores_of(fitted, matrices.train))
+    return scores_of(fitted, matrices.held_out), float(np.average(seen, weights=learned.weight))
+
+
+def _part(plan: Plan, sides: Sides, older: np.ndarray, newer: np.ndarray) -> Sides | None:
+    """The sides of a training on older rows; None where it cannot be made."""
     try:
         split = split_by_time(sides.rows.at[older], plan.embargo, held_out_share=plan.validation, validation_share=0.0)
     except DataError:
@@ -214,10 +237,7 @@ def _fit(
         two = part.two.of(side.y)
         if two.size < FEWEST // 10 or two.min() == two.max():
             return None
-    matrices = encode(plan, part)
-    fitted, learned = trainer.fit(matrices, part, recipe=recipe), part.train
-    seen = trainer.row_loss.of(learned.y, scores_of(fitted, matrices.train))
-    return scores_of(fitted, matrices.held_out), float(np.average(seen, weights=learned.weight))
+    return part
 
 
 def _draws(losses: Sequence[np.ndarray], newer: Examples, *, seed: int) -> list[Drawn]:

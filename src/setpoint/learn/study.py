@@ -14,13 +14,22 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.learn.ablation import Group, ablate, feature_groups
 from setpoint.learn.behave import direct
 from setpoint.learn.drawn import draw_decisions
-from setpoint.learn.learning_curve import learning_curve
+from setpoint.learn.learning_curve import check_curve, learning_curve
 from setpoint.learn.origins import rolling_origins
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.search import Recipe
 from setpoint.learn.select import select_features
-from setpoint.learn.sides import divide
+from setpoint.learn.sides import Sides, divide
 from setpoint.learn.train import trainer_of
+
+
+def check_study(plan: Plan, examples: TrainingSet, *, seed: int, features: bool = False, curve: bool = False) -> None:
+    """Raises NothingYet, before anything is trained, where there are too few rows for what is asked."""
+    sides = _sides(plan, examples, seed=seed)
+    if features:
+        rolling_origins(plan, sides)
+    if curve:
+        check_curve(plan, sides)
 
 
 def study(
@@ -38,7 +47,7 @@ def study(
     Rows that the system adds to its training rows are left out.
     """
     trainer = trainer_of(plan, direct(plan, learners), seed=seed)
-    sides = rake_sides(plan.system, divide(plan, draw_decisions(plan.system, examples, seed=seed).examples)).sides
+    sides = _sides(plan, examples, seed=seed)
     found: dict[str, Any] = {}
     if features:
         origins = rolling_origins(plan, sides)
@@ -51,3 +60,8 @@ def study(
     if curve:
         found["learning_curve"] = learning_curve(plan, trainer, sides, recipe=recipe, seed=seed).to_dict()
     return found
+
+
+def _sides(plan: Plan, examples: TrainingSet, *, seed: int) -> Sides:
+    """The sides of the training that is asked about, without rows that the system adds."""
+    return rake_sides(plan.system, divide(plan, draw_decisions(plan.system, examples, seed=seed).examples)).sides

@@ -16,7 +16,7 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
 from setpoint.labels.told import beside_sources
 from setpoint.learn.search import Recipe
-from setpoint.learn.study import study
+from setpoint.learn.study import check_study, study
 from setpoint.loop import open_loop, train_once
 from setpoint.registry import audit, models, runs
 from setpoint.registry.card import make_card, to_markdown
@@ -76,6 +76,8 @@ def train(
                 expected="a champion to update",
                 hint="`setpoint train` without --update trains the first one.",
             )
+        if ablate or curve:
+            check_study(plan, examples(now), seed=work.seed, features=ablate, curve=curve)
         model = train_once(loop, now, reason="asked for", update=BEST if update else None)
         document = models.get(work.metadata, model)
         studied: dict[str, Any] = {}
