@@ -94,6 +94,25 @@ def test_the_command_prints_features_groups_and_advice(desk: Path, capsys: pytes
     assert "advice:" in shown
 
 
+def test_a_feature_that_is_left_out_is_logged_and_no_model_reads_it(desk: Path) -> None:
+    """The plan says which and why, `--ablate` asks about the others, and decisions still carry it."""
+    namespace: dict[str, sp.System] = {}
+    said = 'leave_out={"again": "it is load", "noise": "never chosen"},'
+    exec(DESK.replace("    release=", f"    {said}\n    release="), namespace)
+    with sp.open_system(namespace["system"], root=desk) as live:
+        choices = {each["name"]: each["reason"] for each in live.show_plan()["choices"]}
+        assert (choices["left out: again"], choices["left out: noise"]) == ("it is load", "never chosen")
+        report = live.train(as_of=END, ablate=True)
+        assert report["passed"]
+        assert [each["feature"] for each in report["selection"]["features"]] == ["load", "site"]
+        assert {each["feature"] for each in report["goes_by"]["inputs"]} == {"load", "site"}
+        replayed = live.replay(sample=0.05)
+    logged = [pq.read_table(path) for path in Path(replayed["folder"]).rglob("decisions/*.parquet")]
+    assert replayed["summary"]["promotions"] >= 1
+    assert replayed["summary"]["online_offline_mismatches"] == 0
+    assert sum(part["feature.noise"].drop_null().length() for part in logged) == ROWS
+
+
 @pytest.mark.parametrize("asked", ["curve", "ablate"])
 def test_with_too_few_rows_a_study_is_refused_and_nothing_is_trained(desk: Path, asked: str) -> None:
     """With how many there are and how many it takes, as of a time at which a model alone could be trained."""

@@ -23,6 +23,7 @@ from setpoint.declare.kind_checks import check_kind, label_of_kind
 from setpoint.declare.label import Label
 from setpoint.declare.leaks import Known, check_reads, check_request
 from setpoint.declare.learners import Tried, check_learners
+from setpoint.declare.leave_out import check_leave_out
 from setpoint.declare.mitigate import check_mitigation
 from setpoint.declare.named import Declared, Feature, Owned, check_features, name_features
 from setpoint.declare.programs import Programs
@@ -102,7 +103,8 @@ class System:
     `sample` says which of the decisions with a known label train and judge, each counting for those it stands for; or
     that the decisions are a sample that somebody chose, and which shares of the population they are raked to.
     `learners` are those that are tried, in this order, instead of LightGBM and logistic regression: names, and
-    `sp.learner(...)`.
+    `sp.learner(...)`. What is in `leave_out`, names or reasons by name, is worked out, logged and watched, and no model
+    reads it.
     """
 
     __slots__ = (
@@ -116,6 +118,7 @@ class System:
         "hand",
         "label",
         "learners",
+        "leave_out",
         "name",
         "owner",
         "programs",
@@ -141,6 +144,7 @@ class System:
     sample: Sampling | Chosen | None
     unlabelled: Unlabelled | None
     learners: tuple[Tried, ...]
+    leave_out: tuple[tuple[str, str], ...]
     digest: str
 
     def __init__(
@@ -161,6 +165,7 @@ class System:
         sample: Sampling | Chosen | None = None,
         unlabelled: Unlabelled | None = None,
         learners: Sequence[Tried | str] = (),
+        leave_out: Mapping[str, str] | Sequence[str] = (),
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
@@ -198,6 +203,9 @@ class System:
         put(self, "sample", sample)
         put(self, "unlabelled", unlabelled)
         put(self, "learners", check_learners(name, learners))
+        told = [one.name for one in resolved]
+        behaving = [each for one in goal.behaves for each in one.names]
+        put(self, "leave_out", check_leave_out(name, leave_out, features=told, expected=behaving))
         check_kind(self)
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
@@ -218,7 +226,7 @@ class System:
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
         more = (tuple(self.contracts.values()), self.hand, self.programs, self.augment, self.sample, self.unlabelled)
-        return (_again, (*parts, dict(self.freshness), *more, self.learners))
+        return (_again, (*parts, dict(self.freshness), *more, self.learners, dict(self.leave_out)))
 
     def __copy__(self) -> System:
         return self
@@ -253,6 +261,8 @@ class System:
         asked: dict[str, Any] = {name: each.to_dict() for name, each in told.items() if each is not None}
         if self.learners:
             asked["learners"] = [one.to_dict() for one in self.learners]
+        if self.leave_out:
+            asked["leave_out"] = dict(self.leave_out)
         return {**found, **({"contracts": stated} if stated else {}), **asked}
 
     def __repr__(self) -> str:
@@ -275,6 +285,7 @@ def _again(
     sample: Sampling | Chosen | None,
     unlabelled: Unlabelled | None,
     learners: Sequence[Tried],
+    leave_out: Mapping[str, str],
 ) -> System:
     """The system of these parts, as unpickling makes it."""
     declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
@@ -295,6 +306,7 @@ def _again(
         sample=sample,
         unlabelled=unlabelled,
         learners=learners,
+        leave_out=leave_out,
     )
 
 

@@ -56,7 +56,7 @@ class Plan:
     """The plan of a system. Durations are microseconds.
 
     `fields` and `features` give each input's kind (number, text, bool; a field may also be a time). `inputs` are the
-    columns a model sees: every feature, in order, the decimals of its sums fixed. `embargo` separates training from
+    columns a model may see: every feature, in order, the decimals of its sums fixed. `embargo` separates training from
     held-out decisions. `trials`, `rounds` bound the search at the first training.
     """
 
@@ -86,6 +86,12 @@ class Plan:
     def neighbours(self) -> tuple[Neighbours, ...]:
         """Every distinct fold over neighbours of the features, by digest, in order of first use."""
         return tuple(self._distinct(Neighbours))
+
+    @property
+    def read(self) -> Mapping[str, str]:
+        """The kind of each feature that models read, in order: all but those that are left out."""
+        left = dict(self.system.leave_out)
+        return {name: kind for name, kind in self.features.items() if name not in left}
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -290,6 +296,10 @@ def _added(system: System) -> list[Choice]:
     if handed is not None:
         told = f"to the {handed.to} where deciding is expected to cost more than {handed.cost:g}"
         found.append(Choice("handed over", told, "declared"))
+    found += [
+        Choice(f"left out: {name}", "worked out, logged and watched; no model reads it", why)
+        for name, why in system.leave_out
+    ]
     if system.programs is not None:
         names = ", ".join(program.name for program in system.programs.programs)
         gold = system.programs.gold
@@ -469,6 +479,7 @@ _DOWNSTREAM = {
     "base": ("the features that read it", "training set", "model", "gate", "their monitors"),
     "freshness": ("its alarm",),
     "contract": ("rows that arrive from now on",),
+    "left out": ("model", "gate"),
 }
 
 
@@ -507,6 +518,7 @@ def diff_declarations(before: Mapping[str, Any], after: Mapping[str, Any]) -> tu
             changes.append(PlanChange(title, *told, _DOWNSTREAM["base"]))
     compare("freshness", before.get("freshness", {}), after.get("freshness", {}))
     compare("contract", before.get("contracts", {}), after.get("contracts", {}))
+    compare("left out", before.get("leave_out", {}), after.get("leave_out", {}))
     for group in ("decide", "label", "goal", "release"):
         compare(group, {group: before[group]}, {group: after[group]})
     return tuple(changes)

@@ -126,9 +126,9 @@ class Encoder:
 
 
 def encoder_of(plan: Plan, features: pa.Table) -> Encoder:
-    """The encoding of a plan's features, fitted on these rows of them: the training side, and no other."""
+    """The encoding of the features that models read, fitted on these rows of them: the training side, and no other."""
     fitted = {feature.name: feature.expr for feature in plan.inputs}
-    return fit_encoder(features, plan.features, transforms={n: e for n, e in fitted.items() if isinstance(e, Call)})
+    return fit_encoder(features, plan.read, transforms={n: e for n, e in fitted.items() if isinstance(e, Call)})
 
 
 def fit_encoder(

@@ -15,7 +15,7 @@ from setpoint.learn.ablation import Group, ablate, feature_groups
 from setpoint.learn.behave import direct
 from setpoint.learn.drawn import draw_decisions
 from setpoint.learn.learning_curve import check_curve, learning_curve
-from setpoint.learn.origins import rolling_origins
+from setpoint.learn.origins import plan_with, rolling_origins
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.search import Recipe
 from setpoint.learn.select import select_features
@@ -46,6 +46,7 @@ def study(
 
     Rows that the system adds to its training rows are left out.
     """
+    plan = plan_with(plan, tuple(plan.read))
     trainer = trainer_of(plan, direct(plan, learners), seed=seed)
     sides = _sides(plan, examples, seed=seed)
     found: dict[str, Any] = {}
