@@ -42,6 +42,7 @@ from setpoint.labels.completeness import stale_sources
 from setpoint.labels.join import KNOWN, Labels
 from setpoint.labels.settle import settle
 from setpoint.labels.told import beside_sources, known_by, with_told
+from setpoint.learn.people import Votes
 from setpoint.learn.scorer import Scorer, load_scorer
 from setpoint.learn.search import Recipe
 from setpoint.learn.train import train
@@ -79,6 +80,10 @@ def _nothing() -> None:
     """No outcome was told."""
 
 
+def _unasked(_: pa.Array) -> Votes | None:
+    return None
+
+
 def _undisputed(_: pa.Array) -> np.ndarray | None:
     """Nobody says on which decisions annotators disagree."""
     return None
@@ -99,7 +104,8 @@ class Workspace:
     `asks` says that people can be asked to approve a candidate, as a replay cannot. `stored` keeps the rows that a
     model learns from; `disputed` says of decisions, by their keys, whether annotators
     disagree on them. `read` reads the features of decisions from rows as of their times, unless that is done in memory.
-    `user_code` says by which code of the user's own, at which commit, the work is done.
+    `user_code` says by which code of the user's own, at which commit, the work is done. `votes` are what people said of
+    decisions, by their keys.
     """
 
     metadata: Metadata
@@ -117,6 +123,7 @@ class Workspace:
     asks: bool = True
     read: Callable[[Mapping[str, pa.Table], pa.Table, np.ndarray], pa.Table] | None = None
     user_code: Mapping[str, Any] = field(default_factory=dict)
+    votes: Callable[[pa.Array], Votes | None] = _unasked
 
 
 @dataclass(frozen=True)
@@ -550,6 +557,7 @@ def retrain(
             measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
             contested=work.disputed(examples.keys) if plan.system.goal.protect else None,
+            votes=work.votes(examples.keys),
             cost=cost,
             update=update,
         )

@@ -211,6 +211,11 @@ def test_every_kind_passes_from_the_declaration_to_the_gate(case: Case, tmp_path
         assert live.status()["system"] == "desk"
     assert report["passed"], report["reasons"]
     assert report["guardrails"]
+    first, *others = report["baselines"]
+    assert first["name"] == "random"
+    assert {"best single feature"} < {each["name"] for each in others}
+    assert all(each["value"] is not None and each["difference"]["low"] is not None for each in report["baselines"])
+    assert first["words"] in report["card"]
     assert "unknown: it has no value" not in report["card"]
     with open_case(case, tmp_path / "b") as again:
         assert again.train(as_of=END)["model"] == report["model"]

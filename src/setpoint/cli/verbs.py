@@ -16,6 +16,7 @@ from setpoint.api.app import App
 from setpoint.api.label_page import label_routes
 from setpoint.api.server import serve_http
 from setpoint.cli.approve import say_all_the_same, say_yes
+from setpoint.cli.baselines import print_baselines
 from setpoint.cli.check_file import show_file
 from setpoint.cli.fairness import print_fairness
 from setpoint.cli.label import run_label
@@ -221,11 +222,7 @@ def _print_gate(report: dict[str, Any]) -> None:
     out.print(f"model [bold]{report['model'][:12]}[/] on {report['rows']:,} rows, {spell(report['cpu_seconds'])} CPU s")
     rails = [(each["name"], each["value"], each["bound"], each["verdict"]) for each in report["guardrails"]]
     out.print(table("Guardrails", ("must", "value", "bound", "verdict"), rails))
-    out.print(
-        table(
-            "Baselines", ("baseline", report["metric"]), [(each["name"], each["value"]) for each in report["baselines"]]
-        )
-    )
+    print_baselines(report)
     for each in report.get("preflight", ()):
         if each["level"] == "suspicion":
             out.print(f"[yellow]pre-flight[/] {escape(each['evidence'])} {escape(each['hint'])}")

@@ -13,6 +13,7 @@ from setpoint.console.section_behaviour import behaviour
 from setpoint.console.section_explain import effects, goes_by
 from setpoint.console.section_fairness import fairness
 from setpoint.console.section_study import study
+from setpoint.console.section_use import use
 from setpoint.console.section_weak import weak
 from setpoint.console.words import DASH, clock, number
 
@@ -41,7 +42,7 @@ def guardrails(results: Mapping[str, Any]) -> Section:
 
 
 SECTIONS: tuple[Callable[[Mapping[str, Any]], Section], ...] = (
-    guardrails, goes_by, effects, weak, fairness, behaviour,
+    guardrails, use, goes_by, effects, weak, fairness, behaviour,
 )  # fmt: skip
 """Top to bottom."""
 

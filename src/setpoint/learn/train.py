@@ -30,9 +30,11 @@ from setpoint.learn.immature import Young
 from setpoint.learn.judged import judged_rows
 from setpoint.learn.kinds.choose import kind_of_plan
 from setpoint.learn.kinds.kind import Calibrated
+from setpoint.learn.people import Votes, votes_to_judge
 from setpoint.learn.preflight import Preflight, check_fitted, check_released, preflight
 from setpoint.learn.promise import judge_promise, promising, with_coverage
 from setpoint.learn.raked import rake_sides
+from setpoint.learn.rated_baselines import Rated, rate_baselines
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import Fitted, Recipe, Trial
 from setpoint.learn.sides import Examples, Sides, count_rows, divide, encode
@@ -54,6 +56,8 @@ PROBE_ROUNDS = 20
 @dataclass(frozen=True)
 class Candidate:
     """A model that may be released if its gate report says so, and all that is known of it.
+
+    `rated` has every baseline beside the model, those too that the gate does not judge by.
 
     `scorer` is what would be released: the recipe refitted on all mature rows. `procedure` is what was judged: the
     same recipe fitted on the training side only. `scores` are the procedure's for the held-out rows, whose places in
@@ -92,6 +96,7 @@ class Candidate:
     goes_by: GoesBy | None = None
     update: Update | None = None
     use: Use = field(default=Use(NOT_YET, "nothing was compared"))
+    rated: tuple[Rated, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -121,7 +126,7 @@ class Candidate:
             "threshold": self.scorer.threshold.to_dict(),
             "importances": [list(pair) for pair in self.importances],
             "trials": [trial.to_dict() for trial in self.trials],
-            "baselines": [{"name": each.name, "how": each.how} for each in self.baselines],
+            "baselines": [each.to_dict() for each in self.rated],
             "rows": dict(self.counts),
             "trained": list(self.scorer.trained),
             "procedure_trained": list(self.procedure.trained),
@@ -153,10 +158,11 @@ def train(
     measure: Measure | None = None,
     judge_measured: bool = True,
     contested: np.ndarray | None = None,
+    votes: Votes | None = None,
     cost: Cost | None = None,
     update: str | None = None,
 ) -> Candidate:
-    """Train one candidate and say whether it may go live.
+    """Train one candidate and say whether it may go live; `votes` are what people said of the decisions.
 
     With `recipe` nothing is searched, and the procedure, audited when it was found, is not audited again.
     `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
@@ -243,6 +249,18 @@ def train(
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )
+    rated = rate_baselines(
+        trainer,
+        goal,
+        side,
+        bench,
+        scored,
+        report,
+        trivial=trivial,
+        threshold=settled.threshold,
+        procedure=procedure,
+        people=votes_to_judge(votes, held_out, sides.index[sides.split.held_out]),
+    )
     cost("judge")
     loss = trainer.row_loss
     return Candidate(
@@ -270,6 +288,7 @@ def train(
         preflight=checked,
         update=None if gone is None else gone.told,
         use=use_of(report, greater_is_better=goal.metric.greater_is_better),
+        rated=rated,
         goes_by=None
         if loss is None
         else goes_by(

@@ -98,6 +98,11 @@ def make_card(
             **({"use": f"{model['use']['verdict']}: {model['use']['reason']}"} if "use" in model else {}),
             **{rail["guardrail"]: f"{rail['verdict']}: {rail['reason']}" for rail in report["guardrails"]},
             **{f"against {each['against']}": each["reason"] for each in report["baselines"]},
+            **{
+                f"against {each['name']}": each["words"]
+                for each in model.get("baselines", ())
+                if each["name"] in ("random", "human") and "words" in each
+            },
             "against champion": "unknown: there was no champion"
             if report["champion"] is None
             else report["champion"]["reason"],

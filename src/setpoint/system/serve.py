@@ -24,6 +24,7 @@ from setpoint.session import LogBook, Session
 from setpoint.system.backends import open_log
 from setpoint.system.disputed import disputed
 from setpoint.system.opened import Opened
+from setpoint.system.people import votes_on
 from setpoint.system.told import by_hand
 from setpoint.system.workspaces import LIVE
 from setpoint.watch.status import loop_status
@@ -51,6 +52,7 @@ def session(opened: Opened) -> Iterator[Session]:
         outcomes = Outcomes(plan.system.name, told)
         book = LogBook(plan, work, events.tables, outcomes, hand=partial(by_hand, opened))
         watched = replace(work, told=book.told, verified=VERIFIED, disputed=partial(disputed, opened))
+        watched = replace(watched, votes=partial(votes_on, opened))
         loop = open_loop(plan, watched, events.tables, book.examples, started=opened.clock.now())
         session = Session(
             loop,

@@ -25,6 +25,7 @@ from setpoint.serve.snapshot import Serving
 from setpoint.system.disputed import disputed
 from setpoint.system.features import read_features
 from setpoint.system.opened import Opened
+from setpoint.system.people import votes_on
 from setpoint.system.told import told_labels
 from setpoint.system.workspaces import LIVE
 from setpoint.watch.told import told_act, told_gate
@@ -67,6 +68,7 @@ def train(
             clock=opened.clock,  # when it is written down, which an earlier `as_of` does not change
             told=lambda: told,
             disputed=partial(disputed, opened),
+            votes=partial(votes_on, opened),
             read=partial(read_features, opened),
         )
         loop = open_loop(plan, watched, rows, examples, started=now)

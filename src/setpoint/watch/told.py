@@ -91,6 +91,12 @@ def _proxies(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [best[key] for key in sorted(best)]
 
 
+def told_baselines(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every baseline beside the model; of a training of before all were kept, those that the gate compared."""
+    kept = [dict(each) for each in document.get("baselines", ()) if "value" in each]
+    return kept or [{"name": each["against"], "value": each["theirs"]} for each in document["report"]["baselines"]]
+
+
 def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[str, Any]:
     """A gate report: guardrails, baselines and the business value."""
     report = document["report"]
@@ -107,7 +113,7 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
             {"name": each["guardrail"], "value": each["estimate"], "bound": each["bound"], "verdict": each["verdict"]}
             for each in report["guardrails"]
         ],
-        "baselines": [{"name": each["against"], "value": each["theirs"]} for each in report["baselines"]],
+        "baselines": told_baselines(document),
         "findings": list(report["findings"]),
         **({"preflight": list(document["preflight"]["findings"])} if "preflight" in document else {}),
         **({"weak": dict(report["weak"])} if "weak" in report else {}),
