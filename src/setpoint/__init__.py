@@ -103,6 +103,7 @@ from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
 from setpoint.declare.release import approval, release, rule, shadow
 from setpoint.declare.sample import by_group, by_time, chosen, newest, pps, simple, stratified, weighted
+from setpoint.declare.search import search
 from setpoint.declare.source import always, events, table
 from setpoint.declare.transforms import (
     bucket,
@@ -245,6 +246,7 @@ __all__ = [
     "simple",
     "sin",
     "since",
+    "search",
     "size",
     "sqrt",
     "standardised",

@@ -40,7 +40,7 @@ from setpoint.labels.completeness import stale_sources
 from setpoint.labels.join import resolve
 from setpoint.labels.told import TOLD, beside_sources, with_told
 from setpoint.learn.backtest import backtest
-from setpoint.learn.search import Recipe
+from setpoint.learn.recipe import Recipe
 from setpoint.loop import Loop, TickReport, Workspace, drain, judged, open_loop, tick
 from setpoint.registry import audit, models
 from setpoint.rollout.outcomes import actions_of, outcome_columns, value_of_rows

@@ -43,8 +43,9 @@ from setpoint.labels.join import KNOWN, Labels
 from setpoint.labels.settle import settle
 from setpoint.labels.told import beside_sources, known_by, with_told
 from setpoint.learn.people import Votes
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.scorer import Scorer, load_scorer
-from setpoint.learn.search import Recipe
+from setpoint.learn.search import ALONE, Hands
 from setpoint.learn.train import train
 from setpoint.learn.tried import tried_learners
 from setpoint.registry import audit, models
@@ -124,6 +125,7 @@ class Workspace:
     read: Callable[[Mapping[str, pa.Table], pa.Table, np.ndarray], pa.Table] | None = None
     user_code: Mapping[str, Any] = field(default_factory=dict)
     votes: Callable[[pa.Array], Votes | None] = _unasked
+    hands: Hands = ALONE
 
 
 @dataclass(frozen=True)
@@ -560,6 +562,7 @@ def retrain(
             votes=work.votes(examples.keys),
             cost=cost,
             update=update,
+            hands=work.hands,
         )
         cost("describe")
         snapshot = loop.snapshot(now)

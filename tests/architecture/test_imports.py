@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "skops": {"backends"},
     "threadpoolctl": {"backends"},
     "lightgbm": {"backends"},
+    "optuna": {"backends"},
     "sqlalchemy": {"backends"},
     "msgspec": {"data", "api", "serve", "backends"},
     "uvicorn": {"api"},

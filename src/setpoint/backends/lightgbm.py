@@ -16,7 +16,7 @@ from setpoint.backends.lightgbm_targets import Arranged, arrange, kept_codes, ob
 from setpoint.backends.lightgbm_update import add_trees, refit_leaves
 from setpoint.backends.weights import weighted
 from setpoint.core.errors import NameUnknown
-from setpoint.core.ports import Descent, Model
+from setpoint.core.ports import Descent, Model, Span
 from setpoint.core.target import TARGETS, TWO_CLASSES, Target
 
 if TYPE_CHECKING:
@@ -92,6 +92,19 @@ class LightGBMLearner:
         100
         """
         return [{**DEFAULTS, **variant, "rounds": rounds} for variant in _PORTFOLIO]
+
+    def space(self) -> dict[str, Span]:
+        """What is worth trying beside the fixed recipes."""
+        return {
+            "learning_rate": Span(0.02, 0.3, log=True),
+            "num_leaves": Span(4, 255, log=True, whole=True),
+            "min_data_in_leaf": Span(5, 500, log=True, whole=True),
+            "lambda_l2": Span(0.01, 100.0, log=True),
+            "feature_fraction": Span(0.3, 1.0),
+            "bagging_fraction": Span(0.5, 1.0),
+            "cat_smooth": Span(1.0, 200.0, log=True),
+            "max_bin": Span(31, 255, log=True, whole=True),
+        }
 
     def fit(
         self,

@@ -27,7 +27,7 @@ from setpoint.backends.sklearn import (
 from setpoint.backends.weights import Weighted, weighted
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError, ModelCorrupt, NameUnknown
-from setpoint.core.ports import Descent, Model
+from setpoint.core.ports import Descent, Model, Span
 from setpoint.core.rng import seed_for
 from setpoint.core.target import TWO_CLASSES, Target
 
@@ -121,6 +121,10 @@ class SgdLearner:
         4
         """
         return [{**DEFAULTS, "epochs": min(int(DEFAULTS["epochs"]), rounds)}]
+
+    def space(self) -> dict[str, Span]:
+        """How long steps are, and how they are held back."""
+        return {"rate": Span(0.02, 1.0, log=True), "ridge": Span(0.00001, 0.1, log=True)}
 
     def fit(
         self,

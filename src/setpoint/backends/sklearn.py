@@ -23,6 +23,7 @@ from setpoint.backends.sklearn_numbers import solve_classes, solve_counts, solve
 from setpoint.backends.weights import weighted
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError, ModelCorrupt
+from setpoint.core.ports import Span
 from setpoint.core.target import TWO_CLASSES, Target
 
 FILE = "model.json"
@@ -201,6 +202,10 @@ class LogisticLearner:
         [{'c': 0.1, 'steps': 60}]
         """
         return [{**DEFAULTS, "steps": min(int(DEFAULTS["steps"]), rounds)}]
+
+    def space(self) -> dict[str, Span]:
+        """The weight of the data against the penalty."""
+        return {"c": Span(0.001, 10.0, log=True)}
 
     def fit(
         self,

@@ -12,6 +12,7 @@ from setpoint.backends.asked import check_asked
 from setpoint.backends.booster import BoostedTrees
 from setpoint.backends.tree_text import Tree, constant_tree, model_text
 from setpoint.backends.weights import Weighted, weighted
+from setpoint.core.ports import Span
 from setpoint.core.target import TWO_CLASSES, Target
 
 PATIENCE = 20
@@ -64,6 +65,16 @@ class HistGradientBoostingLearner:
         100
         """
         return [{**DEFAULTS, **variant, "rounds": rounds} for variant in _PORTFOLIO]
+
+    def space(self) -> dict[str, Span]:
+        """What is worth trying beside the fixed recipes."""
+        return {
+            "learning_rate": Span(0.02, 0.3, log=True),
+            "max_leaf_nodes": Span(4, 255, log=True, whole=True),
+            "min_samples_leaf": Span(5, 500, log=True, whole=True),
+            "l2_regularization": Span(0.01, 100.0, log=True),
+            "max_features": Span(0.3, 1.0),
+        }
 
     def fit(
         self,

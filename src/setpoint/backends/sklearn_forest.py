@@ -12,6 +12,7 @@ from setpoint.backends.asked import check_asked
 from setpoint.backends.booster import TreesModel
 from setpoint.backends.tree_text import Tree, as_float64, constant_tree, model_text
 from setpoint.backends.weights import Weighted, weighted
+from setpoint.core.ports import Span
 from setpoint.core.target import TWO_CLASSES, Target
 
 DEFAULTS: dict[str, float | int] = {"trees": 100, "min_samples_leaf": 10, "max_features": 0.4, "smooth": 1.0}
@@ -48,6 +49,10 @@ class ForestLearner:
         {'trees': 60, 'min_samples_leaf': 10, 'max_features': 0.4, 'smooth': 1.0}
         """
         return [{**DEFAULTS, **variant, "trees": min(int(DEFAULTS["trees"]), rounds)} for variant in _PORTFOLIO]
+
+    def space(self) -> dict[str, Span]:
+        """How deep trees grow, and how much each split sees."""
+        return {"min_samples_leaf": Span(1, 200, log=True, whole=True), "max_features": Span(0.1, 1.0)}
 
     def fit(
         self,

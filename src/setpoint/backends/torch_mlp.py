@@ -17,7 +17,7 @@ from setpoint.backends.torch_model import NAME, Layers, MlpClasses, MlpModel, co
 from setpoint.backends.torch_trace import trace_of
 from setpoint.backends.weights import weighted
 from setpoint.core.errors import ModelCorrupt
-from setpoint.core.ports import Trace
+from setpoint.core.ports import Span, Trace
 from setpoint.core.rng import seed_for
 from setpoint.core.target import TARGETS, TWO_CLASSES, Target
 
@@ -61,6 +61,16 @@ class MlpLearner:
         20
         """
         return [{**DEFAULTS, **each, "epochs": min(int(DEFAULTS["epochs"]), rounds)} for each in _PORTFOLIO]
+
+    def space(self) -> dict[str, Span]:
+        """The width of the layers, and how they are held back."""
+        return {
+            "hidden": Span(16, 256, log=True, whole=True),
+            "layers": Span(1, 3, whole=True),
+            "dropout": Span(0.0, 0.5),
+            "learning_rate": Span(0.0003, 0.01, log=True),
+            "weight_decay": Span(0.001, 1.0, log=True),
+        }
 
     def fit(
         self,

@@ -509,3 +509,48 @@ class UpdatableLearner(Learner, Protocol):
     def descent(self, model: Model) -> Descent:
         """Which model it is, and which one it was updated from."""
         ...
+
+
+class Span(NamedTuple):
+    """Between what a parameter of a recipe lies: evenly, or by its logarithm, and whether it is a whole number."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+@runtime_checkable
+class TunableLearner(Learner, Protocol):
+    """A learner whose recipes can be searched for beyond the fixed ones.
+
+    Laws: those of Learner; a recipe whose parameters are changed to any values inside their spans can be fitted.
+    """
+
+    def space(self) -> Mapping[str, Span]:
+        """The parameters that are worth trying, and between what."""
+        ...
+
+
+class Sampler(Protocol):
+    """Proposes points of a space, and learns from what earlier ones gave; lower values are better.
+
+    Laws: the same space, seed and calls give the same points; a point lies inside the spans; every point asked for is
+    told once, in the order of asking, None where it was given up; `learn` tells of points that were not asked for.
+    """
+
+    def ask(self) -> dict[str, float | int]:
+        """The next point to try."""
+        ...
+
+    def tell(self, value: float | None) -> None:
+        """What the oldest point that was asked for and not yet told gave."""
+        ...
+
+    def learn(self, point: Mapping[str, float | int], value: float) -> None:
+        """What another point gave; a value outside its span counts as the nearest inside."""
+        ...
+
+
+Sampling: TypeAlias = Callable[[Mapping[str, Span], int], Sampler]
+"""Opens a sampler of a space with a seed."""

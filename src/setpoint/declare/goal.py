@@ -16,6 +16,7 @@ from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
 from setpoint.declare.metric_table import METRIC_TABLE
 from setpoint.declare.mitigate import GroupThresholds, Mitigation, Reweighing
+from setpoint.declare.search import Search
 from setpoint.declare.source import info
 
 # name: (lowest, highest, whether greater is better)
@@ -399,6 +400,7 @@ class Goal:
     errors: NumberCost | ClassCost | None = None
     query: str | None = None
     mitigate: Mitigation | None = None
+    search: Search | None = None
 
     @property
     def acts(self) -> bool:
@@ -421,6 +423,7 @@ class Goal:
             **({"changeable": dict(self.changeable)} if self.changeable else {}),
             **({} if self.errors is None else {"errors": self.errors.to_dict()}),
             **({} if self.query is None else {"query": self.query}),
+            **({} if self.search is None else {"search": self.search.to_dict()}),
             **({} if self.mitigate is None else {"mitigate": self.mitigate.to_dict()}),
         }
 
@@ -440,6 +443,7 @@ def goal(
     changeable: Sequence[str] | Mapping[str, str] = (),
     protect: Sequence[str] | Mapping[str, Mapping[str, float] | None] = (),
     behaves: Sequence[Behaviour] = (),
+    search: Search | None = None,
     mitigate: Mitigation | None = None,
 ) -> Goal:
     """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
@@ -497,6 +501,7 @@ def goal(
         cost if isinstance(cost, (NumberCost, ClassCost)) else None,
         query,
         mitigate,
+        search=search,
     )
 
 

@@ -71,6 +71,7 @@ class Plan:
     validation: float
     trials: int
     rounds: int
+    folds: int
     draws: int
     minimum_rows: int
     alarms_per_month: float
@@ -322,6 +323,32 @@ def _added(system: System) -> list[Choice]:
     return found
 
 
+def _budget(system: System, profile: Profile) -> dict[str, int]:
+    """The trials, rounds and folds of a declared search; with more folds where there are fewer rows."""
+    declared = system.goal.search
+    if declared is None:
+        return {}
+    rows = profile.rows.get(info(system.decide.spine).name, 0) * max(1, len(system.label.classes) - 1)
+    folds = next(count for count, most in ((4, 5_000), (2, 20_000), (1, rows + 1)) if rows < most or count == 1)
+    return {"trials": declared.trials or 1, "rounds": declared.rounds, "folds": declared.folds or folds}
+
+
+def _searched(system: System, numbers: Mapping[str, Any]) -> Choice:
+    """How far a search goes, and why."""
+    declared = system.goal.search
+    if declared is None:
+        told = f"{numbers['trials']} trials, at most {numbers['rounds']} rounds, at the first training"
+        why = "a retraining refits the stored recipe; more trials bought under 1 % of loss where we measured"
+        return Choice("search", told, why)
+    if declared.seconds is None:
+        trials, folds = f"{numbers['trials']} trials", f"{numbers['folds']} folds"
+    else:
+        trials = f"as many trials as {declared.seconds:g} CPU seconds buy, by a fit measured at the first training"
+        folds = f"at most {numbers['folds']} folds"
+    why = "declared; a retraining refits the stored recipe; more folds where there are fewer rows"
+    return Choice("search", f"{trials} of at most {numbers['rounds']} rounds, compared on {folds}", why)
+
+
 def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], dict[str, Any]]:
     label, release, goal = system.label, system.release, system.goal
     embargo = label.matures_after
@@ -332,10 +359,12 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
         "validation": 0.15,
         "trials": 6,
         "rounds": 60,
+        "folds": 1,
         "draws": 200,
         "minimum_rows": FEWEST_ROWS if system.programs is None else 2 * system.programs.gold,
         "alarms_per_month": 1.0,
     }
+    numbers |= _budget(system, profile)
     per_day = profile.decisions_per_day
     choices = [
         Choice(
@@ -368,11 +397,7 @@ def _derive(system: System, profile: Profile) -> tuple[list[Choice], list[str], 
             "the gate judges the procedure on time it has not seen",
         ),
         Choice("validation", "the newest 15 % of what trains", "early stopping and calibration need later time"),
-        Choice(
-            "search",
-            f"{numbers['trials']} trials, at most {numbers['rounds']} rounds, at the first training",
-            "a retraining refits the stored recipe; more trials bought under 1 % of loss where we measured",
-        ),
+        _searched(system, numbers),
         Choice("metric", str(goal.metric), "declared"),
         Choice(
             "threshold",

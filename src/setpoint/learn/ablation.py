@@ -15,8 +15,8 @@ from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.declare.window import name_of
 from setpoint.learn.origins import Origin, as_scored, places_of, plan_with, scores_on, trial_metric, worse_by
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.scored import Bench
-from setpoint.learn.search import Recipe
 from setpoint.learn.sides import Sides
 from setpoint.learn.trainer import Trainer
 from setpoint.measure.intervals import Interval

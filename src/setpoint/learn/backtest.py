@@ -17,7 +17,8 @@ from setpoint.core.times import iso
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.encode import encoder_of
-from setpoint.learn.search import Recipe, refit
+from setpoint.learn.fit import refit
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.sides import Examples, judging_rows, mature_rows
 from setpoint.measure.bootstrap import intervals
 from setpoint.measure.metrics import auc

@@ -24,8 +24,9 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.learn.added import Added
 from setpoint.learn.augment import together
 from setpoint.learn.encode import encoder_of
+from setpoint.learn.fit import refit
 from setpoint.learn.points import as_points
-from setpoint.learn.search import Recipe, refit
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.sides import Examples
 from setpoint.measure.rows import Array
 

@@ -16,8 +16,9 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.labels.clock import label_clock
 from setpoint.labels.delayed import training_rows
 from setpoint.labels.join import ends_of
+from setpoint.learn.fit import refit
+from setpoint.learn.recipe import Fitted
 from setpoint.learn.scorer import Scorer
-from setpoint.learn.search import Fitted, refit
 from setpoint.learn.sides import Examples, Matrices, Sides
 
 

@@ -18,7 +18,8 @@ from setpoint.core.ports import Learner
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.encode import encoder_of
-from setpoint.learn.search import Recipe, refit
+from setpoint.learn.fit import refit
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.sides import mature_rows
 from setpoint.measure.confident_learning import confident_joint, two_classes, wrong_labels
 

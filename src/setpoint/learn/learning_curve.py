@@ -20,8 +20,9 @@ from setpoint.core.rng import seed_for
 from setpoint.data.splits import Split, split_by_time
 from setpoint.declare.plan import Plan
 from setpoint.learn.origins import judging, scores_of
+from setpoint.learn.propose import portfolio
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.scored import ONE_SIDED
-from setpoint.learn.search import Recipe, portfolio
 from setpoint.learn.sides import Examples, Sides, encode
 from setpoint.learn.trainer import Trainer
 from setpoint.measure.bootstrap import percentiles

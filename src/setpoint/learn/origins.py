@@ -16,8 +16,9 @@ from setpoint.core.errors import DataError, NothingYet
 from setpoint.data.splits import split_by_time
 from setpoint.declare.goal import Metric
 from setpoint.declare.plan import Plan
+from setpoint.learn.fit import spec_for
+from setpoint.learn.recipe import Fitted, Recipe
 from setpoint.learn.scored import Bench, Scored
-from setpoint.learn.search import Fitted, Recipe, spec_for
 from setpoint.learn.sides import Sides, encode
 from setpoint.learn.trainer import Trainer
 from setpoint.measure.intervals import Interval

@@ -14,7 +14,8 @@ from setpoint.core.ports import Learner
 from setpoint.core.rng import seed_for
 from setpoint.learn.calibrate import Calibration, compose
 from setpoint.learn.encode import Encoder
-from setpoint.learn.search import Fitted, refit
+from setpoint.learn.fit import refit
+from setpoint.learn.recipe import Fitted
 from setpoint.learn.sides import LEAST_EACH, Sides
 from setpoint.measure.calibration_choice import LEAST_CLASS, CalibrationChoice
 from setpoint.measure.calibrators import IDENTITY, CalibrationMap, fit_platt

@@ -19,7 +19,7 @@ from setpoint.learn.preflight_model import check_fit, check_kept, check_newer, c
 from setpoint.learn.preflight_probe import check_learner
 from setpoint.learn.preflight_rows import check_finite, check_inputs
 from setpoint.learn.preflight_task import BINARY, Task
-from setpoint.learn.search import Fitted
+from setpoint.learn.recipe import Fitted
 from setpoint.learn.sides import Matrices, Sides
 
 CHECKED = 2000

@@ -1,253 +1,190 @@
-"""The search: a few fixed recipes of each learner, fitted on older rows and compared on newer ones."""
+"""The search: recipes of every learner, fitted on older rows and compared on newer ones, within a budget of trials."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import Any, NamedTuple
+from functools import partial
 
 import numpy as np
 
-from setpoint.core.digest import digest
-from setpoint.core.errors import NameUnknown
-from setpoint.core.ports import Learner, Model
-from setpoint.core.rng import seed_for
-from setpoint.declare.goal import Metric
-from setpoint.declare.imbalance import Imbalance
-from setpoint.learn.encode import Encoder
-from setpoint.learn.imbalance import Balance, FitRows, able, rebalance, settle
-from setpoint.learn.sides import Examples, Matrices, Sides
-from setpoint.measure.bootstrap import paired_difference
-from setpoint.measure.metrics import METRICS, MetricSpec
+from setpoint.core.clock import cpu_seconds
+from setpoint.core.ports import Sampling
+from setpoint.declare.plan import Plan
+from setpoint.learn.budget import Budget, buy, seconds_of
+from setpoint.learn.folds import Encode, Folds, folds_of
+from setpoint.learn.propose import Proposals, portfolio
+from setpoint.learn.recipe import Fitted, Recipe, Trial
+from setpoint.learn.sides import Matrices, Sides, encode
+from setpoint.learn.trial_log import Outcome, SearchLog, TrialLog, search_key
+from setpoint.learn.trial_pool import Asked, Fits, Run, trials_run_by
 
-ONE_ERROR, DRAWS = 0.6827, 100
-"""The level of an interval of one standard error to each side, and the draws where it is resampled."""
-OF_SCORES = ("auc", "average_precision", "log_loss", "brier")
-"""Metrics that need no threshold and no calibration, by which trials can be compared; else log loss decides."""
+KNOWN = 4
+"""A trial is cut only where so many before it came to the end."""
+Progress = Callable[[int, int], None]
+"""Is told how many trials are done, and of how many at most."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to train: the learner's name and its parameters."""
-
-    learner: str
-    parameters: Mapping[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """The identity of the recipe."""
-        return digest(self.to_dict())
-
-    def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON-like data."""
-        return {"learner": self.learner, "parameters": dict(self.parameters)}
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Recipe:
-        """The recipe that `to_dict` wrote.
-
-        >>> Recipe.from_dict(Recipe("logistic", {"c": 1.0}).to_dict()).learner
-        'logistic'
-        """
-        return Recipe(data["learner"], dict(data["parameters"]))
+def _silent(done: int, of: int) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A recipe that was tried, and its metric and log loss on the validation rows; NaN where there is no such loss."""
+class Hands:
+    """With what a search is done: what proposes recipes, where trials are kept, by how many processes, who watches."""
 
-    recipe: Recipe
-    metric: str
-    value: float
-    log_loss: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The trial as JSON-like data."""
-        return {
-            "recipe": self.recipe.to_dict(),
-            "metric": self.metric,
-            "value": self.value if np.isfinite(self.value) else None,
-            "log_loss": self.log_loss if np.isfinite(self.log_loss) else None,
-        }
+    sampling: Sampling | None = None
+    log: TrialLog | None = None
+    processes: int = 1
+    progress: Progress = _silent
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A model with the recipe it was asked for and the one that training settled, which a refit takes.
+ALONE = Hands()
+"""A search of the fixed recipes, of which nothing is kept."""
 
-    `validated` are its scores of the validation rows; `balance` is what the training rows underwent for a rare class.
-    """
 
-    recipe: Recipe
-    settled: Recipe
-    model: Model
-    validated: np.ndarray = field(repr=False)
-    trials: tuple[Trial, ...] = ()
-    balance: Balance | None = None
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Its scores of the validation rows, without what a method against a rare class did to them."""
-        if self.balance is None:
-            return self.validated
-        return self.balance.correction.apply(self.validated)
+def search_plan(
+    plan: Plan, fits: Fits, matrices: Matrices, sides: Sides, *, training_set: str, seed: int, hands: Hands = ALONE
+) -> Fitted:
+    """A model of the best recipe within the plan's budget; a search that was killed goes on where it was."""
+    declared = plan.system.goal.search
+    if declared is None:
+        hands = replace(hands, sampling=None)
+    told = {} if declared is None else declared.to_dict()
+    key = search_key(plan=plan.digest, training_set=training_set, sides=sides, seed=seed, told=told)
+    budget = budget_of(plan, fits, matrices, sides, key=key, log=hands.log)
+    return search(fits, matrices, sides, encode=partial(encode, plan), budget=budget, seed=seed, hands=hands, key=key)
 
 
 def search(
-    learners: Mapping[str, Learner],
+    fits: Fits,
     matrices: Matrices,
     sides: Sides,
     *,
-    metric: Metric,
-    trials: int,
-    rounds: int,
+    encode: Encode,
+    budget: Budget,
     seed: int,
-    imbalance: Imbalance | None = None,
+    hands: Hands = ALONE,
+    key: str = "",
 ) -> Fitted:
-    """A model of the best of the first `trials` recipes of all learners, by the metric on the validation rows.
+    """A model of the best recipe that the budget finds, by the goal's metric on rows newer than those that fit it.
 
     Recipes come best guess first, and one replaces another only when it is better by more than a standard error,
     clustered by day: the luck of a few days must not choose a recipe that is kept for a year (the rule of one standard
-    error of Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3). The budget is in trials and
-    rounds, never in time, so the same rows and seed give the same answer everywhere. For metrics that need a
-    threshold, log loss decides instead.
+    error of Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3). The fixed recipes are followed
+    by what a sampler proposes; of those, one that is worse than the median on an older fold is cut (Golovin et al.
+    2017, "Google Vizier", section 3.5.2). The budget is in trials and rounds, never in time, so the same rows and seed
+    give the same answer everywhere, by however many processes.
     """
-    spec = spec_for(metric)
-    best: Fitted | None = None
-    tried, newer, least = [], sides.validation, np.zeros(0)
-    for recipe in islice(portfolio(able(learners, imbalance), rounds), trials):
-        found = fit(learners, matrices, sides, recipe=recipe, seed=seed, imbalance=imbalance)
-        scores = found.probabilities
-        value = spec.function(newer.y, scores, newer.weight)
-        loss = METRICS["log_loss"].function(newer.y, scores, newer.weight)
-        tried.append(Trial(recipe, spec.name, value, loss))
-        if best is None or gained_by(spec, newer, least, scores, seed=seed).better:
-            best, least = found, scores
-    assert best is not None
-    return replace(best, trials=tuple(tried))
+    log = None if hands.log is None else SearchLog(hands.log, key)
+    sampling = hands.sampling
+    proposals = Proposals(fits.able, trials=budget.trials, rounds=budget.rounds, sampling=sampling, seed=seed)
+    tuned = sampling is not None and budget.trials > len(list(portfolio(fits.able, budget.rounds)))
+    folds = folds_of(matrices, sides, encode, count=budget.folds, cutting=tuned)
+    contest, late = Contest(fits, folds), False
+    with trials_run_by(hands.processes, fits, folds) as run:
+        while not late and (recipes := proposals.ask()):
+            asked = [Asked(recipe, contest.limits() if proposals.tuning else ()) for recipe in recipes]
+            outcomes = _outcomes(asked, len(contest.tried), run, log)
+            for recipe, outcome in zip(recipes, outcomes, strict=True):
+                proposals.tell(recipe, contest.enter(recipe, outcome))
+                hands.progress(len(contest.tried), budget.trials)
+            late = budget.deadline is not None and contest.spent > budget.deadline
+    found = contest.winner(matrices, sides)
+    ended = None
+    if budget.told is not None:
+        ended = {**budget.told, "folds": sum(fold.counted for fold in folds.every), "tried": len(contest.tried)}
+        ended |= {"ended_by_deadline": True} if late and len(contest.tried) < budget.trials else {}
+    if log is not None and ended is not None and "ended_by_deadline" in ended:
+        log.bought(ended)
+    return replace(found, trials=tuple(contest.tried), searched=ended)
 
 
-def fit(
-    learners: Mapping[str, Learner],
-    matrices: Matrices,
-    sides: Sides,
-    *,
-    recipe: Recipe,
-    seed: int,
-    imbalance: Imbalance | None = None,
-) -> Fitted:
-    """A model of one recipe fitted on the training rows; the validation rows settle how long it trains.
-
-    What `imbalance` does is done to the training rows alone. The validation rows stay as they are; only the loss that
-    stops a training counts their classes as the training does.
-    """
-    older, newer = sides.given, sides.validation
-    balance = None if imbalance is None else settle(imbalance, older.y, older.weight)
-    asked, rows = _balanced(balance, recipe, FitRows(matrices.given, older.y, older.weight), matrices.encoder, seed)
-    model, settled = _learner(learners, recipe).fit(
-        asked,
-        rows.rows,
-        rows.y,
-        categories=matrices.encoder.categories,
-        seed=seed_for(seed, "fit"),
-        weight=rows.weight,
-        validation=(matrices.validation, newer.y),
-        validation_weight=newer.weight if balance is None else newer.weight * balance.of_classes(newer.y),
-        names=matrices.encoder.names,
-    )
-    validated = model.predict(matrices.validation)
-    return Fitted(recipe, Recipe(recipe.learner, settled), model, validated, balance=balance)
+def budget_of(
+    plan: Plan, fits: Fits, matrices: Matrices, sides: Sides, *, key: str = "", log: TrialLog | None = None
+) -> Budget:
+    """The plan's budget; seconds are translated into trials by a fit that is measured, unless that was done before."""
+    declared = plan.system.goal.search
+    if declared is None:
+        return Budget(plan.trials, plan.rounds, plan.folds)
+    told, deadline = declared.to_dict(), seconds_of(declared.deadline)
+    before = None if log is None else log.bought(key)
+    if before is not None:
+        stopped = before.get("ended_by_deadline", False)
+        trials = before["tried"] if stopped else before["trials"]
+        return Budget(trials, plan.rounds, before["folds"], None if stopped else deadline, before)
+    trials, count = plan.trials, plan.folds
+    if declared.seconds is not None:
+        trials, count, cost = buy(declared.seconds, lambda: _cost(fits, matrices, sides, plan.rounds), folds=plan.folds)
+        told["cpu_seconds_of_a_fit"] = round(cost, 4)
+    found = {**told, "trials": trials, "folds": count}
+    if log is not None:
+        log.buy(key, found)
+    return Budget(trials, plan.rounds, count, deadline, found)
 
 
-def refit(
-    learners: Mapping[str, Learner],
-    encoder: Encoder,
-    rows: Examples,
-    *,
-    settled: Recipe,
-    seed: int,
-    balance: Balance | None = None,
-) -> Model:
-    """A model of a settled recipe on all these rows, which undergo what the training rows of the fit did."""
-    asked, given = _balanced(
-        balance, settled, FitRows(encoder.matrix(rows.features), rows.y, rows.weight), encoder, seed
-    )
-    model, _ = _learner(learners, settled).fit(
-        asked,
-        given.rows,
-        given.y,
-        categories=encoder.categories,
-        seed=seed_for(seed, "fit"),
-        weight=given.weight,
-        names=encoder.names,
-    )
-    return model
+def _cost(fits: Fits, matrices: Matrices, sides: Sides, rounds: int) -> float:
+    """What the best guess of the dearest learner costs to fit, in CPU seconds, once the learner is loaded."""
+    costs = []
+    for name, learner in fits.able.items():
+        for most in (1, rounds):
+            before = cpu_seconds()
+            fits.fit(matrices, sides, recipe=Recipe(name, learner.recipes(rounds=most)[0]))
+        costs.append(cpu_seconds() - before)
+    return max(costs)
 
 
-def _balanced(
-    balance: Balance | None, recipe: Recipe, rows: FitRows, encoder: Encoder, seed: int
-) -> tuple[Mapping[str, Any], FitRows]:
-    """The parameters and the rows that a learner is given."""
-    if balance is None:
-        return recipe.parameters, rows
-    parameters = {**recipe.parameters, **balance.loss}
-    return parameters, rebalance(balance, rows, categories=encoder.categories, seed=seed)
+@dataclass
+class Contest:
+    """The trials so far, and which of them stands."""
+
+    fits: Fits
+    folds: Folds
+    tried: list[Trial] = field(default_factory=list)
+    badness: list[list[float]] = field(default_factory=list)
+    best: tuple[Recipe, Outcome, np.ndarray] | None = None
+    spent: float = 0.0
+
+    def enter(self, recipe: Recipe, outcome: Outcome) -> float | None:
+        """Let a trial in; gives how bad it is, None where it was cut."""
+        rows = self.folds.rows
+        self.spent += outcome.cpu_seconds
+        if outcome.cut:
+            name = self.tried[0].metric
+            self.tried.append(Trial(recipe, name, float("nan"), float("nan"), cut=True))
+            return None
+        scores = self.folds.scores(outcome.scores)
+        found = self.fits.measured(rows, scores)
+        self.tried.append(Trial(recipe, found.metric, found.value, found.log_loss))
+        if len(self.folds.every) > 1:
+            inside = zip(self.folds.every[:-1], outcome.scores, strict=False)
+            self.badness.append([self.fits.measured(fold.sides.validation, part).badness for fold, part in inside])
+        if self.best is None or self.fits.better(rows, self.best[2], scores):
+            self.best = recipe, outcome, scores
+        return found.badness if np.isfinite(found.value) else None
+
+    def limits(self) -> tuple[float | None, ...]:
+        """How bad the next trials may be on each fold but the last: as the median of those before."""
+        if len(self.badness) < KNOWN:
+            return ()
+        return tuple(float(each) if np.isfinite(each) else None for each in np.nanmedian(self.badness, axis=0))
+
+    def winner(self, matrices: Matrices, sides: Sides) -> Fitted:
+        """The model of the trial that stands; fitted once more where it was fitted elsewhere or before."""
+        assert self.best is not None
+        recipe, outcome, _ = self.best
+        return outcome.fitted or self.fits.fit(matrices, sides, recipe=recipe)
 
 
-def spec_for(metric: Metric) -> MetricSpec:
-    """The metric by which trials are compared: the goal's, or log loss where that needs a threshold."""
-    return METRICS[metric.name if metric.name in OF_SCORES and metric.option is None else "log_loss"]
-
-
-class Gained(NamedTuple):
-    """What second scores gain over first ones on the same rows, with an interval of some level."""
-
-    metric: str
-    value: float
-    low: float
-    high: float
-    level: float
-    better: bool
-
-    def __str__(self) -> str:
-        return (
-            f"{self.metric} {self.value:+.4g} ({100 * self.level:.0f} % interval {self.low:+.4g} to {self.high:+.4g})"
-        )
-
-
-def gained_by(
-    spec: MetricSpec, rows: Examples, first: np.ndarray, second: np.ndarray, *, seed: int, level: float = ONE_ERROR
-) -> Gained:
-    """What the second scores gain, and whether they are better beyond the interval: by default a standard error."""
-    gained = paired_difference(
-        spec,
-        rows.y,
-        first,
-        second,
-        cluster=rows.days,
-        weight=rows.weight,
-        draws=DRAWS,
-        seed=seed_for(seed, "search"),
-        level=level,
-    )
-    better = gained.low > 0 if spec.greater_is_better else gained.high < 0
-    return Gained(spec.name, gained.estimate, gained.low, gained.high, level, better)
-
-
-def portfolio(learners: Mapping[str, Learner], rounds: int) -> Iterator[Recipe]:
-    """The recipes of all learners by turns, so that a small budget still tries each learner."""
-    waiting = {name: iter(learner.recipes(rounds=rounds)) for name, learner in learners.items()}
-    while waiting:
-        for name in list(waiting):
-            parameters = next(waiting[name], None)
-            if parameters is None:
-                del waiting[name]
-            else:
-                yield Recipe(name, parameters)
-
-
-def _learner(learners: Mapping[str, Learner], recipe: Recipe) -> Learner:
-    if recipe.learner not in learners:
-        raise NameUnknown("learner", recipe.learner, learners, where="This installation")
-    return learners[recipe.learner]
+def _outcomes(asked: Sequence[Asked], first: int, run: Run, log: SearchLog | None) -> Iterator[Outcome]:
+    """What trials gave, in their order: as it is in the log, or found now and put there as soon as it is."""
+    known = [None if log is None else log.get(first + place, each.recipe) for place, each in enumerate(asked)]
+    fresh = run([each for each, outcome in zip(asked, known, strict=True) if outcome is None])
+    for place, (each, outcome) in enumerate(zip(asked, known, strict=True)):
+        if outcome is not None:
+            yield outcome
+            continue
+        found = next(fresh)
+        if log is not None:
+            log.put(first + place, each.recipe, found)
+        yield found

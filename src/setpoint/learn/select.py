@@ -19,8 +19,8 @@ from setpoint.learn.encode import encoder_of
 from setpoint.learn.generalise import KEEPS, Generalised, generalise
 from setpoint.learn.origins import judging, scores_of, trial_metric, worse_by
 from setpoint.learn.preflight_rows import firsts, same_everywhere
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.scored import ONE_SIDED
-from setpoint.learn.search import Recipe
 from setpoint.learn.sides import Examples, Sides, encode
 from setpoint.learn.trainer import Trainer
 from setpoint.measure.proportions import wilson

@@ -17,7 +17,7 @@ from setpoint.learn.drawn import draw_decisions
 from setpoint.learn.learning_curve import check_curve, learning_curve
 from setpoint.learn.origins import plan_with, rolling_origins
 from setpoint.learn.raked import rake_sides
-from setpoint.learn.search import Recipe
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.select import select_features
 from setpoint.learn.sides import Sides, divide
 from setpoint.learn.train import trainer_of

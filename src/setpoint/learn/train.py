@@ -35,8 +35,9 @@ from setpoint.learn.preflight import Preflight, check_fitted, check_released, pr
 from setpoint.learn.promise import judge_promise, promising, with_coverage
 from setpoint.learn.raked import rake_sides
 from setpoint.learn.rated_baselines import Rated, rate_baselines
+from setpoint.learn.recipe import Fitted, Recipe, Trial
 from setpoint.learn.scorer import Scorer
-from setpoint.learn.search import Fitted, Recipe, Trial
+from setpoint.learn.search import ALONE, Hands, search_plan
 from setpoint.learn.sides import Examples, Sides, count_rows, divide, encode
 from setpoint.learn.trainer import Settled, Side, Trainer
 from setpoint.learn.trainer_of_kind import OfKind
@@ -97,6 +98,7 @@ class Candidate:
     update: Update | None = None
     use: Use = field(default=Use(NOT_YET, "nothing was compared"))
     rated: tuple[Rated, ...] = ()
+    searched: Mapping[str, Any] | None = None
 
     @property
     def digest(self) -> str:
@@ -137,6 +139,7 @@ class Candidate:
             **({} if self.added is None or self.added.nothing else {"added": self.added.to_dict()}),
             **({} if self.sample is None else {"sample": dict(self.sample)}),
             **({} if self.bias is None else {"bias": self.bias.to_dict()}),
+            **({} if self.searched is None else {"search": dict(self.searched)}),
             **({} if self.goes_by is None else {"goes_by": self.goes_by.to_dict()}),
             **({} if self.update is None else {"update": self.update.to_dict()}),
             **({} if self.preflight is None else {"preflight": self.preflight.to_dict()}),
@@ -161,6 +164,7 @@ def train(
     votes: Votes | None = None,
     cost: Cost | None = None,
     update: str | None = None,
+    hands: Hands = ALONE,
 ) -> Candidate:
     """Train one candidate and say whether it may go live; `votes` are what people said of the decisions.
 
@@ -187,7 +191,7 @@ def train(
     task = trainer.task(side.sides.train)
     checked = preflight(side.matrices, side.sides, trainer.probed if recipe is None else {}, seed=seed, task=task)
     cost("pre-flight")
-    fitted = search_or_fit(trainer, side, recipe)
+    fitted = search_or_fit(plan, trainer, side, recipe, training_set=examples.digest, seed=seed, hands=hands)
     cost("search" if recipe is None else "fit")
     if side.added.any:
         side, fitted = trainer.keep_if_better(side, fitted)
@@ -272,6 +276,7 @@ def train(
         calibration=settled.calibration.judged_on(held_out, scored.p),
         importances=importances(released),
         trials=fitted.trials,
+        searched=fitted.searched,
         baselines=trivial,
         counts={**count_rows(examples, sides), **({"young": young.count} if young.count else {})},
         training_set=examples.digest,
@@ -311,14 +316,16 @@ def side_of(plan: Plan, trainer: Trainer, examples: TrainingSet, sides: Sides) -
     return Side(sides, encode(plan, sides), added)
 
 
-def search_or_fit(trainer: Trainer, side: Side, recipe: Recipe | None) -> Fitted:
+def search_or_fit(
+    plan: Plan, trainer: Trainer, side: Side, recipe: Recipe | None, *, training_set: str, seed: int, hands: Hands
+) -> Fitted:
     """A model fitted on the training side: of the recipe given, or of the best of the plan's trials.
 
     A recipe of a learner that cannot do what the goal now asks for is searched for anew.
     """
     if recipe is not None and recipe.learner in trainer.able:
         return trainer.fit(side.matrices, side.sides, recipe=recipe)
-    return trainer.search(side.matrices, side.sides)
+    return search_plan(plan, trainer, side.matrices, side.sides, training_set=training_set, seed=seed, hands=hands)
 
 
 def settle(trainer: Trainer, side: Side, fitted: Fitted, *, before: Settled | None = None) -> Settled:

@@ -19,11 +19,12 @@ from setpoint.learn.kinds.kind import Calibrated
 from setpoint.learn.kinds.row_losses import RowLoss
 from setpoint.learn.mitigate import Mitigated
 from setpoint.learn.preflight_task import Task
+from setpoint.learn.recipe import Fitted, Recipe
 from setpoint.learn.scored import Bench, Scored
 from setpoint.learn.scorer import Scorer
-from setpoint.learn.search import Fitted, Recipe
 from setpoint.learn.sides import Examples, Matrices, Sides
 from setpoint.learn.threshold import Threshold
+from setpoint.learn.trial_pool import Measured
 from setpoint.learn.weak import Proposals
 
 
@@ -76,8 +77,12 @@ class Trainer(Protocol):
         """The rows, which are at these places of the training set, with what the system adds."""
         ...
 
-    def search(self, matrices: Matrices, sides: Sides) -> Fitted:
-        """A model of the best recipe of the plan's trials."""
+    def measured(self, rows: Examples, predicted: np.ndarray) -> Measured:
+        """By what recipes are compared."""
+        ...
+
+    def better(self, rows: Examples, first: np.ndarray, second: np.ndarray) -> bool:
+        """Whether the second predictions are better than the first by more than a standard error."""
         ...
 
     def fit(self, matrices: Matrices, sides: Sides, *, recipe: Recipe) -> Fitted:

@@ -18,18 +18,19 @@ from setpoint.learn.encode import Encoder
 from setpoint.learn.immature import Young
 from setpoint.learn.kinds.baselines import baselines_of_kind
 from setpoint.learn.kinds.composed import Composed
+from setpoint.learn.kinds.fit import KindFit
 from setpoint.learn.kinds.kind import Calibrated, Fed, Inputs, Kind
 from setpoint.learn.kinds.row_losses import RowLoss, row_loss
-from setpoint.learn.kinds.search import KindSearch
 from setpoint.learn.kinds.survival import Survival
 from setpoint.learn.kinds.task import task_of
 from setpoint.learn.preflight_task import Task
+from setpoint.learn.recipe import Fitted, Recipe
 from setpoint.learn.scored import Bench, Scored
 from setpoint.learn.scorer import Scorer
-from setpoint.learn.search import Fitted, Recipe
 from setpoint.learn.sides import Examples, Matrices, Sides
 from setpoint.learn.threshold import NEVER, Price, Threshold
 from setpoint.learn.trainer import Settled, Side
+from setpoint.learn.trial_pool import Measured
 from setpoint.learn.weak import Proposals, propose_weak
 
 NO_THRESHOLD = Threshold(Price(0.0), Price(0.0), NEVER)
@@ -46,8 +47,8 @@ class OfKind:
     kind: Kind
 
     @property
-    def _fitter(self) -> KindSearch:
-        return KindSearch(self.kind, self.learners, self.seed)
+    def _fitter(self) -> KindFit:
+        return KindFit(self.kind, self.learners, self.seed)
 
     @property
     def able(self) -> Mapping[str, Learner]:
@@ -73,9 +74,13 @@ class OfKind:
         del examples, places
         return Added(rows)
 
-    def search(self, matrices: Matrices, sides: Sides) -> Fitted:
-        """The best of the plan's trials by the kind's metric."""
-        return self._fitter.search(matrices, sides, trials=self.plan.trials, rounds=self.plan.rounds)
+    def measured(self, rows: Examples, predicted: np.ndarray) -> Measured:
+        """The metric of the kind by which recipes are compared."""
+        return self._fitter.measured(rows, predicted)
+
+    def better(self, rows: Examples, first: np.ndarray, second: np.ndarray) -> bool:
+        """Whether the second predictions are better by more than a standard error."""
+        return self._fitter.better(rows, first, second)
 
     def fit(self, matrices: Matrices, sides: Sides, *, recipe: Recipe) -> Fitted:
         """A model of one recipe."""

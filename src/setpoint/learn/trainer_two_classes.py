@@ -17,20 +17,22 @@ from setpoint.learn.baselines import Baseline, baselines
 from setpoint.learn.calibrate import Calibration, calibrate, recalibrate
 from setpoint.learn.encode import Encoder
 from setpoint.learn.few_labels import with_unlabelled
+from setpoint.learn.fit import fit, gained_by, refit, spec_for
 from setpoint.learn.imbalance import able
 from setpoint.learn.immature import Young, fit_with_young, with_young
 from setpoint.learn.kinds.row_losses import RowLoss
 from setpoint.learn.mitigate import Mitigated, curves_of, judge_mitigation, reweighed, trade_off, with_group_thresholds
 from setpoint.learn.picked import MUCH, recalibrate_picked
 from setpoint.learn.preflight_task import BINARY, Task
+from setpoint.learn.recipe import Fitted, Recipe
 from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
-from setpoint.learn.search import Fitted, Recipe, fit, gained_by, refit, search, spec_for
 from setpoint.learn.sides import Examples, Matrices, Sides, encode
 from setpoint.learn.threshold import Threshold, choose_threshold, costs_of
 from setpoint.learn.trainer import Settled, Side
+from setpoint.learn.trial_pool import Measured
 from setpoint.learn.weak import Proposals, propose_weak
-from setpoint.measure.metrics import log_losses
+from setpoint.measure.metrics import METRICS, log_losses
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,16 @@ class TwoClasses:
         found = with_added(self.plan.system, examples, rows, places, seed=self.seed)
         return with_unlabelled(self.plan, examples, found, rows, learners=self.learners, seed=self.seed)
 
-    def search(self, matrices: Matrices, sides: Sides) -> Fitted:
-        """The best of the plan's trials by the goal's metric, or by log loss where that needs a threshold."""
-        goal, plan = self.plan.system.goal, self.plan
-        return search(
-            self.learners,
-            matrices,
-            self._fair(sides),
-            metric=goal.metric,
-            trials=plan.trials,
-            rounds=plan.rounds,
-            seed=self.seed,
-            imbalance=goal.imbalance,
-        )
+    def measured(self, rows: Examples, predicted: np.ndarray) -> Measured:
+        """The goal's metric, or log loss where that needs a threshold."""
+        spec = spec_for(self.plan.system.goal.metric)
+        value = spec.function(rows.y, predicted, rows.weight)
+        loss = METRICS["log_loss"].function(rows.y, predicted, rows.weight)
+        return Measured(spec.name, value, loss, spec.greater_is_better)
+
+    def better(self, rows: Examples, first: np.ndarray, second: np.ndarray) -> bool:
+        """Whether the second probabilities are better by more than a standard error."""
+        return gained_by(spec_for(self.plan.system.goal.metric), rows, first, second, seed=self.seed).better
 
     def fit(self, matrices: Matrices, sides: Sides, *, recipe: Recipe) -> Fitted:
         """A model of one recipe, the training rows balanced as the goal says."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from setpoint.core.errors import NameUnknown
-from setpoint.core.ports import DirectedLearner, Learner, Model
+from setpoint.core.ports import DirectedLearner, Learner, Model, Span, TunableLearner
 from setpoint.declare.learners import DEFAULT, Tried
 
 
@@ -30,6 +30,13 @@ class Pinned:
         """The learner's best guess with what is pinned, as often as it was named."""
         usual = (self.learner.recipes(rounds=rounds) or [{}])[0]
         return [{**usual, **variant} for variant in self.variants]
+
+    def space(self) -> dict[str, Span]:
+        """What the learner would try of the parameters that are not pinned."""
+        if not isinstance(self.learner, TunableLearner):
+            return {}
+        pinned = {name for variant in self.variants for name in variant}
+        return {name: span for name, span in self.learner.space().items() if name not in pinned}
 
     def fit(self, recipe: Mapping[str, Any], rows: np.ndarray, labels: np.ndarray, **more: Any) -> tuple[Model, Any]:
         """A model of the learner."""

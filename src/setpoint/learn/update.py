@@ -20,10 +20,11 @@ from setpoint.core.target import TWO_CLASSES, Target
 from setpoint.declare.plan import Plan
 from setpoint.declare.update import BEST
 from setpoint.learn.encode import Encoder, encoder_of
+from setpoint.learn.fit import ONE_ERROR
 from setpoint.learn.kinds.composed import Composed
 from setpoint.learn.origins import as_scored, trial_metric
+from setpoint.learn.recipe import Fitted
 from setpoint.learn.scorer import Parent, Scorer
-from setpoint.learn.search import ONE_ERROR, Fitted
 from setpoint.learn.sides import Examples, Matrices, Sides
 from setpoint.learn.trainer import Settled, Side, Trainer
 from setpoint.learn.tried import Pinned

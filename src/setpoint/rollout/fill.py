@@ -21,8 +21,8 @@ from setpoint.labels.items import Item, items_of_decisions
 from setpoint.labels.queue import Queue
 from setpoint.learn.label_errors import Review
 from setpoint.learn.points import as_points
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.scorer import Scorer
-from setpoint.learn.search import Recipe
 from setpoint.registry import models
 from setpoint.rollout.active import COMMITTEE, RANDOM, Pick, Pool, pick
 

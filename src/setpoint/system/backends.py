@@ -15,6 +15,7 @@ from setpoint.backends.linear_sgd import SgdLearner
 from setpoint.backends.lmdb_state import LmdbState
 from setpoint.backends.memory_state import MemoryState
 from setpoint.backends.metadata import SqlMetadata
+from setpoint.backends.optuna import TpeSampler
 from setpoint.backends.parquet import ParquetTables
 from setpoint.backends.postgres_source import PostgresSource
 from setpoint.backends.redis_state import RedisState
@@ -29,7 +30,20 @@ from setpoint.backends.sqlite_state import SqliteState
 from setpoint.backends.torch_mlp import MlpLearner
 from setpoint.backends.wordllama import open_wordllama
 from setpoint.core.errors import NameUnknown, SettingInvalid
-from setpoint.core.ports import Blobs, Clock, Fetch, Fetched, Learner, Metadata, OnlineState, Segments, Tables, TextBase
+from setpoint.core.ports import (
+    Blobs,
+    Clock,
+    Fetch,
+    Fetched,
+    Learner,
+    Metadata,
+    OnlineState,
+    Sampler,
+    Segments,
+    Span,
+    Tables,
+    TextBase,
+)
 
 __all__ = [
     "FETCHERS",
@@ -40,6 +54,7 @@ __all__ = [
     "open_blobs",
     "open_learners",
     "open_log",
+    "open_sampler",
     "open_metadata",
     "open_state",
     "open_tables",
@@ -128,6 +143,11 @@ def open_learners(threads: int) -> dict[str, Learner]:
         MlpLearner(),
     ]
     return {learner.name: learner for learner in learners}
+
+
+def open_sampler(space: Mapping[str, Span], seed: int) -> Sampler:
+    """What proposes points of a space."""
+    return TpeSampler(space, seed)
 
 
 BASES: Mapping[str, Callable[[], TextBase]] = {"wordllama": open_wordllama}

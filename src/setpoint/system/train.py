@@ -15,7 +15,7 @@ from setpoint.declare.update import BEST, check_update
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
 from setpoint.labels.told import beside_sources
-from setpoint.learn.search import Recipe
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.study import check_study, study
 from setpoint.loop import open_loop, train_once
 from setpoint.registry import audit, models, runs

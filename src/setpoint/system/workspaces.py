@@ -17,12 +17,14 @@ from setpoint.data.ingest.quarantine import file_name
 from setpoint.data.snapshots.snapshot import Snapshot
 from setpoint.declare.declaration import System
 from setpoint.declare.source import info
+from setpoint.learn.search import Hands
+from setpoint.learn.trial_log import TrialLog
 from setpoint.loop import Workspace
 from setpoint.registry import audit
 from setpoint.registry.environment import user_code
 from setpoint.rollout.advance import ReleaseState
 from setpoint.rollout.approval import hold_adopted
-from setpoint.system.backends import copy_tables, open_learners, open_log
+from setpoint.system.backends import copy_tables, open_learners, open_log, open_sampler, tables_in
 from setpoint.system.folders import Folders
 
 REPLAY, LIVE = "replay", "live system"
@@ -181,6 +183,7 @@ class Workspaces:
                 asks=what != REPLAY,
                 stored=partial(stored, metadata),
                 user_code=user_code(self.root),
+                hands=Hands(sampling=open_sampler, log=TrialLog(tables_in(folders.home / "search"), self.metadata)),
             )
             try:
                 yield work, state

@@ -19,7 +19,7 @@ from setpoint.declare.imbalance import METHODS, Imbalance, imbalance
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.calibrate import compose, recalibrate
 from setpoint.learn.imbalance import FitRows, able, effective_number, rebalance, settle
-from setpoint.learn.search import Recipe
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.sides import Examples, divide, encode
 from setpoint.learn.train import Candidate, train
 from setpoint.measure.calibration import ece

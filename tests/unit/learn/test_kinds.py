@@ -22,6 +22,7 @@ from setpoint.declare.goal import Metric
 from setpoint.declare.plan import Profile, make_plan
 from setpoint.learn.kinds.composed import FILE, load_model
 from setpoint.learn.kinds.count import Count
+from setpoint.learn.kinds.fit import KindFit
 from setpoint.learn.kinds.kind import Fed, Inputs, Kind
 from setpoint.learn.kinds.maps import AsItIs, ClassMap, LabelMaps, map_from_dict
 from setpoint.learn.kinds.multiclass import Multiclass
@@ -30,7 +31,6 @@ from setpoint.learn.kinds.quantile import Quantile
 from setpoint.learn.kinds.ranking import Ranking
 from setpoint.learn.kinds.regression import Regression
 from setpoint.learn.kinds.row_losses import row_loss
-from setpoint.learn.kinds.search import KindSearch
 from setpoint.learn.kinds.slices import slices_of_kind
 from setpoint.learn.kinds.survival import Survival, spread
 from setpoint.learn.scored import Scored
@@ -230,10 +230,10 @@ def test_outcomes_are_seen_as_two_classes_of_any_kind() -> None:
 
 def test_learners_that_cannot_are_not_asked() -> None:
     """And an error says so where none can."""
-    able = KindSearch(Ranking(Metric("ndcg"), "q"), {"logistic": LOGISTIC, "lightgbm": LightGBMLearner()}, 0).able
+    able = KindFit(Ranking(Metric("ndcg"), "q"), {"logistic": LOGISTIC, "lightgbm": LightGBMLearner()}, 0).able
     assert list(able) == ["lightgbm"]
     with pytest.raises(NameUnknown, match="ranking"):
-        _ = KindSearch(Ranking(Metric("ndcg"), "q"), {"logistic": LOGISTIC}, 0).able
+        _ = KindFit(Ranking(Metric("ndcg"), "q"), {"logistic": LOGISTIC}, 0).able
 
 
 def test_a_slice_with_twice_the_error_is_worse_than_the_rest() -> None:

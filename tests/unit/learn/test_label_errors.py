@@ -12,7 +12,7 @@ from setpoint.core.errors import NothingYet
 from setpoint.core.times import DAY
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.label_errors import OutOfFold, Review, out_of_fold, review_labels
-from setpoint.learn.search import Recipe
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.sides import mature_rows
 from tests.unit.learn.world import START, logistic, make_examples, make_world_plan
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.learning_curve import MORE_MODEL, NEITHER, learning_curve
-from setpoint.learn.search import Recipe
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.sides import divide
 from setpoint.learn.train import trainer_of
 from tests.unit.learn.world import learners, make_examples, make_world_plan

@@ -12,8 +12,9 @@ from setpoint.data.labels import AT_RANDOM, KNOWN, NATURAL, PICKED
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.asked import NAME
 from setpoint.learn.backtest import backtest
+from setpoint.learn.fit import fit
 from setpoint.learn.picked import map_of_picked, out_of_fold, recalibrate_picked
-from setpoint.learn.search import Recipe, fit
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.sides import count_rows, divide, encode, judging_rows
 from setpoint.learn.train import Candidate, train, weighed
 from setpoint.measure.calibration import ece

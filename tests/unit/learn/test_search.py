@@ -1,8 +1,10 @@
-"""The search: fixed recipes by turns, compared on newer rows."""
+"""The search: recipes of every learner, compared on newer rows, within a budget of trials."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,12 @@ import setpoint as sp
 from setpoint.backends.sklearn import LogisticLearner
 from setpoint.core.errors import NameUnknown
 from setpoint.core.ports import Learner
-from setpoint.learn.search import Fitted, Recipe, fit, refit, search
+from setpoint.learn.budget import Budget
+from setpoint.learn.fit import fit, refit
+from setpoint.learn.recipe import Fitted, Recipe
+from setpoint.learn.search import ALONE, Hands, search
 from setpoint.learn.sides import Matrices, Sides, divide, encode
+from setpoint.learn.trainer_two_classes import TwoClasses
 from tests.unit.learn.world import learners, make_examples, make_world_plan
 
 
@@ -29,9 +35,25 @@ def matrices(sides: Sides) -> Matrices:
     return encode(make_world_plan(), sides)
 
 
-def run(matrices: Matrices, sides: Sides, *, trials: int, metric: sp.declare.goal.Metric | None = None) -> Fitted:
-    """A search of so many trials."""
-    return search(learners(), matrices, sides, metric=metric or sp.auc(), trials=trials, rounds=20, seed=0)
+def run_with(
+    tried: Mapping[str, Learner],
+    matrices: Matrices,
+    sides: Sides,
+    *,
+    budget: Budget,
+    hands: Hands = ALONE,
+    key: str = "",
+    **declared: Any,
+) -> Fitted:
+    """A search with these learners."""
+    plan = make_world_plan(**declared)
+    fits = TwoClasses(plan, tried, 0)
+    return search(fits, matrices, sides, encode=partial(encode, plan), budget=budget, seed=0, hands=hands, key=key)
+
+
+def run(matrices: Matrices, sides: Sides, *, trials: int, **declared: Any) -> Fitted:
+    """A search of so many fixed recipes."""
+    return run_with(learners(), matrices, sides, budget=Budget(trials, 20), **declared)
 
 
 def test_learners_take_turns_and_a_shown_gain_wins(matrices: Matrices, sides: Sides) -> None:
@@ -42,14 +64,13 @@ def test_learners_take_turns_and_a_shown_gain_wins(matrices: Matrices, sides: Si
     assert {trial.metric for trial in found.trials} == {"auc"}
 
 
-def test_the_best_guess_stays_where_nothing_is_shown_to_be_better(matrices: Matrices, sides: Sides) -> None:
+def test_the_best_guess_stays_where_nothing_is_shown_to_be_better() -> None:
     """Where one trial is as good as another, the luck of a few days of validation rows seldom moves the choice."""
     kept = lucky = 0
     for seed in range(12):
         noise = divide(make_world_plan(), make_examples(2500, seed=seed, skill=0.0))
-        found = search(
-            logistic_variants(), encode(make_world_plan(), noise), noise, metric=sp.auc(), trials=9, rounds=20, seed=0
-        )
+        matrices = encode(make_world_plan(), noise)
+        found = run_with(logistic_variants(), matrices, noise, budget=Budget(9, 20))
         kept += found.recipe == found.trials[0].recipe
         lucky += max(found.trials, key=lambda trial: trial.value) != found.trials[0]
     assert lucky >= 8

@@ -23,8 +23,8 @@ from setpoint.declare.plan import Profile, make_plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.encode import encoder_of
 from setpoint.learn.kinds.composed import Composed
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.scorer import load_scorer
-from setpoint.learn.search import Recipe
 from setpoint.learn.sides import Examples, Matrices, Sides
 from setpoint.learn.train import Candidate, train, trainer_of
 from setpoint.learn.update import check_updatable, go_on

@@ -14,8 +14,8 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.learn.baselines import fit_rates
 from setpoint.learn.calibrate import calibrate
 from setpoint.learn.gate import judge
+from setpoint.learn.recipe import Recipe
 from setpoint.learn.scored import Bench, Scored, act_on
-from setpoint.learn.search import Recipe
 from setpoint.learn.sides import Examples, count_rows, divide, mature_rows
 from setpoint.learn.threshold import Costs, choose_threshold
 from setpoint.learn.train import Candidate, train

@@ -1,0 +1,51 @@
+"""The budget of a search: how many trials of how many rounds, compared on how many folds; counted, never timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from setpoint.core.times import SECOND
+from setpoint.declare.search import FOLDS
+
+ENOUGH = 14
+"""Folds are given up until so many trials fit into the seconds."""
+DEARER = 1.5
+"""What a trial costs beside the first one: later recipes may learn slowly, with more rounds."""
+MOST = 400
+"""Seconds buy no more trials than this."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A search's trials, rounds and folds. `deadline` is in CPU seconds; `told` is how it was found, for the record."""
+
+    trials: int
+    rounds: int
+    folds: int = 1
+    deadline: float | None = None
+    told: Mapping[str, Any] | None = None
+
+
+def buy(seconds: float, costs: Callable[[], float], *, folds: int) -> tuple[int, int, float]:
+    """The trials and folds that CPU seconds buy, from what one fit costs; and that cost.
+
+    Of 4, 2 and 1 folds the most that leave room for fourteen trials, and no more than `folds`.
+
+    >>> buy(30.0, lambda: 0.25, folds=4)
+    (20, 4, 0.25)
+    >>> buy(10.0, lambda: 0.6, folds=4)[:2]
+    (11, 1)
+    """
+    cost = max(costs(), 1e-4)
+    for count in sorted((each for each in FOLDS if each <= folds), reverse=True):
+        trials = int(seconds / (cost * DEARER * count))
+        if trials >= ENOUGH or count == 1:
+            break
+    return max(1, min(MOST, trials)), count, cost
+
+
+def seconds_of(deadline: int | None) -> float | None:
+    """A deadline in seconds."""
+    return None if deadline is None else deadline / SECOND
