@@ -14,6 +14,7 @@ from setpoint.core.clock import SimulatedClock, peak_rss_mb
 from setpoint.core.digest import digest
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Events
+from setpoint.core.records import PREDICTION
 from setpoint.core.times import HOUR, iso
 from setpoint.data.language.evaluate import Inputs, evaluate, to_array
 from setpoint.data.log.decisions import (
@@ -29,6 +30,7 @@ from setpoint.data.log.decisions import (
 from setpoint.data.rows import kinds
 from setpoint.data.snapshots.snapshot import ContentDigests, Snapshot, take_snapshot
 from setpoint.data.versions import decided_on
+from setpoint.declare.goal import Goal
 from setpoint.declare.plan import Plan
 from setpoint.declare.source import info
 from setpoint.features.online import OnlineFeatures
@@ -37,10 +39,11 @@ from setpoint.features.reader import FeatureReader
 from setpoint.features.stream import Stream
 from setpoint.features.training_set import TrainingSet, build_training_set
 from setpoint.labels.completeness import stale_sources
-from setpoint.labels.join import resolve
+from setpoint.labels.join import KNOWN, VOID, resolve
 from setpoint.labels.told import TOLD, beside_sources, with_told
 from setpoint.learn.backtest import backtest
 from setpoint.learn.recipe import Recipe
+from setpoint.learn.scorer import Scorer
 from setpoint.loop import Loop, TickReport, Workspace, drain, judged, open_loop, tick
 from setpoint.registry import audit, models
 from setpoint.rollout.outcomes import actions_of, outcome_columns, value_of_rows
@@ -58,6 +61,14 @@ from setpoint.watch.results import (
     period,
     slices,
     weeks,
+)
+from setpoint.watch.results_of_kind import (
+    months_of_kind,
+    overall_of_kind,
+    period_of_kind,
+    predicted_of,
+    slices_of_kind,
+    weeks_of_kind,
 )
 from setpoint.watch.told import count_acts, told_act, told_gate, told_incident, told_model
 
@@ -163,7 +174,7 @@ class OnlineSample:
             self.values += len(seen)
             scorer = loop.scorer(loop.state.release.champion)
             if scorer is not None and not sample["degraded"][row].as_py():
-                online, offline = scorer.score_row(seen), sample["score"][row].as_py()
+                online, offline = self._predictions(scorer, seen, sample, row)
                 self.values += 1
                 if online != offline:
                     self._note([Mismatch(0, "score", offline, online)])
@@ -183,6 +194,12 @@ class OnlineSample:
         if told:
             self.sampled, self.values = told["sampled"], told["compared_values"]
             self.mismatches, self.first = told["mismatches"], list(told["first"])
+
+    def _predictions(self, scorer: Scorer, seen: Mapping[str, Any], sample: pa.Table, row: int) -> tuple[Any, Any]:
+        """What the model predicts online, and what is in the log."""
+        if not self.plan.prediction.names:
+            return scorer.score_row(seen), sample["score"][row].as_py()
+        return scorer.predict_row(seen), tuple(sample[PREDICTION][row].as_py().values())
 
     def _note(self, mismatches: Sequence[Mismatch]) -> None:
         self.mismatches += len(mismatches)
@@ -312,61 +329,62 @@ def examples_of(plan: Plan, log: pa.Table, snapshot: Snapshot) -> TrainingSet:
         segments=None if by is None else log[by].combine_chunks(),
         complete_to=stale_sources(plan.system, snapshot.rows, snapshot.as_of),
     )
-    labels = with_told(labels, log["key"].combine_chunks(), at, snapshot.rows.get(TOLD), as_of=snapshot.as_of)
+    labels = with_told(
+        labels, log["key"].combine_chunks(), at, snapshot.rows.get(TOLD), label=plan.system.label, as_of=snapshot.as_of
+    )
     return build_training_set(plan, fields_of(log), at, features_of(log), labels, snapshot.digest)
 
 
 def results_of(found: Replay) -> dict[str, Any]:
     """What a replay amounted to, as one JSON-like document."""
-    loop, plan, seed = found.loop, found.loop.plan, found.loop.work.seed
+    loop, plan = found.loop, found.loop.plan
     metadata, state, goal = loop.work.metadata, loop.state, plan.system.goal
     matured = judged(loop, loop.matured, found.end)
-    outcomes = outcomes_of(matured, value_of_rows(plan, matured), frozen=state.frozen)
+    worth = value_of_rows(plan, matured)
     acts = [told_act(act) for act in audit.trail(metadata)]
     documents = models.all_models(metadata)
     with loop.meter("results"):
-        shown = months(outcomes, seed=seed)
+        told = _of_two(found, matured, worth, documents) if goal.acts else _of_kind(found, matured, worth)
+        shown = told["months"]
         by_month = [{**month, **count_acts(acts, month["month"], last=month is shown[-1])} for month in shown]
-        split = _split_in_time(found, documents)
-        last = outcomes.where(outcomes.at >= _last_quarter(found))
-        total = overall(outcomes)
+        known, metric = matured["state"].to_numpy(), None if goal.acts else str(goal.metric).removesuffix("()")
         results: dict[str, Any] = {
             "system": plan.system.name,
             "start": iso(found.start),
             "end": iso(found.end),
             "unit": plan.system.goal.business,
             "metric": str(plan.system.goal.metric),
+            **({} if goal.acts else {"quality": _quality_of(goal)}),
             "months": by_month,
-            "weeks": weeks(outcomes, seed=seed),
+            "weeks": told["weeks"],
             "acts": acts,
             "incidents": [told_incident(each) for each in state.incidents],
-            "maturity": maturity(outcomes),
+            "maturity": maturity(matured),
             "feedback_loop": feedback_loop(plan, matured),
-            "calibration": calibration(last),
-            "last_quarter": period(last, seed=seed),
-            "slices": slices(last, plan, seed=seed),
+            "calibration": told["calibration"],
+            "last_quarter": told["last_quarter"],
+            "slices": told["slices"],
             "importances": _importances(documents, state.release.champion),
             "goes_by": _goes_by(documents, state.release.champion),
-            "models": [told_model(document, acts) for document in documents],
+            "models": [told_model(each, acts, metric=metric) for each in documents],
             "gates": [told_gate(each, metric=str(goal.metric), unit=goal.business) for each in documents],
-            "time_split": split,
+            "time_split": told["time_split"],
             "parity": found.sample.to_dict(),
             **(
                 {}
                 if goal.confidence is None
                 else {"confidence": coverage_by_month(matured, level=goal.confidence.level)}
             ),
-            "last_decision": {"key": matured["key"][-1].as_py(), "at": iso(int(outcomes.at[-1]))},
+            "last_decision": {"key": matured["key"][-1].as_py(), "at": iso(matured["at"][-1].as_py())},
         }
     spent = dict(loop.meter.spent)
     results["steps"] = [{"step": name, "cpu_seconds": round(value, 2)} for name, value in spent.items()]
     results["digest"] = digest([state.chain, {name: results[name] for name in ("months", "time_split", "models")}])
     results["summary"] = {
-        "decisions": int(outcomes.at.size),
-        "matured": int(outcomes.known.sum()),
-        "void": int(outcomes.void.sum()),
-        "auc_time_split": None if split is None else split["auc"],
-        **total,
+        "decisions": matured.num_rows,
+        "matured": int((known == KNOWN).sum()),
+        "void": int((known == VOID).sum()),
+        **told["total"],
         "alarms": sum(month["alarms"] for month in by_month),
         "retrainings": sum(month["retrainings"] for month in by_month),
         "promotions": sum(month["promotions"] for month in by_month),
@@ -377,6 +395,44 @@ def results_of(found: Replay) -> dict[str, Any]:
         "digest": results["digest"],
     }
     return results
+
+
+def _quality_of(goal: Goal) -> dict[str, Any]:
+    """By which metric the rows of the results tell how good predictions were."""
+    return {"metric": str(goal.metric).removesuffix("()"), "greater_is_better": goal.metric.greater_is_better}
+
+
+def _of_two(found: Replay, matured: pa.Table, worth: np.ndarray, documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """The quality of decisions of two classes."""
+    plan, seed = found.loop.plan, found.loop.work.seed
+    outcomes = outcomes_of(matured, worth, frozen=found.loop.state.frozen)
+    last = outcomes.where(outcomes.at >= _last_quarter(found))
+    split = _split_in_time(found, documents)
+    return {
+        "months": months(outcomes, seed=seed),
+        "weeks": weeks(outcomes, seed=seed),
+        "calibration": calibration(last),
+        "last_quarter": period(last, seed=seed),
+        "slices": slices(last, plan, seed=seed),
+        "time_split": split,
+        "total": {"auc_time_split": None if split is None else split["auc"], **overall(outcomes)},
+    }
+
+
+def _of_kind(found: Replay, matured: pa.Table, worth: np.ndarray) -> dict[str, Any]:
+    """The quality of predictions, by the goal's metric."""
+    state, seed = found.loop.state, found.loop.work.seed
+    outcomes = predicted_of(found.loop.plan, matured, worth, frozen=state.frozen, seed=seed)
+    last = outcomes.where(outcomes.at >= _last_quarter(found))
+    return {
+        "months": months_of_kind(outcomes),
+        "weeks": weeks_of_kind(outcomes),
+        "calibration": [],
+        "last_quarter": period_of_kind(last),
+        "slices": slices_of_kind(last),
+        "time_split": None,
+        "total": overall_of_kind(outcomes),
+    }
 
 
 def _months(found: Replay) -> np.ndarray:

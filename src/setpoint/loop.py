@@ -16,7 +16,7 @@ from setpoint.core.clock import cpu_seconds
 from setpoint.core.digest import digest
 from setpoint.core.errors import NothingYet, SetpointError
 from setpoint.core.ports import Clock, Learner, Metadata, Tables
-from setpoint.core.records import RULE
+from setpoint.core.records import PREDICTION, RULE
 from setpoint.core.rng import seed_for
 from setpoint.core.times import DAY
 from setpoint.data.log.decisions import (
@@ -32,6 +32,7 @@ from setpoint.data.log.decisions import (
     read_until,
     score_column,
 )
+from setpoint.data.log.predictions import prediction_column, predictions_of
 from setpoint.data.rows import KNOWN_AT, times_of
 from setpoint.data.snapshots.snapshot import ContentDigests, Snapshot, take_snapshot
 from setpoint.declare.label import EACH
@@ -42,6 +43,8 @@ from setpoint.labels.completeness import stale_sources
 from setpoint.labels.join import KNOWN, Labels
 from setpoint.labels.settle import settle
 from setpoint.labels.told import beside_sources, known_by, with_told
+from setpoint.learn.kinds.choose import kind_of_plan
+from setpoint.learn.kinds.expected import Expected
 from setpoint.learn.people import Votes
 from setpoint.learn.recipe import Recipe
 from setpoint.learn.scorer import Scorer, load_scorer
@@ -54,17 +57,27 @@ from setpoint.registry.cost import Cost
 from setpoint.registry.steps import run_step
 from setpoint.rollout.advance import Act, Look, ReleaseState, advance, offer, rollback_look, shadow_look
 from setpoint.rollout.approval import DECLINE, Answer, answers_asked, assume, heed, mark_answer, may_decide, wait
-from setpoint.rollout.outcomes import actions_of, concat, costs_of_rows, kept_columns, outcome_columns
+from setpoint.rollout.outcomes import (
+    actions_of,
+    concat,
+    costs_of_rows,
+    kept_columns,
+    labelled_rows,
+    outcome_columns,
+    served,
+)
 from setpoint.rollout.register import load_reference, register
 from setpoint.rollout.retire import retire
 from setpoint.rollout.retrain import Due, training_due
 from setpoint.rollout.shadow import Evidence, Pair, compare_shadow
+from setpoint.rollout.shadow_of_kind import compare_predictions
 from setpoint.serve.latency import measure_model
 from setpoint.watch.consistency import CONSISTENCY, Consistency, record_definitions, verify_tick
 from setpoint.watch.contracts import check_sources
 from setpoint.watch.finding import Finding
 from setpoint.watch.incidents import Incident, merge
 from setpoint.watch.performance import QualityWindow, quality_window
+from setpoint.watch.performance_of_kind import quality_of_predictions
 from setpoint.watch.reference import Reference
 from setpoint.watch.staleness import check_freshness
 from setpoint.watch.summarise import DaySummary, summarise
@@ -227,6 +240,10 @@ class Loop:
         """The sources' rows, and what was told of decisions, as they were known at a time."""
         return take_snapshot(beside_sources(self.rows, self.work.told(), as_of), as_of, contents=self.contents)
 
+    def expected(self, model: str) -> Expected:
+        """What a model is expected to lose, by the rows that judged it."""
+        return Expected.from_dict(models.get(self.work.metadata, model)["expected"])
+
     def scorer(self, model: str | None) -> Scorer | None:
         """A model ready to score, loaded once; None for no model.
 
@@ -373,7 +390,7 @@ def drain(loop: Loop, now: int) -> TickReport:
 
 def score_others(loop: Loop, decided: pa.Table) -> pa.Table:
     """The decisions with the score of every model that decides, wants to, watches, or is kept for comparison."""
-    release = loop.state.release
+    release, form = loop.state.release, loop.plan.prediction
     scored = decided.select(kept_columns(loop.plan, decided))
     features = features_of(decided)
     for model in dict.fromkeys((release.champion, release.challenger, release.previous, loop.state.frozen)):
@@ -381,7 +398,8 @@ def score_others(loop: Loop, decided: pa.Table) -> pa.Table:
         if scorer is None or model is None:
             continue
         decides = model == release.champion and pc.all(pc.equal(decided["model"], model)).as_py()
-        scores = decided["score"] if decides else pa.array(scorer.score(features), pa.float64())
+        served = decided[PREDICTION if form.names else "score"]
+        scores = served if decides else prediction_column(form, scorer.score(features))
         scored = scored.append_column(score_column(model), scores)
     return scored
 
@@ -424,7 +442,8 @@ def judged(loop: Loop, parts: Sequence[pa.Table], now: int) -> pa.Table:
         return rows
     state, value, settled_at = (rows[name].to_numpy() for name in ("state", "value", "settled_at"))
     labels = Labels(state, value, settled_at, np.ones(rows.num_rows, dtype=bool), {})
-    found = with_told(labels, rows["key"].combine_chunks(), rows["at"].to_numpy(), loop.told, as_of=now).judging
+    keys, at, label = rows["key"].combine_chunks(), rows["at"].to_numpy(), loop.plan.system.label
+    found = with_told(labels, keys, at, loop.told, label=label, as_of=now).judging
     since = (state != KNOWN) & (found.state == KNOWN)
     if not since.any():
         return rows
@@ -442,7 +461,17 @@ def count_quality(loop: Loop, parts: Sequence[pa.Table], now: int) -> None:
     newest = newest.filter(pc.and_(pc.equal(newest["state"], KNOWN), pc.not_equal(newest["model"], RULE)))
     if newest.num_rows:
         columns = [newest[name].to_numpy() for name in ("value", "score", "at")]
-        days = quality_window(*columns, model=newest["model"].to_pylist())
+        days = (
+            quality_window(*columns, model=newest["model"].to_pylist())
+            if loop.plan.system.goal.acts
+            else quality_of_predictions(
+                kind_of_plan(loop.plan),
+                labelled_rows(newest),
+                served(loop.plan, newest),
+                model=newest["model"].to_pylist(),
+                expected=loop.expected,
+            )
+        )
         loop.quality = days if loop.quality is None else loop.quality.with_days(days)
 
 
@@ -457,6 +486,7 @@ def look(loop: Loop, decided: pa.Table, now: int) -> tuple[DaySummary | None, li
         today=summary,
         history=loop.summaries,
         quality=loop.quality,
+        expected=loop.expected,
         now=now,
         matured=judged(loop, loop.matured, now) if loop.plan.system.goal.confidence and loop.matured else None,
     )
@@ -500,6 +530,10 @@ def compare(loop: Loop, look: Look, now: int) -> Evidence:
     for name in names:
         inside = pc.and_(inside, pc.is_valid(rows[name]))
     rows = rows.filter(inside)
+    seed = seed_for(loop.work.seed, "shadow", look.challenger, str(look.end))
+    if not loop.plan.system.goal.acts:
+        predicted = Pair(*(predictions_of(loop.plan.prediction, rows[name]) for name in names))
+        return compare_predictions(loop.plan, labelled_rows(rows), predicted, level=look.level, seed=seed)
     y, at = rows["value"].to_numpy(), rows["at"].to_numpy()
     scores = [rows[name].to_numpy() for name in names]
     acted = [
@@ -515,7 +549,7 @@ def compare(loop: Loop, look: Look, now: int) -> Evidence:
         metric=loop.plan.system.goal.metric,
         margin=loop.plan.system.release.margin,
         level=look.level,
-        seed=seed_for(loop.work.seed, "shadow", look.challenger, str(look.end)),
+        seed=seed,
         actions=Pair(acted[0], acted[1]),
         values=Pair(costs.value(acted[0], y), costs.value(acted[1], y)),
     )

@@ -9,7 +9,9 @@ from tests.docs.pages import sections
 
 def test_every_path_is_explained_and_no_other() -> None:
     """The headings are the paths of the OpenAPI document, with their methods."""
-    paths = openapi({"{system}": {}}, {"{system}": {"{source}": {}}})["paths"]
+    paths = openapi({"{system}": {}}, {"{system}": {"{source}": {}}}, {"{system}": {"decision": {}, "value": {}}})[
+        "paths"
+    ]
     answered = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert {heading for heading in sections("serving.md") if " /" in heading} == answered
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import setpoint as sp
-from setpoint.core.errors import DataError, DeclarationError
+from setpoint.console.report import write_report
+from setpoint.core.errors import DataError, RequestInvalid
 from setpoint.core.times import DAY, HOUR, time
 from setpoint.declare.label import Label
 from setpoint.learn.scorer import load_scorer
@@ -295,11 +296,97 @@ def test_a_model_that_errs_in_one_group_is_refused_by_gap_and_slice(kind: str, t
     assert [each["verdict"] for each in even["guardrails"]] == ["holds", "holds"]
 
 
-@pytest.mark.parametrize("case", CASES[1:], ids=[case.kind for case in CASES[1:]])
-def test_a_goal_without_actions_is_not_replayed_or_served(case: Case, tmp_path: Path) -> None:
-    """One error that names the kind."""
+@EVERY
+def test_every_kind_goes_round_the_whole_loop_in_a_replay(case: Case, tmp_path: Path) -> None:
+    """The rule decides, a model takes over, labels settle, a newer one shadows it; by its own metric, twice alike."""
+    with open_case(case, tmp_path / "a") as live:
+        found = live.replay(sample=0.1)
+        assert live.verify()["mismatches"] == 0
+        write_report(found, tmp_path / "report.html")
+    acts = [act["act"] for act in found["acts"]]
+    assert acts[:2] == ["train", "promote"]
+    assert "start_shadow" in acts
+    assert {"promote", "hold"} & set(acts[3:])
+    summary = found["summary"]
+    assert summary["decisions"] == summary["matured"] == ROWS
+    assert (found["parity"]["mismatches"], found["incidents"]) == (0, [])
+    assert found["parity"]["sampled"] > 50
+    key = "auc" if case.kind == "binary" else "metric"
+    (learned,), metric = ([each for each in found["months"] if each["month"] == "2026-03"], case.parts["metric"])
+    by_rule, sign = found["months"][0][key], 1 if metric.greater_is_better else -1
+    assert learned[f"{key}_low"] <= learned[key] <= learned[f"{key}_high"]
+    assert by_rule is None or sign * learned[key] > sign * by_rule
+    assert found["models"][0]["live_from"]
+    name = "AUC" if case.kind == "binary" else str(metric).removesuffix("()")
+    assert f"{name} live" in (tmp_path / "report.html").read_text()
+    if case.kind != "binary":  # of which other tests say so
+        with open_case(case, tmp_path / "b") as again:
+            assert again.replay(sample=0)["digest"] == found["digest"]
+
+
+TOLD: dict[str, Any] = {"binary": True, "multiclass": "delivery", "multilabel": ["price", "quality"], "survival": True}
+WRONG: dict[str, Any] = {"multiclass": "tax", "multilabel": ["price", "tax"]}
+
+
+@EVERY
+def test_every_kind_is_served_logged_explained_and_joined(case: Case, tmp_path: Path) -> None:
+    """A prediction of the goal's form, in the log as answered; what is told of it in the goal's terms is its label."""
+    request = {"id": "new", "load": 0.5, "noise": 0.0, "site": "north", "search": "s1"}
     with open_case(case, tmp_path) as live:
-        with pytest.raises(DeclarationError, match=f"replay takes actions.*'{case.kind}'"):
-            live.replay()
-        with pytest.raises(DeclarationError, match="serve takes actions"), live.session():
-            pass
+        model = live.train(as_of=END)["model"]
+        with live.session() as session:
+            decision = session.decide(request, explain=True)
+            unseen = session.decide({**request, "id": "unseen", "site": None, "load": None})
+            value = TOLD.get(case.kind, 2)
+            outcome, new = session.outcome({"decision": decision.id, "value": value})
+            if case.kind in WRONG:
+                with pytest.raises(RequestInvalid, match="tax"):
+                    session.outcome({"decision": unseen.id, "value": WRONG[case.kind]})
+            shape = session.shapes()["decision"]
+        rows = live.sql("SELECT * FROM decisions ORDER BY key").to_pylist()
+        labels = live.sql("SELECT key, value FROM outcomes WHERE state = 'known' AND key = 'new'").to_pylist()
+        told = live.why("new")
+    assert (decision.model, decision.degraded, decision.arm, new) == (model, "", "champion", True)
+    answer = decision.to_dict()
+    assert "missing" not in answer["why"] or case.kind == "survival"
+    assert [row["key"] for row in rows] == ["new", "unseen"]
+    assert [row["score"] for row in rows] == [decision.score, unseen.score]
+    assert set(shape) <= set(answer)
+    assert outcome.to_dict()["value"] == (tuple(value) if isinstance(value, list) else value)
+    if case.kind == "binary":
+        return
+    assert (rows[0]["acted"], rows[0]["threshold"]) == (False, None)
+    assert told["story"][1].startswith("predicted ")
+    assert [name for name in told["tables"] if name.startswith("Why ")]
+    if isinstance(decision.prediction, dict):
+        assert rows[0]["prediction"] == decision.prediction == answer["prediction"]
+        assert max(decision.prediction.values()) == decision.score
+    else:
+        assert answer["prediction"] == decision.score
+    if case.kind == "multiclass":
+        assert rows[0]["answer"] == decision.answer == "price"
+    if case.kind == "multilabel":
+        assert tuple(rows[0]["answer"]) == decision.answer == ("price", "quality")
+    known = {"multiclass": 1.0, "multilabel": 5.0}.get(case.kind, 2.0)
+    assert case.kind == "survival" or [label["value"] for label in labels] == [known]
+
+
+RULED = {
+    "multiclass": ({"price": 0.0, "delivery": 1.0, "quality": 0.0}, "delivery"),
+    "multilabel": (None, ()),
+    "ranking": (None, None),
+}
+
+
+@pytest.mark.parametrize("case", CASES[1:], ids=[case.kind for case in CASES[1:]])
+def test_without_a_model_the_rule_stands_in_for_the_prediction(case: Case, tmp_path: Path) -> None:
+    """Its number or class; nothing where there is no rule, or what it gives is no prediction; always logged."""
+    request = {"id": "new", "load": 0.25, "noise": 0.0, "site": "north", "search": "s1"}
+    with open_case(case, tmp_path) as live:
+        with live.session() as session:
+            decision = session.decide(request)
+            strange = session.decide({**request, "id": "strange", "load": -3.0})
+        rows = live.sql("SELECT key, model, degraded, score FROM decisions ORDER BY key").to_pylist()
+    assert (decision.prediction, decision.answer) == RULED.get(case.kind, (0.25, None))
+    assert [(row["model"], row["degraded"]) for row in rows] == [("rule", "no-model")] * 2
+    assert (strange.to_dict()["prediction"] is None) == (case.kind in ("multilabel", "ranking", "count", "survival"))

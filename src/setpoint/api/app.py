@@ -57,6 +57,10 @@ class Service(Protocol):
         """The outcome as recorded, and whether it is new."""
         ...
 
+    def shapes(self) -> Mapping[str, Any]:
+        """What a decision says of its prediction, and what the value of an outcome is, as JSON Schema."""
+        ...
+
     def event(self, source: str, events: Sequence[Any]) -> Receipt:
         """What became of events that were told to a source; raises RequestInvalid or LogUnavailable."""
         ...
@@ -268,8 +272,13 @@ class App:
         return Answer(200, text.encode(), ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),))
 
     async def _openapi(self, _: None) -> Answer:
-        requests = {name: service.schema() for name, service in self._services.items()}
-        return Answer(200, _encode(openapi(requests, {name: each.events() for name, each in self._services.items()})))
+        services = self._services
+        document = openapi(
+            {name: each.schema() for name, each in services.items()},
+            {name: each.events() for name, each in services.items()},
+            {name: each.shapes() for name, each in services.items()},
+        )
+        return Answer(200, _encode(document))
 
 
 def _told(problem: Problem) -> Answer:

@@ -15,14 +15,13 @@ _PROBLEMS = {
     503: "Nothing can be decided or recorded just now; nothing was.",
 }
 
-_DECISION = {
+_DECISION: dict[str, Any] = {
     "type": "object",
     "required": ["id", "key", "at", "score", "action", "acted", "model", "arm", "propensity", "degraded"],
     "properties": {
         "id": {"type": "string", "description": "names the decision in its outcome and in the log"},
         "key": {"type": "string"},
         "at": {"type": "string", "format": "date-time"},
-        "score": {"type": "number", "minimum": 0, "maximum": 1},
         "action": {"type": "string", "description": 'what to do; "none": nothing, "ask": ask a person'},
         "acted": {"type": "boolean"},
         "model": {"type": "string", "description": 'the digest of the model, or "rule"'},
@@ -47,6 +46,11 @@ _DECISION = {
                 "raw": {"type": "number", "description": "what the model says, before calibration"},
                 "calibration": {"type": "string"},
                 "missing": {"type": "string"},
+                "outputs": {
+                    "type": "array",
+                    "items": {"type": "object"},
+                    "description": "of a goal that takes no action: why, for each number that is predicted",
+                },
             },
         },
     },
@@ -68,25 +72,25 @@ _EXPLAIN = {
     "description": "1: say why the decision has its score",
     "schema": {"type": "integer", "enum": [0, 1], "default": 0},
 }
-_TOLD = {
+_TOLD: dict[str, Any] = {
     "type": "object",
     "required": ["value"],
     "properties": {
         "decision": {"type": "string", "description": "the id of the decision"},
         "key": {"type": ["string", "integer"], "description": "or the key of what was decided on"},
-        "value": {"type": ["number", "boolean"]},
+        "value": {},
         "at": {"type": "string", "format": "date-time", "description": "when it happened; default: now"},
     },
     "additionalProperties": False,
 }
-_OUTCOME = {
+_OUTCOME: dict[str, Any] = {
     "type": "object",
     "required": ["id", "decision", "key", "value", "at", "known_at", "new"],
     "properties": {
         "id": {"type": "string"},
         "decision": {"type": ["string", "null"]},
         "key": {"type": ["string", "null"]},
-        "value": {"type": "number"},
+        "value": {},
         "at": {"type": "string", "format": "date-time"},
         "known_at": {"type": "string", "format": "date-time"},
         "new": {"type": "boolean", "description": "false when it had been recorded before"},
@@ -138,32 +142,38 @@ _PROBLEM = {
 
 
 def openapi(
-    requests: Mapping[str, Mapping[str, Any]], events: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    requests: Mapping[str, Mapping[str, Any]],
+    events: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    shapes: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The document for systems by name, each with the JSON Schemas of its requests, and of its events by source."""
+    """The document for systems by name, each with the JSON Schemas of its requests, and of its events by source.
+
+    `shapes` has of each system what depends on its goal: properties of a `decision`, and the `value` of an outcome.
+    """
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {
-        "Decision": _DECISION,
         "Reason": _REASON,
-        "Told": _TOLD,
-        "Outcome": _OUTCOME,
         "Receipt": _RECEIPT,
         "Problem": _PROBLEM,
     }
     for system, request in requests.items():
         name = f"Request-{system}"
         schemas[name] = {part: value for part, value in request.items() if part != "$schema"}
+        decision, told, outcome = f"Decision-{system}", f"Told-{system}", f"Outcome-{system}"
+        schemas[decision] = _decision(shapes[system]["decision"])
+        for named, form in ((told, _TOLD), (outcome, _OUTCOME)):
+            schemas[named] = {**form, "properties": {**form["properties"], "value": shapes[system]["value"]}}
         paths[f"/v1/{system}/decide"] = {
             "post": {
-                **_post(f"Decide for {system}", name, {200: ("The decision, already in the log.", "Decision")}, 409),
+                **_post(f"Decide for {system}", name, {200: ("The decision, already in the log.", decision)}, 409),
                 "parameters": [_EXPLAIN],
             }
         }
         paths[f"/v1/{system}/outcome"] = {
             "post": _post(
                 f"Tell an outcome to {system}",
-                "Told",
-                {201: ("Recorded.", "Outcome"), 200: ("It had been recorded before.", "Outcome")},
+                told,
+                {201: ("Recorded.", outcome), 200: ("It had been recorded before.", outcome)},
             )
         }
         for source, shape in events.get(system, {}).items():
@@ -181,6 +191,15 @@ def openapi(
         "info": {"title": "Setpoint", "version": "1", "description": "Decisions, each logged before it is answered."},
         "paths": paths,
         "components": {"schemas": schemas},
+    }
+
+
+def _decision(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A decision with what is said of its prediction."""
+    return {
+        **_DECISION,
+        "required": [*dict.fromkeys((*_DECISION["required"], *properties))],
+        "properties": {**_DECISION["properties"], **properties},
     }
 
 

@@ -29,6 +29,7 @@ from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
 from setpoint.cli.study import print_study
 from setpoint.cli.weak_slices import print_weak_slices
 from setpoint.console.check_report import write_check
+from setpoint.console.metric import metric_of
 from setpoint.console.report import write_report
 from setpoint.console.train_report import write_training
 from setpoint.core import times
@@ -286,9 +287,11 @@ def _bar() -> Progress:
 
 
 def _print_replay(results: dict[str, Any], report: Path, project: Path) -> None:
+    metric = metric_of(results)
     columns = {
-        "month": "month", "decisions": "decisions", "known": "labels", "void": "void", "auc": "AUC live",
-        "auc_frozen": "AUC frozen", "ece": "ECE", "business": "value/1000", "alarms": "alarms",
+        "month": "month", "decisions": "decisions", "known": "labels", "void": "void",
+        metric.key: f"{metric.name} live", metric.frozen: f"{metric.name} frozen",
+        **({"ece": "ECE"} if metric.of_two else {}), "business": "value/1000", "alarms": "alarms",
         "retrainings": "trained", "promotions": "promoted", "rollbacks": "rolled back", "champion": "champion",
     }  # fmt: skip
     rows = [[month[name] for name in columns] for month in results["months"]]

@@ -7,6 +7,7 @@ from typing import Any
 
 from setpoint.console.charts_curve import Bin, maturity_chart, reliability_chart
 from setpoint.console.markup import el
+from setpoint.console.metric import metric_of
 from setpoint.console.section import HALF, Row, Section, folded, missing, part_of, rows_of, table
 from setpoint.console.svg import legend
 from setpoint.console.words import between, count, hours, number, share
@@ -69,6 +70,9 @@ def calibration(results: Mapping[str, Any]) -> Section:
     title, bins = "Calibration", rows_of(results, "calibration", "mean_score", "rate", "low", "high", "n")
     if not bins:
         why = "No model decided enough labelled cases of both outcomes to compare its scores with what happened."
+        metric = metric_of(results)
+        if not metric.of_two:
+            why = f"Predictions are judged by {metric.name}; only the scores of two classes are compared with a rate."
         return missing("calibration", title, why, half=True)
     farthest = max(bins, key=lambda each: abs(each["rate"] - each["mean_score"]))
     inside = sum(each["low"] <= each["mean_score"] <= each["high"] for each in bins)

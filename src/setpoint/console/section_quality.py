@@ -8,6 +8,7 @@ from typing import Any
 from setpoint.console.charts_bar import Dot, dot_chart
 from setpoint.console.charts_time import Reign, Sign, Week, quality_chart
 from setpoint.console.markup import Markup, el
+from setpoint.console.metric import Metric, metric_of
 from setpoint.console.reigns import RULE, Held, reigns_of
 from setpoint.console.section import HALF, Row, Section, both_widths, folded, missing, part_of, rows_of, table
 from setpoint.console.svg import legend
@@ -17,22 +18,21 @@ from setpoint.core import times
 SIGNS = {"promote": "promoted", "rollback": "rolled back", "reject": "rejected", "train": "trained"}
 MOST_SIGNS = 150
 """More acts than that could not be told apart."""
-VISIBLE = 0.005
-"""The smallest difference of AUC worth a sentence."""
 
 
 def quality(results: Mapping[str, Any]) -> Section:
     """The quality of live decisions week by week, with releases and champions below."""
-    title, weeks = "Quality over time", rows_of(results, "weeks")
-    if not any(week["auc"] is not None for week in weeks):
-        why = "No week has enough settled labels of both outcomes to say how good the decisions were."
+    title, weeks, metric = "Quality over time", rows_of(results, "weeks"), metric_of(results)
+    if not any(week[metric.key] is not None for week in weeks):
+        of_both = " of both outcomes" if metric.of_two else ""
+        why = f"No week has enough settled labels{of_both} to say how good the decisions were."
         return missing("quality", title, why)
     start, end = times.time(results["start"]), times.time(results["end"])
     acts = rows_of(results, "acts")
-    points = [_week(week) for week in weeks]
+    points = [_week(week, metric) for week in weeks]
     signs, crowded = _signs([act for act in acts if start <= times.time(act["at"]) <= end])
     reigns = [_reign(held) for held in reigns_of(acts, start=start, end=end)]
-    lead = _found(rows_of(results, "months"), weeks)
+    lead = _found(rows_of(results, "months"), weeks, metric)
 
     def draw(width: float, name: str) -> Markup:
         return quality_chart(
@@ -40,12 +40,17 @@ def quality(results: Mapping[str, Any]) -> Section:
         )
 
     entries = [("band", "live, with its 95\u202f% interval")]
-    if any(week["auc_frozen"] is not None for week in weeks):
+    if any(week[metric.frozen] is not None for week in weeks):
         entries.append(("frozen", "the first model, never retrained"))
     kinds = {sign.kind for sign in signs}
     entries += [(kind, words) for kind, words in SIGNS.items() if kind in kinds]
-    how = "Each point is the AUC of one week's decisions, once their labels had settled: 0.5 is a coin, 1 is perfect."
-    gaps = sum(week["auc"] is None for week in weeks)
+    reading = (
+        "0.5 is a coin, 1 is perfect"
+        if metric.of_two
+        else f"{'more' if metric.greater_is_better else 'less'} is better"
+    )
+    how = f"Each point is the {metric.name} of one week's decisions, once their labels had settled: {reading}."
+    gaps = sum(week[metric.key] is None for week in weeks)
     if gaps:
         how += f" The line is missing in {plural(gaps, 'week')} with too few settled labels to judge."
     if crowded:
@@ -54,60 +59,64 @@ def quality(results: Mapping[str, Any]) -> Section:
         (
             date(week["week"]),
             count(week["decisions"]),
-            number(week["auc"]),
-            between(week["auc_low"], week["auc_high"]),
-            number(week["auc_frozen"]),
-            share(week["base_rate"]),
+            metric.number(week[metric.key]),
+            metric.between(week[metric.low], week[metric.high]),
+            metric.number(week[metric.frozen]),
+            *((share(week["base_rate"]),) if metric.of_two else ()),
         )
         for week in weeks
     ]
-    columns = ("Week of", "Decisions", "AUC live", "95\u202f% interval", "AUC first model", "Base rate")
+    live, first = f"{metric.name} live", f"{metric.name} first model"
+    columns = ("Week of", "Decisions", live, "95\u202f% interval", first, *(("Base rate",) if metric.of_two else ()))
     more = folded("The numbers, week by week", table(columns, rows, caption="Quality by week"))
     return Section("quality", title, lead, [legend(entries), both_widths(draw, "quality-chart")], how, more=more)
 
 
-def _found(months: Sequence[Row], weeks: Sequence[Row]) -> str:
+def _found(months: Sequence[Row], weeks: Sequence[Row], metric: Metric) -> str:
     """What the picture shows, in a sentence."""
-    pairs = [each for each in months if each["auc"] is not None and each["auc_frozen"] is not None]
+    key, frozen, name = metric.key, metric.frozen, metric.name
+    pairs = [each for each in months if each[key] is not None and each[frozen] is not None]
     if not pairs:
-        known = [week for week in weeks if week["auc"] is not None]
-        low, high = min(known, key=lambda week: week["auc"]), max(known, key=lambda week: week["auc"])
+        known = [week for week in weeks if week[key] is not None]
+        low, high = min(known, key=lambda week: week[key]), max(known, key=lambda week: week[key])
         return (
-            f"The weekly AUC of live decisions ran between {number(low['auc'])} (week of {date(low['week'])}) "
-            f"and {number(high['auc'])} (week of {date(high['week'])})."
+            f"The weekly {name} of live decisions ran between {metric.number(low[key])} (week of {date(low['week'])}) "
+            f"and {metric.number(high[key])} (week of {date(high['week'])})."
         )
     years = len({each["month"][:4] for each in months}) > 1
-    first, widest = pairs[0], max(pairs, key=lambda each: each["auc"] - each["auc_frozen"])
-    live, frozen = number(widest["auc"]), number(widest["auc_frozen"])
+    first, widest = pairs[0], max(pairs, key=lambda each: metric.gain(each[key], each[frozen]))
+    live, alone, visible = metric.number(widest[key]), metric.number(widest[frozen]), metric.visible(widest[key])
     since, when = (month(each["month"], year=years) for each in (first, widest))
-    if widest["auc"] - widest["auc_frozen"] < VISIBLE:
+    a = "an" if metric.of_two else "a"
+    if metric.gain(widest[key], widest[frozen]) < visible:
         return (
-            f"Retraining made no difference worth the name: at its best, in {when}, live decisions had an AUC of "
-            f"{live} and the first model, left alone, {frozen}."
+            f"Retraining made no difference worth the name: at its best, in {when}, live decisions had {a} {name} of "
+            f"{live} and the first model, left alone, {alone}."
         )
-    lost = first["auc_frozen"] - widest["auc_frozen"]
-    if lost >= VISIBLE and widest["auc"] > first["auc"] - VISIBLE:
+    lost = metric.gain(first[frozen], widest[frozen])
+    if lost >= visible and metric.gain(widest[key], first[key]) > -visible:
         return (
-            f"The first model, left alone, lost {number(lost)} of AUC from {since} to {when}; the retrained ones did "
-            f"not: {live} live against {frozen}."
+            f"The first model, left alone, lost {metric.number(lost)} of {name} from {since} to {when}; the retrained "
+            f"ones did not: {live} live against {alone}."
         )
-    return (
-        f"Retraining was worth most in {when}: an AUC of {live} live against {frozen} for the first model left alone."
-    )
+    against = f"{a} {name} of {live} live against {alone} for the first model left alone"
+    return f"Retraining was worth most in {when}: {against}."
 
 
-def _week(week: Row) -> Week:
-    start, value = times.time(week["week"]), week["auc"]
+def _week(week: Row, metric: Metric) -> Week:
+    start, value = times.time(week["week"]), week[metric.key]
     lines = [f"Week of {date(week['week'])}"]
     if value is None:
         lines.append("too few settled labels to judge")
     else:
-        lines.append(f"AUC live {number(value)} ({between(week['auc_low'], week['auc_high'])})")
-    if week["auc_frozen"] is not None:
-        lines.append(f"first model {number(week['auc_frozen'])}")
-    lines.append(f"{count(week['decisions'])} decisions, base rate {share(week['base_rate'])}")
-    tip = "\n".join(lines)
-    return Week(start, start + times.WEEK, value, week["auc_low"], week["auc_high"], week["auc_frozen"], tip)
+        shown = metric.between(week[metric.low], week[metric.high])
+        lines.append(f"{metric.name} live {metric.number(value)} ({shown})")
+    if week[metric.frozen] is not None:
+        lines.append(f"first model {metric.number(week[metric.frozen])}")
+    rate = f", base rate {share(week['base_rate'])}" if metric.of_two else ""
+    lines.append(f"{count(week['decisions'])} decisions{rate}")
+    ends = week[metric.low], week[metric.high], week[metric.frozen]
+    return Week(start, start + times.WEEK, value, *ends, "\n".join(lines))
 
 
 def _signs(acts: Sequence[Row]) -> tuple[list[Sign], list[str]]:
@@ -139,6 +148,8 @@ def time_split(results: Mapping[str, Any]) -> Section:
     title, split = "Held-out time", part_of(results, "time_split")
     if split["auc"] is None:
         why = "No split by time was judged: the replay is too short to hold out months with labels of both outcomes."
+        if not metric_of(results).of_two:
+            why = "A split by time is compared with one by chance for goals of two classes only."
         return missing("time-split", title, why, half=True)
     auc, range_ = number(split["auc"]), between(split["auc_low"], split["auc_high"])
     tip = f"trained on the past, tested on the future\nAUC {auc} ({range_})"

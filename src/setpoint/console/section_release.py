@@ -8,6 +8,7 @@ from typing import Any
 
 from setpoint.console.charts_bar import interval_glyph
 from setpoint.console.markup import Markup, el
+from setpoint.console.metric import Metric, metric_of
 from setpoint.console.scale import domain
 from setpoint.console.section import Row, Section, folded, latest, missing, part_of, rows_of, table
 from setpoint.console.words import (
@@ -59,25 +60,28 @@ def models(results: Mapping[str, Any]) -> Section:
     if now:
         lead += f" {short(now[-1]['digest'])} decides at the end, since {date(now[-1]['live_from'])}."
     shown, note = latest(found, MOST, "models")
-    ends = domain([each[name] for each in shown for name in ("low", "auc", "high")])
-    rows = [_model(each, ends) for each in shown]
-    columns = ("Model", "Trained", "Decided", "Rows", "AUC", "95\u202f% interval", "", "Gate")
+    metric = metric_of(results)
+    ends = domain([each[name] for each in shown for name in ("low", metric.key, "high")])
+    rows = [_model(each, metric, ends) for each in shown]
+    columns = ("Model", "Trained", "Decided", "Rows", metric.name, "95\u202f% interval", "", "Gate")
     body = [note, table(columns, rows, caption=title, words=3, tail=2)]
-    how = "The AUC is that of the training procedure on held-out time; the released model is the same recipe refitted "
-    how += "on all mature rows."
+    how = (
+        f"The {metric.name} is that of the training procedure on held-out time; the released model is the same recipe "
+    )
+    how += "refitted on all mature rows."
     return Section("models", title, lead, body, how)
 
 
-def _model(each: Row, ends: tuple[float, float]) -> tuple[object, ...]:
+def _model(each: Row, metric: Metric, ends: tuple[float, float]) -> tuple[object, ...]:
     live = "never" if each["live_from"] is None else days(each["live_from"], each["live_to"])
     return (
         code(each["digest"]),
         el("span", date(each["trained_at"]), class_="whole"),
         el("span", live, class_="whole"),
         count(each["rows"]),
-        number(each["auc"]),
-        between(each["low"], each["high"]),
-        interval_glyph(each["auc"], each["low"], each["high"], ends=ends),
+        metric.number(each[metric.key]),
+        metric.between(each["low"], each["high"]),
+        interval_glyph(each[metric.key], each["low"], each["high"], ends=ends),
         [verdict(each["gate"]), [el("div", reason, class_="reason") for reason in each["reasons"] or ()]],
     )
 

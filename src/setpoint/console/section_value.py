@@ -7,10 +7,12 @@ from typing import Any
 
 from setpoint.console.charts_bar import Bar, bar_chart, column_chart
 from setpoint.console.markup import el
+from setpoint.console.metric import Metric, metric_of
 from setpoint.console.section import HALF, Row, Section, folded, missing, part_of, rows_of, table
-from setpoint.console.words import DASH, amount, between, count, month, number, plural, share
+from setpoint.console.words import DASH, amount, count, month, number, plural, share
 
 MOST_STEPS = 30
+ACTED = "Acted on"
 DECIDED = (
     "Month",
     "Decided by",
@@ -20,13 +22,10 @@ DECIDED = (
     "Unknown",
     "Coverage",
     "By the rule",
-    "Acted on",
+    ACTED,
     "Value",
 )
-JUDGED = (
-    "Month", "Base rate", "AUC live", "95\u202f% interval", "AUC first model", "Log loss", "ECE", "Alarms", "Trained",
-    "Promoted", "Rolled back",
-)  # fmt: skip
+HAPPENED = ("Alarms", "Trained", "Promoted", "Rolled back")
 
 
 def business(results: Mapping[str, Any]) -> Section:
@@ -43,21 +42,30 @@ def business(results: Mapping[str, Any]) -> Section:
         lead += f", the best month, and {amount(worst['business'])} in {month(worst['month'], year=years)}, the worst"
     lead += "."
     losses = sum(each["business"] < 0 for each in known)
-    if losses:
+    if losses and metric_of(results).of_two:
         lead += f" In {plural(losses, 'month')} acting did more harm than good."
     chart = column_chart(
         [_column(each) for each in known], width=HALF, name="business-chart", title=title, description=lead
     )
-    rows = [(month(each["month"], year=True), amount(each["business"]), share(each["acted"])) for each in found]
-    more = folded("The numbers", table(("Month", "Per 1,000 decisions", "Acted on"), rows, caption=title))
-    how = f"In {results.get('unit') or 'units of value'}, per 1,000 decisions, against never acting: at zero, acting "
-    how += "made no difference."
+    acts = metric_of(results).of_two
+    rows = [
+        (month(each["month"], year=True), amount(each["business"]), *((share(each["acted"]),) if acts else ()))
+        for each in found
+    ]
+    columns = ("Month", "Per 1,000 decisions", *((ACTED,) if acts else ()))
+    more = folded("The numbers", table(columns, rows, caption=title))
+    how = f"In {results.get('unit') or 'units of value'}, per 1,000 decisions, "
+    if metric_of(results).of_two:
+        how += "against never acting: at zero, acting made no difference."
+    else:
+        how += "less than zero: what errors cost."
     return Section("business", title, lead, el("figure", chart), how, half=True, more=more)
 
 
 def _column(each: Row) -> Bar:
     tip = f"{month(each['month'], year=True)}\n{amount(each['business'])} per 1,000 decisions"
-    return Bar(month(each["month"])[:3], each["business"], "", f"{tip}\n{share(each['acted'])} acted on")
+    acted = "" if each["acted"] is None else f"\n{share(each['acted'])} acted on"
+    return Bar(month(each["month"])[:3], each["business"], "", tip + acted)
 
 
 def cpu(results: Mapping[str, Any]) -> Section:
@@ -109,34 +117,47 @@ def months(results: Mapping[str, Any]) -> Section:
     title, found = "Month by month", rows_of(results, "months")
     if not found:
         return missing("months", title, "The replay holds no month with a decision in it.")
-    judged = sum(each["auc"] is not None for each in found)
+    metric = metric_of(results)
+    judged = sum(each[metric.key] is not None for each in found)
     lead = f"{plural(len(found), 'month').capitalize()}, {judged} of them with enough settled labels to judge quality."
     body = [
-        table(DECIDED, [_decided(each) for each in found], caption="What was decided, by month", words=2),
-        table(JUDGED, [_judged(each) for each in found], caption="How good it was, by month"),
+        table(
+            [name for name in DECIDED if metric.of_two or name != ACTED],
+            [_decided(each, metric) for each in found],
+            caption="What was decided, by month",
+            words=2,
+        ),
+        table(_judged_by(metric), [_judged(each, metric) for each in found], caption="How good it was, by month"),
     ]
     how = "Months are those of the decision, in UTC; value is per 1,000 decisions. A dash: too few labels to say."
     return Section("months", title, lead, body, how)
 
 
-def _decided(each: Row) -> tuple[object, ...]:
+def _judged_by(metric: Metric) -> tuple[str, ...]:
+    live = f"{metric.name} live", "95\u202f% interval", f"{metric.name} first model"
+    told = ("Base rate", *live, "Log loss", "ECE") if metric.of_two else live
+    return ("Month", *told, *HAPPENED)
+
+
+def _decided(each: Row, metric: Metric) -> tuple[object, ...]:
     return (
         month(each["month"], year=True),
         el("code", each["champion"] or DASH),
         *(count(each[name]) for name in ("decisions", "known", "void", "unknown")),
         share(each["coverage"], 0),
         count(each["degraded"]),
-        share(each["acted"]),
+        *((share(each["acted"]),) if metric.of_two else ()),
         amount(each["business"]),
     )
 
 
-def _judged(each: Row) -> tuple[object, ...]:
+def _judged(each: Row, metric: Metric) -> tuple[object, ...]:
     return (
         month(each["month"], year=True),
-        share(each["base_rate"]),
-        number(each["auc"]),
-        between(each["auc_low"], each["auc_high"]),
-        *(number(each[name]) for name in ("auc_frozen", "log_loss", "ece")),
+        *((share(each["base_rate"]),) if metric.of_two else ()),
+        metric.number(each[metric.key]),
+        metric.between(each[metric.low], each[metric.high]),
+        metric.number(each[metric.frozen]),
+        *(number(each[name]) for name in ("log_loss", "ece") if metric.of_two),
         *(count(each[name]) for name in ("alarms", "retrainings", "promotions", "rollbacks")),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from setpoint.console.markup import Markup, el
+from setpoint.console.metric import Metric, metric_of
 from setpoint.console.section import Row, part_of
 from setpoint.console.words import DASH, amount, between, count, date, listed, number, plural, share, signed
 from setpoint.core import times
@@ -20,7 +21,7 @@ def header(results: Mapping[str, Any]) -> Markup:
         el("p", "Setpoint · replay report", class_="eyebrow"),
         el("h1", results["system"]),
         el("p", period(results), class_="period"),
-        el("p", told(part_of(results, "summary")), class_="story"),
+        el("p", told(part_of(results, "summary"), metric_of(results)), class_="story"),
         el("p", "Digest ", el("code", results.get("digest") or DASH), class_="digest"),
     )
 
@@ -38,10 +39,10 @@ def period(results: Mapping[str, Any]) -> str:
     return f"{begins}, UTC" if begins == ends else f"{begins} to {ends}, UTC"
 
 
-def told(summary: Row) -> str:
+def told(summary: Row, metric: Metric) -> str:
     """The replay in a few plain sentences.
 
-    >>> told(Row(decisions=10, matured=8))
+    >>> told(Row(decisions=10, matured=8), Metric())
     'The system took 10 decisions; 8 of them have a known outcome. Too few labels settled to say how good it was.'
     """
     taken, matured = summary["decisions"], summary["matured"]
@@ -49,13 +50,14 @@ def told(summary: Row) -> str:
         return "The system took no decisions."
     first = f"The system took {plural(taken, 'decision')}"
     first += "." if matured is None else f"; {matured:,} of them have a known outcome."
-    live, frozen = summary["auc"], summary["auc_frozen"]
+    live, frozen = summary[metric.key], summary[metric.frozen]
     if live is None:
         return f"{first} Too few labels settled to say how good it was."
-    second = f"What was served ranked them with an AUC of {number(live)}"
+    a = "ranked them with an" if metric.of_two else "had a"
+    second = f"What was served {a} {metric.name} of {metric.number(live)}"
     if frozen is not None:
-        gap = abs(live - frozen)
-        apart = "as" if gap < 0.0005 else f"{number(gap)} {'more' if live > frozen else 'less'} than"
+        gap, more = abs(live - frozen), "more" if live > frozen else "less"
+        apart = "as" if gap < metric.visible(live) / 10 else f"{metric.number(gap)} {more} than"
         second += f", {apart} its first model would have, left alone"
     acts = [plural(summary[f"{noun}s"], noun) for noun in ("retraining", "promotion", "rollback")
             if summary.get(f"{noun}s") is not None]  # fmt: skip
@@ -70,19 +72,24 @@ def tiles(results: Mapping[str, Any]) -> Markup:
 
 def _large(results: Mapping[str, Any]) -> list[Markup]:
     summary, split = part_of(results, "summary"), part_of(results, "time_split")
-    live, frozen, random = summary["auc"], summary["auc_frozen"], split["random_split_auc"]
+    metric = metric_of(results)
+    live, frozen, random = summary[metric.key], summary[metric.frozen], split["random_split_auc"]
     alone, claim = "no first model to compare with", "no random split to compare with"
     held_out = "not judged on held-out time"
     if live is not None and frozen is not None:
-        alone = f"first model left alone {number(frozen)} ({signed(frozen - live)})"
+        apart = signed(frozen - live) if metric.of_two else f"{frozen - live:+.3g}"
+        alone = f"first model left alone {metric.number(frozen)} ({apart})"
     if random is not None:
         claim = f"a random split would claim {number(random)} ({signed(split.get('flattery'))})"
     if split["ece"] is not None:
         held_out = f"on held-out time {number(split['ece'])} ({between(split.get('ece_low'), split.get('ece_high'))})"
-    return [
-        _tile("AUC, live", number(live), alone),
+    of_two = [
         _tile("AUC, split by time", number(summary["auc_time_split"]), claim),
         _tile("Calibration error (ECE)", number(summary["ece"]), held_out),
+    ]
+    return [
+        _tile(f"{metric.name}, live", metric.number(live), alone),
+        *(of_two if metric.of_two else ()),
         _tile("Value per 1,000 decisions", amount(summary["business"]), results.get("unit") or "no unit declared"),
     ]
 

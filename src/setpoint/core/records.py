@@ -26,6 +26,10 @@ LOG_COLUMNS = (
 )
 """The columns of the decision log that every system has; then fields, features and positions, with their prefixes."""
 
+PREDICTION, ANSWER = "prediction", "answer"
+"""Columns of the decision log of a goal that takes no action: the numbers it predicts, where they are several, and the
+class or labels that it answers."""
+
 PREDICTION_SET, ABSTAINED = "prediction_set", "abstained"
 """Columns of the decision log of a goal that says how sure it is, or hands decisions over."""
 
@@ -41,7 +45,8 @@ class DecisionRecord:
     which this arm was taken; `degraded` says why the model did not decide ("" when it did); `positions` the position
     of each source's log that the features had seen; `definitions` names the versions of the features it was taken with
     ("" in a record from before there were any); `prediction_set` which of "false" and "true" the label is promised to
-    be, `abstained` whether the decision was handed over.
+    be, `abstained` whether the decision was handed over; `prediction` holds the numbers that were predicted where they
+    are several: `score` is the greatest of them.
     """
 
     decision_id: str
@@ -63,3 +68,4 @@ class DecisionRecord:
     definitions: str = ""
     prediction_set: str | None = None
     abstained: bool = False
+    prediction: tuple[float, ...] = ()

@@ -64,16 +64,6 @@ def label_of_kind(goal: Goal, label: Label) -> Label:
     return label if gives is None else replace(label, gives=gives)
 
 
-def need_action(system: System, verb: str) -> None:
-    """Raises DeclarationError for a goal that takes no action, where a verb is about actions taken."""
-    if not system.goal.acts:
-        raise DeclarationError(
-            f"{verb} takes actions, and the goal of the system {system.name!r} is of kind {system.kind!r}.",
-            expected="a goal of two classes, with act= and cost=",
-            hint="`check`, `plan` and `train` take every kind of goal.",
-        )
-
-
 def check_kind(system: System) -> None:
     """Raises DeclarationError where the parts of a system do not go together for its kind of goal."""
     goal, label = system.goal, system.label

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from setpoint.core import times
@@ -18,6 +19,7 @@ from setpoint.declare.goal import cost_source
 from setpoint.declare.goal_kind import BINARY, MULTICLASS, MULTILABEL, NUMBERS, RANKING, SURVIVAL
 from setpoint.declare.kind_choices import answer_of
 from setpoint.declare.kinds import BOOL, DURATION, NUMBER, TEXT, TIME, Schemas, Scope, kind_of
+from setpoint.declare.prediction import Form, form_of
 from setpoint.declare.sample import Chosen
 from setpoint.declare.scales import Scale, choose_scales, with_scales
 from setpoint.declare.source import TABLE, info
@@ -103,6 +105,11 @@ class Plan:
     def bases(self) -> Mapping[str, BaseVersion]:
         """The version of each base model that features read, by its name."""
         return versions_of_bases(feature.expr for feature in self.inputs)
+
+    @cached_property
+    def prediction(self) -> Form:
+        """What its predictions look like."""
+        return form_of(self.system.goal, self.system.label)
 
     def _distinct(self, kind: type[Node]) -> Iterable[Node]:
         found: dict[str, Node] = {}

@@ -72,7 +72,9 @@ def settle(
     )
     labels = labels.take(slice(mature.num_rows))
     if told is not None:
-        labels = with_told(labels, mature["key"].combine_chunks(), at[: mature.num_rows], told, as_of=as_of).judging
+        labels = with_told(
+            labels, mature["key"].combine_chunks(), at[: mature.num_rows], told, label=label, as_of=as_of
+        ).judging
     mature = mature.append_column("state", pa.array(labels.state))
     mature = mature.append_column("value", pa.array(labels.value))
     mature = mature.append_column("settled_at", pa.array(labels.settled_at))

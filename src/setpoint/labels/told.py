@@ -9,12 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from setpoint.core.times import DAY
+from setpoint.data.arrays import Array, Mask
 from setpoint.data.rows import AT, ID, KNOWN_AT, known_prefix, known_rows
 from setpoint.data.versions import unfold
+from setpoint.declare.label import TIME, Label
 from setpoint.declare.source import EVENTS, TOLD, SourceInfo
 from setpoint.labels.acquired import acquired
 from setpoint.labels.join import KNOWN, Labels
 from setpoint.labels.meet import Ints
+from setpoint.labels.told_numbers import MICROSECOND
 
 __all__ = ["COLUMNS", "HAND", "OUTCOME", "TOLD", "beside_sources", "known_by", "told_rows", "with_told"]
 
@@ -96,12 +100,13 @@ def known_by(told: pa.Table | None, as_of: int) -> pa.Table | None:
     return known if known is not None and known.num_rows else None
 
 
-def with_told(labels: Labels, keys: pa.Array, at: Ints, told: pa.Table | None, *, as_of: int) -> Labels:
+def with_told(labels: Labels, keys: pa.Array, at: Ints, told: pa.Table | None, *, label: Label, as_of: int) -> Labels:
     """The labels of decisions with these keys and times after what was told by a time: a told value is the label.
 
     It wins over what a source says, since somebody looked at this very decision; what the product observed stands
     before what people judged. Whether a decision is mature does not change. How labels of hand were acquired, and which
-    of them may judge, is told with them.
+    of them may judge, is told with them. Where the `label` is a time until an event, one that is told of lies as
+    long after its decision as it happened, and one that is told not to have come lasts to the end of the label's time.
     """
     standing = None if told is None else known_rows(told, as_of)
     if standing is None or not standing.num_rows:
@@ -114,9 +119,22 @@ def with_told(labels: Labels, keys: pa.Array, at: Ints, told: pa.Table | None, *
     state, value, settled_at = labels.state.copy(), labels.value.copy(), labels.settled_at.copy()
     state[rows] = KNOWN
     value[rows] = heard["value"].to_numpy()[found]
+    if label.gives == TIME:
+        value[rows] = _days_until(value[rows] > 0, heard[AT].to_numpy()[found] - at[rows], label.within)
     settled = pc.coalesce(heard["settled_at"], heard[KNOWN_AT]).to_numpy()[found]
     settled_at[rows] = np.maximum(settled, at[rows])  # what was told of a key before somebody decided on it
     after = replace(labels, state=state, value=value, settled_at=settled_at)
     doubted = pc.fill_null(heard["doubted"], False).to_numpy().astype(bool)
     judged = np.where(doubted, heard["before"].to_numpy(), heard["value"].to_numpy())
-    return acquired(labels, after, rows, heard["chance"].to_numpy()[found], judged[found])
+    judged = value[rows] if label.gives == TIME else judged[found]
+    return acquired(labels, after, rows, heard["chance"].to_numpy()[found], judged)
+
+
+def _days_until(happened: Mask, after: Ints, within: int) -> Array:
+    """Days until events that happened so long after their decisions; less than 0 where none did within its time.
+
+    >>> _days_until(np.array([True, True, False]), np.array([DAY, 9 * DAY, DAY]), 7 * DAY)
+    array([ 1., -7., -7.])
+    """
+    in_time = happened & (after <= within)
+    return np.where(in_time, np.maximum(after / DAY, MICROSECOND), -within / DAY)

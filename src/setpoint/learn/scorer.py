@@ -93,6 +93,11 @@ class Scorer:
             return self.calibration.apply_one(float(found[0]))
         return float(self.calibration.apply(found).max())
 
+    def predict_row(self, values: Mapping[str, Any]) -> tuple[float, ...]:
+        """The numbers that are predicted of one row of feature values: `score` of a batch of one."""
+        found = self.calibration.apply(self.model.predict(self.encoder.row(values)))
+        return tuple(np.asarray(found, dtype=np.float64).reshape(-1).tolist())
+
     def sure(self, scores: np.ndarray, *, features: pa.Table, fields: pa.Table) -> Sure | None:
         """How sure the scores of rows are, and which of them others decide; None where nothing was asked for."""
         if self.confidence is None:

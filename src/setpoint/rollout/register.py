@@ -10,10 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from setpoint.core.ports import Metadata, Tables
+from setpoint.data.log.predictions import greatest
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.curve import curve_of
 from setpoint.learn.judged import SET as JUDGED
+from setpoint.learn.kinds.choose import kind_of_plan
+from setpoint.learn.kinds.expected import Expected, expect
+from setpoint.learn.sides import Examples
 from setpoint.learn.train import Candidate
 from setpoint.registry import lineage, models, runs
 from setpoint.registry.bases import told_bases
@@ -43,6 +47,8 @@ def register(
     `edges_from` is the reference of the model before: its bins are kept, so that days before and after compare.
     """
     body = {**candidate.to_dict(), "system": plan.system.name, "trained_at": now}
+    if not plan.system.goal.acts:
+        body["expected"] = _expected(plan, candidate, examples).to_dict()
     if plan.bases:
         body["bases"] = told_bases(plan.bases)
     models.put(folder, metadata, model=candidate.digest, save=candidate.scorer.save, body=body)
@@ -59,7 +65,7 @@ def register(
     usable = np.flatnonzero(examples.labels.mature if asked else examples.usable)  # what was picked stands for nothing
     usable = usable[:: 1 + usable.size // REFERENCE_ROWS]
     seen = examples.features.take(pa.array(usable))
-    reference = make_reference(seen, _watched(candidate.scorer.score(seen)), examples.at[usable], edges_from=edges_from)
+    reference = make_reference(seen, greatest(candidate.scorer.score(seen)), examples.at[usable], edges_from=edges_from)
     metadata.put("reference", candidate.digest, reference.to_dict())
     metadata.put(runs.DECLARED, plan.system.digest, plan.system.to_dict())
     cost("register")
@@ -69,9 +75,13 @@ def register(
     runs.put(metadata, run)
 
 
-def _watched(scores: np.ndarray) -> np.ndarray:
-    """One number for each row: of several, such as the probabilities of classes, the greatest."""
-    return scores if scores.ndim == 1 else np.asarray(scores.max(axis=1))
+def _expected(plan: Plan, candidate: Candidate, examples: TrainingSet) -> Expected:
+    """What the model is expected to lose, by the rows that judged it."""
+    places, judged = pa.array(candidate.held_out), candidate.judged
+    assert judged is not None, "a goal of a kind keeps the rows that judge it"
+    at, y = (judged[name].to_numpy() for name in ("at", "y"))
+    rows = Examples(examples.features.take(places), examples.fields.take(places), y, at)
+    return expect(kind_of_plan(plan), rows, candidate.scores)
 
 
 def run_of(

@@ -86,7 +86,7 @@ def labels_of(
     actions = None if label.censored_when is None else pc.if_else(acted, plan.system.goal.act.name, "")
     complete_to = stale_sources(plan.system, rows, as_of)
     labels = resolve(label, on, at, rows, as_of, actions=actions, segments=segments, complete_to=complete_to)
-    labels = with_told(labels, keys, at, told, as_of=as_of)
+    labels = with_told(labels, keys, at, told, label=label, as_of=as_of)
     settled = labels.settled_at
     return pa.table(
         {

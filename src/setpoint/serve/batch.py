@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 from setpoint.core.records import ABSTAINED, FEATURE, FIELD, POSITION, PREDICTION_SET, RULE
 from setpoint.data.arrays import Array, Mask
 from setpoint.data.log.decisions import plan_sources
-from setpoint.serve.fallback import MODEL_FAILED, NO_MODEL, RULE_THRESHOLD, UNSURE, rules_act
+from setpoint.data.log.predictions import greatest, no_predictions, predicted_columns, usable
+from setpoint.declare.prediction import Form
+from setpoint.serve.fallback import MODEL_FAILED, NO_MODEL, RULE_THRESHOLD, UNSURE, rules_say
 from setpoint.serve.route import choose_route
 from setpoint.serve.snapshot import Doubts, Scorer, Serving
 
@@ -39,14 +41,17 @@ def decide_many(
     """
     route = choose_route(serving)
     fields = requests.select(list(serving.plan.fields))
-    scores, failed = np.full(len(at), math.nan), np.ones(len(at), dtype=bool)
-    thresholds = np.full(len(at), RULE_THRESHOLD)
+    form = serving.form
+    numbers, failed = no_predictions(form, len(at)), np.ones(len(at), dtype=bool)
+    thresholds = np.full(len(at), RULE_THRESHOLD if form.acts else math.nan)
     reason = NO_MODEL
     if route.scorer is not None and len(at):
         reason = MODEL_FAILED
-        scores = _scores(route.scorer, features, len(at))
-        failed = ~((scores >= 0.0) & (scores <= 1.0))
-        thresholds = np.where(failed, RULE_THRESHOLD, route.scorer.threshold.of(fields, len(at)))
+        numbers = _predictions(route.scorer, features, form, len(at))
+        failed = ~usable(form, numbers)
+        if form.acts:
+            thresholds = np.where(failed, RULE_THRESHOLD, route.scorer.threshold.of(fields, len(at)))
+    scores = greatest(numbers)
     sure = _sure(route.scorer, serving, scores, failed, features=features, fields=fields)
     handed = sure.abstained & serving.asks_rule
     reasons = _either(failed, reason, "")
@@ -54,7 +59,9 @@ def decide_many(
         reasons = pc.if_else(pa.array(handed), UNSURE, reasons)
         failed, thresholds = failed | handed, np.where(handed, RULE_THRESHOLD, thresholds)
     if failed.any():
-        scores = np.where(failed, rules_act(serving, fields, features, at).astype(np.float64), scores)
+        said = rules_say(serving, fields, features, at)
+        numbers = np.where(failed if said.ndim == 1 else failed[:, None], said, numbers)
+        scores = greatest(numbers)
     key = requests[serving.key]
     columns = {
         "decision_id": decision_ids(serving.system, key),
@@ -69,6 +76,7 @@ def decide_many(
         "degraded": reasons,
         "definitions": pa.repeat(pa.scalar(serving.definitions), len(at)),
     }
+    columns |= predicted_columns(form, numbers)
     if serving.doubts:
         columns[PREDICTION_SET] = pa.array(sure.sets, pa.string(), mask=failed)
         columns[ABSTAINED] = pa.array(sure.abstained, pa.bool_())
@@ -97,13 +105,17 @@ def decision_ids(system: str, keys: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(offsets), pa.py_buffer(spelled))
 
 
-def _scores(scorer: Scorer, features: pa.Table, rows: int) -> Array:
-    """The score of each row; NaN for a row on which the model fails, whatever it does to the others."""
+def _predictions(scorer: Scorer, features: pa.Table, form: Form, rows: int) -> Array:
+    """What is predicted of each row; NaN for a row on which the model fails, whatever it does to the others."""
     try:
-        return np.asarray(scorer.score(features), dtype=np.float64)
+        found = np.asarray(scorer.score(features), dtype=np.float64)
+        if found.shape == no_predictions(form, rows).shape:
+            return found
+        _logger.warning("The model %s gave %s for %d rows.", scorer.digest, found.shape, rows)
     except Exception:  # a model is foreign code: the rows that it can score are scored
         _logger.warning("The model %s failed on a batch of %d rows.", scorer.digest, rows, exc_info=True)
-    return np.array([_score(scorer, row) for row in features.to_pylist()], dtype=np.float64)
+    found = np.array([_prediction(scorer, row, form) for row in features.to_pylist()], dtype=np.float64)
+    return found if form.names else found[:, 0]
 
 
 class _Sure(NamedTuple):
@@ -127,12 +139,14 @@ def _sure(
     return found
 
 
-def _score(scorer: Scorer, row: dict[str, object]) -> float:
+def _prediction(scorer: Scorer, row: dict[str, object], form: Form) -> tuple[float, ...]:
     try:
-        return float(scorer.score_row(row))
+        found = scorer.predict_row(row) if form.names else (float(scorer.score_row(row)),)
+        if len(found) == form.width:
+            return found
     except Exception:  # foreign code, as above
         _logger.debug("The model %s failed on a row.", scorer.digest, exc_info=True)
-        return math.nan
+    return (math.nan,) * form.width
 
 
 def _known(positions: Mapping[str, Array] | None, name: str, rows: int) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,10 @@ from setpoint.core.errors import NothingYet
 from setpoint.core.ports import Clock, Segments
 from setpoint.core.records import RULE, DecisionRecord
 from setpoint.core.times import iso
+from setpoint.declare.goal_kind import MULTILABEL
+from setpoint.declare.prediction import ANSWERED, PROBABILITY, Form
 from setpoint.serve.explain import explain_decision
-from setpoint.serve.fallback import NO_MODEL, RULE_THRESHOLD, UNSURE, rule_acts
+from setpoint.serve.fallback import NO_MODEL, RULE_THRESHOLD, UNSURE, rule_says
 from setpoint.serve.log import encode_record
 from setpoint.serve.request import read_request
 from setpoint.serve.route import Route, choose_route
@@ -37,6 +40,9 @@ class Decision:
     `model` is the digest of the model, or "rule"; `at` the time of the decision in microseconds; `why` says what each
     feature added to the score, where that was asked for. `set` holds what the label may be, as often as the goal
     promises, and `abstained` says that the decision was handed over; None where the goal asks for neither.
+
+    A goal that takes no action has a `prediction`: a number, or one for each class, label or end of an interval, None
+    where neither model nor rule can say; and an `answer`, the class or the labels. `score` is the greatest number.
     """
 
     id: str
@@ -51,6 +57,20 @@ class Decision:
     why: Mapping[str, Any] | None = None
     set: tuple[bool, ...] | None = None
     abstained: bool | None = None
+    form: Form = PROBABILITY
+    numbers: tuple[float, ...] = ()
+
+    @property
+    def prediction(self) -> float | dict[str, float] | None:
+        """What was predicted; None for two classes, whose prediction is the score, and where nobody can say."""
+        if self.form.acts or math.isnan(self.score):
+            return None
+        return dict(zip(self.form.names, self.numbers, strict=True)) if self.form.names else self.score
+
+    @property
+    def answer(self) -> str | tuple[str, ...] | None:
+        """The class that costs least to answer, or the labels that are likelier than not; None for other kinds."""
+        return self.form.answer(self.numbers) if self.numbers else () if self.form.kind == MULTILABEL else None
 
     @property
     def acted(self) -> bool:
@@ -63,7 +83,9 @@ class Decision:
             "id": self.id,
             "key": self.key,
             "at": iso(self.at),
-            "score": self.score,
+            "score": None if math.isnan(self.score) else self.score,
+            **({} if self.form.acts else {"prediction": self.prediction}),
+            **({} if self.form.kind not in ANSWERED else {"answer": self.answer}),
             "action": self.action,
             "acted": self.acted,
             "model": self.model,
@@ -105,6 +127,7 @@ def decide(
         fields=fields,
         features=seen.values,
         score=verdict.score,
+        prediction=verdict.numbers,
         acted=verdict.acted,
         action=serving.action if verdict.acted else ASK if verdict.asks else NO_ACTION,
         threshold=verdict.threshold,
@@ -130,9 +153,11 @@ def decide(
         arm=record.arm,
         propensity=record.propensity,
         degraded=record.degraded,
-        why=explain_decision(scorer, seen.values) if explain else None,
+        why=explain_decision(scorer, seen.values, form=serving.form) if explain else None,
         set=_labels_of(verdict.prediction_set),
         abstained=verdict.abstained if serving.plan.system.goal.abstain is not None else None,
+        form=serving.form,
+        numbers=verdict.numbers,
     )
 
 
@@ -146,10 +171,10 @@ def rehearse(request: Mapping[str, Any], *, serving: Serving, features: Features
         seen = features.see(fields, clock.now())
     except NothingYet:
         return
-    runner = Runner()
+    runner = Runner(serving.form)
     if serving.scorer is not None:
         runner.run(serving.scorer, seen.values, left_us=LONGEST_REHEARSAL)
-    rule_acts(serving, fields, seen.values, seen.at)
+    rule_says(serving, fields, seen.values, seen.at)
     runner.close()
 
 
@@ -163,6 +188,7 @@ class Verdict:
     degraded: str
     prediction_set: str | None = None
     abstained: bool = False
+    numbers: tuple[float, ...] = ()
 
     @property
     def asks(self) -> bool:
@@ -171,7 +197,7 @@ class Verdict:
 
     @property
     def acted(self) -> bool:
-        """Whether the score reaches the threshold, and nobody is asked."""
+        """Whether the score reaches the threshold, and nobody is asked; without a threshold nothing is done."""
         return self.score >= self.threshold and not self.asks
 
 
@@ -190,8 +216,10 @@ def judge(
     if route.scorer is not None:
         budget = serving.budget_us
         left = None if budget is None else budget * SHARE_OF_SCORING - (stopwatch() - began) / 1000
-        score, degraded = runner.run(route.scorer, seen, left_us=left)
+        score, numbers, degraded = runner.run(route.scorer, seen, left_us=left)
         if not degraded:
+            if not serving.form.acts:
+                return Verdict(score, math.nan, serving.model, "", numbers=numbers)
             constant = serving.threshold
             threshold = route.scorer.threshold.of_one(fields) if constant is None else constant
             if not serving.doubts or not isinstance(route.scorer, Doubts):
@@ -200,8 +228,9 @@ def judge(
             if not (abstained and serving.asks_rule):
                 return Verdict(score, threshold, serving.model, "", found, abstained)
             degraded, handed = UNSURE, True
-    score = float(rule_acts(serving, fields, seen, at))
-    return Verdict(score, RULE_THRESHOLD, RULE, degraded, abstained=handed)
+    score, numbers = rule_says(serving, fields, seen, at)
+    threshold = RULE_THRESHOLD if serving.form.acts else math.nan
+    return Verdict(score, threshold, RULE, degraded, abstained=handed, numbers=numbers)
 
 
 def _labels_of(prediction_set: str | None) -> tuple[bool, ...] | None:

@@ -10,6 +10,7 @@ from setpoint.core.ports import Clock, Segments
 from setpoint.core.times import SECOND
 from setpoint.data.log.eventlog import EventLog, Receipt
 from setpoint.serve.decide import Decision, decide, rehearse
+from setpoint.serve.decision_schema import decision_schema, value_schema
 from setpoint.serve.outcomes import Outcome, Outcomes
 from setpoint.serve.request import request_schema
 from setpoint.serve.runner import Runner
@@ -38,7 +39,7 @@ class Desk:
     ) -> None:
         self._serving, self._features, self._clock = serving, features, clock
         self._log, self._outcomes, self._event_log, self._status = log, outcomes, told, status
-        self._runner = Runner()
+        self._runner = Runner(serving.form)
         self._refused: tuple[int, str] | None = None
         self._example: Mapping[str, Any] | None = None
 
@@ -98,6 +99,11 @@ class Desk:
     def schema(self) -> dict[str, Any]:
         """What a request may hold, as JSON Schema."""
         return request_schema(self._serving.plan)
+
+    def shapes(self) -> dict[str, Any]:
+        """What a decision says of its prediction, and what the value of an outcome is, as JSON Schema."""
+        form = self._serving.form
+        return {"decision": decision_schema(form), "value": value_schema(form)}
 
     def status(self) -> Mapping[str, Any]:
         """The state of the loop, as JSON-like data."""

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from setpoint.data.arrays import NULL_TIME, Array, Mask, to_array
+from setpoint.data.arrays import NULL_TIME, Array, to_array
 from setpoint.data.language.evaluate import Inputs, evaluate, is_true
+from setpoint.data.log.predictions import no_predictions, usable
 from setpoint.declare.expr import Expr, FeatureRef, Field, walk
 from setpoint.declare.kinds import TEXT, TIME
 from setpoint.serve.snapshot import Serving
@@ -22,24 +23,26 @@ RULE_THRESHOLD = 0.5
 """The rule scores 1 where it acts and 0 where it does not, so any threshold between says the same."""
 
 
-def rule_acts(serving: Serving, fields: Mapping[str, Any], features: Mapping[str, Any], at: int) -> bool:
-    """Whether the rule acts on one request: `rules_act` of a batch of one."""
-    if not serving.plan.system.goal.acts:
-        return False
+def rule_says(
+    serving: Serving, fields: Mapping[str, Any], features: Mapping[str, Any], at: int
+) -> tuple[float, tuple[float, ...]]:
+    """The score that the rule gives one request, and all numbers where it predicts several: `rules_say` of one."""
     plan, condition = serving.plan, serving.rule.condition
     fields = {name: _one(fields[name], plan.fields[name]) for name in _names(condition, Field)}
     features = {name: _one(features[name], plan.features[name]) for name in _names(condition, FeatureRef)}
-    inputs = Inputs(1, fields=fields, features=features, now=np.array([at], dtype=np.int64))
-    return bool(is_true(evaluate(condition, inputs))[0])
+    found = _said(serving, Inputs(1, fields=fields, features=features, now=np.array([at], dtype=np.int64)))[0]
+    if not serving.form.names:
+        return float(found), ()
+    numbers = tuple(np.asarray(found).tolist())
+    return (max(numbers), numbers) if serving.form.holds(numbers) else (math.nan, ())
 
 
-def rules_act(serving: Serving, fields: pa.Table, features: pa.Table, at: Array) -> Mask:
-    """Whether the rule acts on each of many requests; where its condition is NULL it does not.
+def rules_say(serving: Serving, fields: pa.Table, features: pa.Table, at: Array) -> Array:
+    """What the rule says of each of many requests, in the form of predictions: (n,), or (n, k) for k names.
 
-    The rule of a goal that takes no action gives what stands in for a prediction, and acts on nothing.
+    Of two classes it is 1 where it acts, and 0 where it does not or its condition is NULL. It gives any other goal what
+    stands in for a prediction; NaN where that is NULL, or no prediction, such as a number that only orders.
     """
-    if not serving.plan.system.goal.acts:
-        return np.zeros(len(at), dtype=bool)
     plan, condition = serving.plan, serving.rule.condition
     inputs = Inputs(
         len(at),
@@ -47,7 +50,25 @@ def rules_act(serving: Serving, fields: pa.Table, features: pa.Table, at: Array)
         features=_columns(features, _names(condition, FeatureRef), plan.features),
         now=at,
     )
-    return is_true(evaluate(condition, inputs))
+    return _said(serving, inputs)
+
+
+def _said(serving: Serving, inputs: Inputs) -> Array:
+    form = serving.form
+    if not serving.rule.stated:
+        return no_predictions(form, inputs.size)
+    said = np.asarray(evaluate(serving.rule.condition, inputs))
+    if form.acts:
+        return is_true(said).astype(np.float64)
+    said = np.broadcast_to(said, (inputs.size,))
+    if said.dtype == object:
+        named = np.stack([np.asarray(said == name, dtype=np.float64) for name in form.names], axis=1)
+        said_one = np.asarray(named.any(axis=1))
+        return np.where(said_one[:, None], named, math.nan)
+    values = np.asarray(said, dtype=np.float64)
+    found = np.repeat(values[:, None], form.width, axis=1) if form.names else values
+    kept = usable(form, found)
+    return np.where(kept if found.ndim == 1 else kept[:, None], found, math.nan)
 
 
 def _names(condition: Expr, kind: type[Field] | type[FeatureRef]) -> tuple[str, ...]:

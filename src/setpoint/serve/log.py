@@ -9,15 +9,18 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from setpoint.core.errors import DataError
 from setpoint.core.ports import Segments, Tables
 from setpoint.core.records import ABSTAINED, FEATURE, FIELD, POSITION, PREDICTION_SET, DecisionRecord
-from setpoint.data.arrays import UTC_MICROSECONDS
+from setpoint.data.arrays import UTC_MICROSECONDS, Array
 from setpoint.data.log.decisions import DECISIONS, plan_sources
+from setpoint.data.log.predictions import predicted_columns
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
+from setpoint.declare.prediction import Form
 
 ARCHIVED_AT_ONCE = 200_000
 """The most records that one call of `archive` moves."""
@@ -58,6 +61,7 @@ def log_table(records: Sequence[DecisionRecord], plan: Plan) -> pa.Table:
         "degraded": pa.array([record.degraded for record in records], pa.string()),
         "definitions": pa.array([record.definitions for record in records], pa.string()),
     }
+    columns |= predicted_columns(plan.prediction, _numbers(records, plan.prediction))
     goal = plan.system.goal
     if goal.confidence is not None or goal.abstain is not None:
         columns[PREDICTION_SET] = pa.array([record.prediction_set for record in records], pa.string())
@@ -110,6 +114,15 @@ def archive(log: Segments, tables: Tables, plan: Plan, *, part: str, after: int,
     if taken.rows.num_rows:
         tables.write(DECISIONS, part, taken.rows)
     return taken
+
+
+def _numbers(records: Sequence[DecisionRecord], form: Form) -> Array:
+    """The predictions of records; NaN for one that has none of this form."""
+    if not form.names:
+        return np.array([record.score for record in records], dtype=np.float64)
+    nothing = (math.nan,) * form.width
+    told = [record.prediction if len(record.prediction) == form.width else nothing for record in records]
+    return np.array(told, dtype=np.float64).reshape(-1, form.width)
 
 
 def _key_kind(plan: Plan) -> str:

@@ -16,6 +16,8 @@ from setpoint.core import times
 from setpoint.core.errors import DataError, OutcomeConflict, RequestInvalid, WrongType, did_you_mean
 from setpoint.core.ids import derived
 from setpoint.core.ports import Clock, Segments
+from setpoint.declare.goal_kind import MULTICLASS, MULTILABEL
+from setpoint.declare.prediction import PROBABILITY, Form
 from setpoint.labels.told import OUTCOME
 from setpoint.serve.request import GREATEST, encodable, shown
 
@@ -25,7 +27,10 @@ FIELDS = ("decision", "key", "value", "at")
 
 @dataclass(frozen=True)
 class Outcome:
-    """The truth of one decision, or of every decision on one key. `known_at` is when it was told."""
+    """The truth of one decision, or of every decision on one key. `known_at` is when it was told.
+
+    `value` is a number, 1 or 0, the place of a class, or the set of labels as bits; `said` names classes and labels.
+    """
 
     id: str
     system: str
@@ -34,6 +39,7 @@ class Outcome:
     value: float
     at: int
     known_at: int
+    said: str | tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The outcome as JSON-like data."""
@@ -41,7 +47,7 @@ class Outcome:
             "id": self.id,
             "decision": self.decision or None,
             "key": self.key or None,
-            "value": self.value,
+            "value": self.value if self.said is None else self.said,
             "at": times.iso(self.at),
             "known_at": times.iso(self.known_at),
         }
@@ -53,8 +59,8 @@ class Outcomes:
     Telling one again changes nothing, so it may be sent until it is acknowledged.
     """
 
-    def __init__(self, system: str, log: Segments) -> None:
-        self._system, self._log = system, log
+    def __init__(self, system: str, log: Segments, form: Form = PROBABILITY) -> None:
+        self._system, self._log, self._form = system, log, form
         self._lock = threading.Lock()
         self._by_id: dict[str, Outcome] = {}
         for _, data in log.read():
@@ -65,12 +71,13 @@ class Outcomes:
     def tell(self, told: Mapping[str, Any], *, clock: Clock) -> tuple[Outcome, bool]:
         """The outcome as recorded, and whether it is new.
 
-        `told` holds `decision` or `key`, a `value` (a number or truth value) and, if it did not happen just now, `at`.
+        `told` holds `decision` or `key`, a `value` (a number or truth value, a class, or a list of labels) and, if it
+        did not happen just now, `at`.
         Raises RequestInvalid for anything else, OutcomeConflict when another value was recorded for the same decision
         or key, and LogUnavailable when it cannot be written.
         """
         now = clock.now()
-        outcome = _read(told, self._system, now)
+        outcome = _read(told, self._system, now, self._form)
         with self._lock:
             before = self._by_id.get(outcome.id)
             if before is None:
@@ -129,7 +136,7 @@ def _decode(data: bytes) -> Outcome:
         raise DataError(f"These {len(data)} bytes are no outcome ({error}).", expected="MessagePack") from error
 
 
-def _read(told: Mapping[str, Any], system: str, now: int) -> Outcome:
+def _read(told: Mapping[str, Any], system: str, now: int, form: Form) -> Outcome:
     if not isinstance(told, Mapping):
         raise RequestInvalid(f"The outcome is {shown(told)}.", expected=f"an object with {', '.join(FIELDS)}")
     for name in told:
@@ -147,11 +154,7 @@ def _read(told: Mapping[str, Any], system: str, now: int) -> Outcome:
             expected="the id of a decision, or the key of what was decided on",
         )
     decision, key = _name(told, "decision"), _name(told, "key")
-    value = told.get("value")
-    if not isinstance(value, (bool, int, float)) or not abs(value) <= GREATEST:
-        raise RequestInvalid(
-            f"The value is {shown(value)}.", field="value", expected="a number within 64 bits, true or false"
-        )
+    value, said = _value(told.get("value"), form)
     at = _moment(told["at"]) if "at" in told else now
     if at > now:
         raise RequestInvalid(
@@ -159,7 +162,35 @@ def _read(told: Mapping[str, Any], system: str, now: int) -> Outcome:
             field="at",
             expected=f"a time up to now, {times.iso(now)}",
         )
-    return Outcome(derived("o", system, decision, key), system, decision, key, float(value), at, now)
+    return Outcome(derived("o", system, decision, key), system, decision, key, value, at, now, said)
+
+
+def _value(value: object, form: Form) -> tuple[float, str | tuple[str, ...] | None]:
+    """The value as a number, and what was said where that was names."""
+    if form.kind == MULTICLASS:
+        return float(form.names.index(_known(value, form))), str(value)
+    if form.kind == MULTILABEL:
+        if not isinstance(value, (list, tuple)):
+            raise RequestInvalid(f"The value is {shown(value)}.", field="value", expected="a list of labels")
+        chosen = {_known(each, form) for each in value}
+        said = tuple(name for name in form.names if name in chosen)
+        return float(sum(2 ** form.names.index(name) for name in said)), said
+    if not isinstance(value, (bool, int, float)) or not abs(value) <= GREATEST:
+        raise RequestInvalid(
+            f"The value is {shown(value)}.", field="value", expected="a number within 64 bits, true or false"
+        )
+    return float(value), None
+
+
+def _known(value: object, form: Form) -> str:
+    if isinstance(value, str) and value in form.names:
+        return value
+    raise RequestInvalid(
+        f"The value is {shown(value)}.",
+        field="value",
+        expected=f"one of {', '.join(form.names)}",
+        hint=did_you_mean(str(value), form.names),
+    )
 
 
 def _name(told: Mapping[str, Any], field: str) -> str:

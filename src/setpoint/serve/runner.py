@@ -7,9 +7,10 @@ import math
 import threading
 from collections.abc import Mapping
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 from setpoint.core.clock import stopwatch
+from setpoint.declare.prediction import PROBABILITY, Form
 from setpoint.serve.fallback import MODEL_FAILED, TOO_SLOW
 from setpoint.serve.snapshot import Scorer
 
@@ -24,6 +25,18 @@ MARGIN = 4
 _logger = logging.getLogger("setpoint.serve")
 
 
+class Found(NamedTuple):
+    """The score of a row, NaN where there is none, all that was predicted where that is more, and why there is none."""
+
+    score: float
+    numbers: tuple[float, ...] = ()
+    missing: str = ""
+
+
+_LATE = Found(math.nan, (), TOO_SLOW)
+_FAILED = Found(math.nan, (), MODEL_FAILED)
+
+
 class Runner:
     """Scores one row at a time for one process, and answers in time whatever the model does.
 
@@ -34,14 +47,15 @@ class Runner:
     has to prove itself for longer each time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, form: Form = PROBABILITY) -> None:
         self._lock = threading.Lock()
-        self._state = _State(None)
+        self._form = form
+        self._state = _State(None, form)
 
-    def run(self, scorer: Scorer, features: Mapping[str, Any], *, left_us: float | None) -> tuple[float, str]:
-        """The score of a row, and why there is none ("" when there is); `left_us` None waits as long as it takes."""
+    def run(self, scorer: Scorer, features: Mapping[str, Any], *, left_us: float | None) -> Found:
+        """What is predicted of a row; `left_us` None waits as long as it takes."""
         if left_us is not None and left_us <= 0:
-            return math.nan, TOO_SLOW
+            return _LATE
         state = self._of(scorer)
         if left_us is None or state.quick(left_us):
             return state.call(scorer, features, left_us)
@@ -51,7 +65,7 @@ class Runner:
         """Let the thread end when it is done with what it does."""
         with self._lock:
             self._state.end()
-            self._state = _State(None)
+            self._state = _State(None, self._form)
 
     def _of(self, scorer: Scorer) -> _State:
         state = self._state
@@ -60,7 +74,7 @@ class Runner:
         with self._lock:
             if self._state.scorer is not scorer:
                 self._state.end()
-                self._state = _State(scorer)
+                self._state = _State(scorer, self._form)
             return self._state
 
 
@@ -71,7 +85,7 @@ class _Call:
 
     def __init__(self, features: Mapping[str, Any], left_us: float) -> None:
         self.features, self.left_us = features, left_us
-        self.found: tuple[float, str] = (math.nan, TOO_SLOW)
+        self.found = _LATE
         self.done = threading.Lock()
         self.done.acquire()
 
@@ -79,8 +93,8 @@ class _Call:
 class _State:
     """What is known of one model's pace, and its thread."""
 
-    def __init__(self, scorer: Scorer | None) -> None:
-        self.scorer = scorer
+    def __init__(self, scorer: Scorer | None, form: Form) -> None:
+        self.scorer, self._form = scorer, form
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._free = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -91,11 +105,19 @@ class _State:
     def quick(self, left_us: float) -> bool:
         return self._in_time >= self._probation and self._usual * MARGIN <= left_us
 
-    def call(self, scorer: Scorer, features: Mapping[str, Any], left_us: float | None) -> tuple[float, str]:
-        """The score, however long it takes."""
+    def call(self, scorer: Scorer, features: Mapping[str, Any], left_us: float | None) -> Found:
+        """What is predicted, however long it takes."""
         began = stopwatch()
+        found = _FAILED
         try:
-            score = float(scorer.score_row(features))
+            if self._form.names:
+                numbers = scorer.predict_row(features)
+                if self._form.holds(numbers):
+                    found = Found(max(numbers), numbers)
+            else:
+                score = float(scorer.score_row(features))
+                if self._form.least <= score <= self._form.most and math.isfinite(score):
+                    found = Found(score)
         except Exception:  # a model is foreign code: whatever it raises, the rule decides instead
             _logger.log(
                 logging.DEBUG if self._told else logging.WARNING,
@@ -104,9 +126,8 @@ class _State:
                 exc_info=True,
             )
             self._told = True
-            score = math.nan
         self._took((stopwatch() - began) / 1000, left_us)
-        return (score, "") if 0.0 <= score <= 1.0 else (math.nan, MODEL_FAILED)
+        return found
 
     def _took(self, us: float, left_us: float | None) -> None:
         self._usual += (us - self._usual) / min(self._in_time + 1, PROBATION)
@@ -117,11 +138,11 @@ class _State:
         if self._in_time % (10 * PROBATION) == 0:
             self._probation = max(PROBATION, self._probation // 2)
 
-    def ask(self, scorer: Scorer, features: Mapping[str, Any], left_us: float) -> tuple[float, str]:
-        """The score by way of the thread, if it comes in time."""
+    def ask(self, scorer: Scorer, features: Mapping[str, Any], left_us: float) -> Found:
+        """What is predicted by way of the thread, if it comes in time."""
         until = stopwatch() + left_us * 1000
         if self._overdue or not self._free.acquire(timeout=left_us / 1e6):
-            return math.nan, TOO_SLOW
+            return _LATE
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, args=(scorer,), name="setpoint-model", daemon=True)
             self._thread.start()
@@ -133,7 +154,7 @@ class _State:
         if call.done.acquire(blocking=False):  # it ended just now, before it could see that it is overdue
             self._overdue = False
             return call.found
-        return math.nan, TOO_SLOW
+        return _LATE
 
     def end(self) -> None:
         self._calls.put(None)

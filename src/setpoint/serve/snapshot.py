@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -14,6 +14,7 @@ from setpoint.core.records import RULE
 from setpoint.data.log.decisions import definitions_of
 from setpoint.declare.confidence import BY_RULE
 from setpoint.declare.plan import Plan
+from setpoint.declare.prediction import Form
 from setpoint.declare.release import Rule
 from setpoint.features.online_seen import Seen
 
@@ -49,11 +50,15 @@ class Scorer(Protocol):
         ...
 
     def score(self, features: pa.Table) -> np.ndarray:
-        """The probability of each row."""
+        """The probability of each row, or what else the goal predicts: a number, or a row of them."""
         ...
 
     def score_row(self, values: Mapping[str, Any]) -> float:
-        """The probability of one row."""
+        """The probability of one row, or the number that is predicted; of several the greatest."""
+        ...
+
+    def predict_row(self, values: Mapping[str, Any]) -> tuple[float, ...]:
+        """All numbers that are predicted of one row."""
         ...
 
 
@@ -92,6 +97,12 @@ class Explains(Protocol):
 
     def explain_row(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Why one row has its score, as JSON-like data; None where its model does not say."""
+        ...
+
+    def explain_outputs(
+        self, values: Mapping[str, Any], *, names: Sequence[str] = ()
+    ) -> Sequence[Mapping[str, Any]] | None:
+        """Why one row has each of its predictions, called by `names`; None where its model does not say."""
         ...
 
 
@@ -133,6 +144,11 @@ class Serving:
     def threshold(self) -> float | None:
         """The model's threshold where it is the same for every request."""
         return None if self.scorer is None else self.scorer.threshold.constant
+
+    @property
+    def form(self) -> Form:
+        """What predictions look like."""
+        return self.plan.prediction
 
     @property
     def key(self) -> str:

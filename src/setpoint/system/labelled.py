@@ -32,7 +32,7 @@ def labels_known(opened: Opened, requests: Requests) -> Labels:
     segments = None if label.by is None else table[label.by].combine_chunks()
     labels = resolve(label, table[label.on].combine_chunks(), requests.at, opened.rows, end, segments=segments)
     keys = table[opened.plan.system.decide.key].combine_chunks()
-    return with_told(labels, keys, requests.at, told_labels(opened), as_of=EVER)
+    return with_told(labels, keys, requests.at, told_labels(opened), label=label, as_of=EVER)
 
 
 def label_states(opened: Opened, requests: Requests) -> dict[str, int]:

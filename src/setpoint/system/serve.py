@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from setpoint.data.log.readmit import do_asked
-from setpoint.declare.kind_checks import need_action
 from setpoint.features.freshness import freshness_of
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import log_of
@@ -36,7 +35,6 @@ VERIFIED = 200
 @contextmanager
 def session(opened: Opened) -> Iterator[Session]:
     """The system deciding now: requests answered, the log written, events and ticks taken on `refresh`."""
-    need_action(opened.declared, "serve")
     adopted = opened.workspaces.adopt(opened.clock.now())
     plan, folders, quota = opened.plan, opened.workspaces.live, opened.workspaces.quota
     with (
@@ -49,7 +47,7 @@ def session(opened: Opened) -> Iterator[Session]:
             now = opened.clock.now()
             reason = f"the live system goes on from the replay {adopted}"
             audit.record(work.metadata, at=now, act="adopt", subject=plan.system.name, reason=reason)
-        outcomes = Outcomes(plan.system.name, told)
+        outcomes = Outcomes(plan.system.name, told, plan.prediction)
         book = LogBook(plan, work, events.tables, outcomes, hand=partial(by_hand, opened))
         watched = replace(work, told=book.told, verified=VERIFIED, disputed=partial(disputed, opened))
         watched = replace(watched, votes=partial(votes_on, opened))

@@ -41,4 +41,4 @@ def _outcomes(opened: Opened) -> pa.Table | None:
         metadata, tables = live.open_metadata(opened.settings), live.open_tables()
         stack.callback(metadata.close)
         moment = take_moment(plan, metadata, tables, reading(stack, live.log))
-        return Outcomes(plan.system.name, log).rows(moment.joined_by(plan, tables))
+        return Outcomes(plan.system.name, log, plan.prediction).rows(moment.joined_by(plan, tables))

@@ -21,10 +21,7 @@ from setpoint.system.features import read_features
 from setpoint.system.opened import Opened
 from setpoint.system.scorers import Scorers
 from setpoint.watch.why_changes import changes_of, need_changeable
-from setpoint.watch.why_score import BACKGROUND, table_of
-
-SHOWN = 3
-"""Classes or labels that are explained: those with the greatest predictions."""
+from setpoint.watch.why_score import BACKGROUND, tables_of
 
 
 def why_request(opened: Opened, key: str, model: str, *, counterfactual: bool = False) -> dict[str, Any]:
@@ -64,7 +61,6 @@ def _told(plan: Plan, scorer: Scorer, features: pa.Table, place: int, *, at: int
     sampled = found is None
     if found is None:
         found = scorer.explain_outputs(values, names=names, background=features) or []
-    ranked = sorted(found, key=lambda each: -each["score"])[:SHOWN] if len(found) > len(("low", "high")) else found
     score = "; ".join(f"{each['output']} {each['score']:.4g}".strip() for each in found)
     return {
         "kind": f"what the model {model[:12]} makes of it, a goal of kind {plan.system.kind!r}",
@@ -73,11 +69,7 @@ def _told(plan: Plan, scorer: Scorer, features: pa.Table, place: int, *, at: int
             f"it predicts {score}",
             *([found[0]["sampled"]] if sampled and found else []),
         ],
-        "tables": {
-            f"Why {each['output'] or 'this prediction'} ({each['scale']})": table_of(each)
-            for each in ranked
-            if each["reasons"]
-        },
+        "tables": tables_of({"outputs": found}),
     }
 
 

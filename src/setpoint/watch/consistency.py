@@ -12,15 +12,17 @@ import pyarrow.compute as pc
 
 from setpoint.core.clock import cpu_seconds
 from setpoint.core.ports import Metadata, Tables
+from setpoint.core.records import PREDICTION as PREDICTED
 from setpoint.core.records import RULE
 from setpoint.core.rng import seed_for
 from setpoint.core.times import iso
-from setpoint.data.arrays import Mask
+from setpoint.data.arrays import Array, Mask
 from setpoint.data.log.decisions import DECISIONS, definitions_of, features_of, part_name
-from setpoint.declare.kinds import NUMBER
+from setpoint.data.log.predictions import prediction_column, predictions_of
 from setpoint.declare.plan import Plan
+from setpoint.declare.prediction import Form
 from setpoint.features.evidence import Part, shown_value
-from setpoint.features.verify import EXPLAINED, Checked, Difference, Versions, differing, verify
+from setpoint.features.verify import EXPLAINED, Checked, Difference, Versions, verify
 from setpoint.learn.scorer import Scorer
 from setpoint.serve.asked import Moment
 from setpoint.watch.diagnose import SERVING
@@ -92,7 +94,7 @@ def verify_tick(
     rng = np.random.default_rng(seed_for(seed, CONSISTENCY, str(now)))
     size = min(sample, decided.num_rows)
     chosen = decided.take(pa.array(np.sort(rng.choice(decided.num_rows, size, replace=False))))
-    checked = (*verify(plan, rows, chosen, explained=1), check_scores(chosen, scorer_of))
+    checked = (*verify(plan, rows, chosen, explained=1), check_scores(chosen, scorer_of, plan.prediction))
     return Consistency(now, size, checked, cpu_seconds() - before)
 
 
@@ -120,7 +122,7 @@ def verify_moment(
         if not chosen.num_rows:
             continue
         checked = verify(plan, rows, chosen, features=features, versions=versions)
-        for each in (*checked, *([check_scores(chosen, scorer_of)] if features is None else [])):
+        for each in (*checked, *([check_scores(chosen, scorer_of, plan.prediction)] if features is None else [])):
             found[each.feature] = found[each.feature] + each if each.feature in found else each
         count += chosen.num_rows
         times += [pc.min(chosen["at"]).as_py(), pc.max(chosen["at"]).as_py()]
@@ -141,7 +143,7 @@ def verify_moment(
     }
 
 
-def check_scores(log: pa.Table, scorer_of: ScorerOf) -> Checked:
+def check_scores(log: pa.Table, scorer_of: ScorerOf, form: Form) -> Checked:
     """The logged scores of models on the logged features: the same bits where a model promises them.
 
     Scores of the rule, and of a model whose features the log no longer has, are left out.
@@ -153,11 +155,12 @@ def check_scores(log: pa.Table, scorer_of: ScorerOf) -> Checked:
             continue
         mine = pc.equal(log["model"], model)
         theirs, told = features.filter(mine), log.filter(mine)
-        scores = pa.chunked_array([pa.array(scorer.score(theirs), pa.float64())])
-        off = _off(told["score"], scores, exact=scorer.row_exact)
+        logged = told[PREDICTED if form.names else SCORE]
+        found = pa.chunked_array([prediction_column(form, scorer.score(theirs))])
+        off = _off(predictions_of(form, logged), predictions_of(form, found), exact=scorer.row_exact)
         places = np.flatnonzero(off)
         rows, wrong = rows + told.num_rows, wrong + int(places.size)
-        first += [_score_difference(told, int(place), scores) for place in places[:EXPLAINED]]
+        first += [_score_difference(told, int(place), logged, found) for place in places[:EXPLAINED]]
     return Checked(SCORE, rows, wrong, tuple(first[:EXPLAINED]))
 
 
@@ -233,19 +236,23 @@ def _slices(plan: Plan, tables: Tables, moment: Moment, since: int | None, until
             kept = []
 
 
-def _off(told: pa.ChunkedArray, found: pa.ChunkedArray, *, exact: bool) -> Mask:
+def _off(told: Array, found: Array, *, exact: bool) -> Mask:
+    """Which predictions differ: in their bits, or for a model that promises no more by what is more than rounding."""
     if exact:
-        return differing(told, found, NUMBER)
-    return np.asarray(~(np.abs(told.to_numpy() - found.to_numpy()) <= TOLERANCE), dtype=np.bool_)
+        ours, theirs = (np.ascontiguousarray(each).view(np.int64) for each in (told, found))
+        off = (ours != theirs) & ~(np.isnan(told) & np.isnan(found))
+    else:
+        off = ~(np.abs(told - found) <= TOLERANCE * np.maximum(1.0, np.abs(found)))
+    return np.asarray(off if off.ndim == 1 else off.any(axis=1), dtype=np.bool_)
 
 
-def _score_difference(log: pa.Table, row: int, found: pa.ChunkedArray) -> Difference:
+def _score_difference(log: pa.Table, row: int, told: pa.ChunkedArray, found: pa.ChunkedArray) -> Difference:
     return Difference(
         decision_id=log["decision_id"][row].as_py(),
         key=str(log["key"][row].as_py()),
         at=log["at"][row].as_py(),
         feature=SCORE,
-        logged=log["score"][row].as_py(),
+        logged=told[row].as_py(),
         recomputed=found[row].as_py(),
     )
 

@@ -9,6 +9,7 @@ from setpoint.declare.declaration import System
 from setpoint.declare.expr import Aggregate, Column, walk
 from setpoint.declare.source import info
 from setpoint.watch.finding import DIGEST, FEATURE, LABEL, PREDICTION, Finding
+from setpoint.watch.performance import OF_PREDICTIONS, OF_RATES
 
 REQUEST, SERVING, WORLD = "request", "serving", "world"
 """Causes that are no source: the caller's fields, our own serving, and the world itself."""
@@ -85,7 +86,7 @@ def next_step(cause: str, monitors: Collection[str]) -> str:
     >>> next_step("weather", ["null"])
     "Look at what source 'weather' delivered: run `setpoint check` and compare with the day before."
     """
-    if {"rate above the scores", "rate below the scores", "loss above the promised"} & set(monitors):
+    if {*OF_RATES, *OF_PREDICTIONS} & set(monitors):
         return "The scores no longer mean what they promise: a retraining is brought forward where the release says so."
     if "coverage below the promised" in monitors:
         return "Sets hold fewer outcomes than promised: train anew, which calibrates on newer decisions."

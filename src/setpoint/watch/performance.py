@@ -15,7 +15,7 @@ is at least 1 / alpha days (Shin, Ramdas and Rinaldo 2022, "E-detectors"; the be
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -38,6 +38,10 @@ KEPT = 120
 
 TOLERANCE = 0.02
 """A residual of two points of the rate, and a loss 2 % above the promised one, are no alarm however certain."""
+
+OF_RATES = ("rate above the scores", "rate below the scores", "loss above the promised")
+OF_PREDICTIONS = ("outcomes above the predictions", "outcomes below the predictions", "loss above the expected")
+"""What the findings are called: of two classes, and of other goals."""
 
 BETS = (0.05, 0.1, 0.2, 0.3)
 """Shares of the wealth that are bet on each standardised day; the detector is their mean."""
@@ -119,7 +123,32 @@ def quality_window(
     models = np.broadcast_to(np.asarray(model, dtype=np.str_), times.shape)
     scored = np.isfinite(scores) & np.isfinite(outcomes)
     outcomes, scores, models = outcomes[scored], scores[scored], models[scored]
-    days, place = np.unique(times[scored] // DAY, return_inverse=True)
+    return daily_sums(
+        times[scored],
+        models,
+        positives=outcomes,
+        residual=outcomes - scores,
+        loss=log_losses(outcomes, scores),
+        promised=entropy(scores),
+    )
+
+
+def daily_sums(
+    at: npt.NDArray[np.int64],
+    models: npt.NDArray[np.str_],
+    *,
+    positives: Numbers,
+    residual: Numbers,
+    loss: Numbers,
+    promised: Numbers,
+) -> QualityWindow:
+    """The sums by day of what each decision adds.
+
+    >>> one = np.ones(2)
+    >>> daily_sums(np.array([0, 1]), np.array(["m", "m"]), positives=one, residual=one, loss=one, promised=one).n
+    array([2.])
+    """
+    days, place = np.unique(at // DAY, return_inverse=True)
     names, code = np.unique(models, return_inverse=True)
     votes = np.bincount(place * max(names.size, 1) + code, minlength=days.size * names.size)
     most = votes.reshape(days.size, -1).argmax(axis=1) if days.size else np.zeros(0, dtype=np.int64)
@@ -130,11 +159,11 @@ def quality_window(
     return QualityWindow(
         day=days * DAY,
         model=tuple(str(names[i]) for i in most),
-        n=add(np.ones_like(outcomes)),
-        positives=add(outcomes),
-        residual=add(outcomes - scores),
-        loss=add(log_losses(outcomes, scores)),
-        promised=add(entropy(scores)),
+        n=add(np.ones_like(loss)),
+        positives=add(positives),
+        residual=add(residual),
+        loss=add(loss),
+        promised=add(promised),
     )
 
 
@@ -149,10 +178,17 @@ def entropy(p: npt.ArrayLike) -> Numbers:
     return chance * log_losses(ones, chance) + (1 - chance) * log_losses(0 * ones, chance)
 
 
-def check_quality(quality: QualityWindow, *, alpha: float) -> list[Finding]:
+def check_quality(
+    quality: QualityWindow,
+    *,
+    alpha: float,
+    tolerance: Callable[[str], float] = lambda _: TOLERANCE,
+    monitors: tuple[str, str, str] = OF_RATES,
+) -> list[Finding]:
     """Whether the model that took the newest mature decisions has got worse than it promises; `alpha` is per day.
 
-    Its days only are bet on; how much days differ is learnt from all of them.
+    Its days only are bet on; how much days differ is learnt from all of them. `tolerance` is how far the mean residual
+    of a model may be from zero, and `monitors` what findings are called: of outcomes above, below, and of the loss.
     """
     kept = quality.n >= LEAST_ROWS
     if not kept.any():
@@ -168,17 +204,18 @@ def check_quality(quality: QualityWindow, *, alpha: float) -> list[Finding]:
     }
     promised = float(quality.promised[kept][mine].sum() / n[mine].sum())
     findings = []
-    for name, values, tolerance in (
-        ("rate above the scores", means["residual"], TOLERANCE),
-        ("rate below the scores", -means["residual"], TOLERANCE),
-        ("loss above the promised", means["excess"], TOLERANCE * promised),
+    above, below, worse_loss = monitors
+    for name, values, allowed in (
+        (above, means["residual"], tolerance(str(model[-1]))),
+        (below, -means["residual"], tolerance(str(model[-1]))),
+        (worse_loss, means["excess"], TOLERANCE * promised),
     ):
-        wealth, began = e_detector(values - tolerance, mine)
+        wealth, began = e_detector(values - allowed, mine)
         if wealth < 3 / alpha:
             continue
         worse = mine & (day >= day[began])
         effect = float((values * n)[worse].sum() / n[worse].sum())
-        if effect > tolerance:
+        if effect > allowed:
             evidence = {
                 "alpha": alpha / 3,
                 "e_value": float(min(wealth, 1e12)),

@@ -23,6 +23,8 @@ from setpoint.measure.metrics import METRICS, auc
 from setpoint.watch.coverage import coverage_since, covered_of
 
 MATURITY_HOURS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 36, 48, 72, 168, 720)
+MONDAY = 4 * DAY
+"""The first Monday: weeks begin there."""
 LEAST = 30
 """Fewest positives and negatives for a quality figure to be worth showing."""
 
@@ -127,14 +129,13 @@ def coverage_by_month(matured: pa.Table, level: float) -> list[dict[str, Any]]:
 
 def weeks(outcomes: Outcomes, *, seed: int) -> list[dict[str, Any]]:
     """Quality by week of the decision, weeks beginning on Monday."""
-    monday = 4 * DAY
-    number = (outcomes.at - monday) // WEEK
+    number = (outcomes.at - MONDAY) // WEEK
     found = []
     for week in np.unique(number):
         part = outcomes.where(number == week)
         found.append(
             {
-                "week": iso(int(week) * WEEK + monday)[:10],
+                "week": iso(int(week) * WEEK + MONDAY)[:10],
                 "decisions": part.at.size,
                 **_quality(part, seed=seed),
             }
@@ -157,7 +158,7 @@ def slices(outcomes: Outcomes, plan: Plan, *, seed: int) -> list[dict[str, Any]]
     """The metric of what a model served on each declared slice that has enough labels, worst first."""
     part = outcomes.where(outcomes.known & outcomes.by_model)
     found = []
-    for name, values in _slice_columns(part.table, plan.system.goal.slices):
+    for name, values in slice_columns(part.table, plan.system.goal.slices):
         for value in pc.unique(values).to_pylist():
             mask = pc.equal(values, value).to_numpy(zero_copy_only=False) if value is not None else None
             inside = part.where(np.asarray(mask, dtype=bool)) if mask is not None else None
@@ -178,9 +179,9 @@ def slices(outcomes: Outcomes, plan: Plan, *, seed: int) -> list[dict[str, Any]]
     return sorted(found, key=lambda each: (each["auc"], each["slice"], each["value"]))
 
 
-def maturity(outcomes: Outcomes) -> list[dict[str, Any]]:
+def maturity(matured: pa.Table) -> list[dict[str, Any]]:
     """The share of decisions whose label is settled by an age: how late labels come."""
-    waited = outcomes.table["settled_at"].to_numpy() - outcomes.at
+    waited = matured["settled_at"].to_numpy() - matured["at"].to_numpy()
     last = int(waited.max()) if waited.size else 0
     ages = [hours for hours in MATURITY_HOURS if hours * HOUR < last] + (
         [math.ceil(last / HOUR)] if waited.size else []
@@ -241,7 +242,8 @@ def _quality(part: Outcomes, *, seed: int) -> dict[str, Any]:
     return found
 
 
-def _slice_columns(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[str, pa.Array]]:
+def slice_columns(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[str, pa.Array]]:
+    """The declared slices whose column is a text or a truth value, with their columns."""
     for name in names:
         for prefix in ("field.", "feature."):
             column = prefix + name

@@ -45,10 +45,15 @@ def told_incident(incident: Incident) -> dict[str, Any]:
     }
 
 
-def told_model(document: Mapping[str, Any], acts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A model: when and on what it was trained, what the gate said, and when it was live."""
+def told_model(
+    document: Mapping[str, Any], acts: Sequence[Mapping[str, Any]], *, metric: str | None = None
+) -> dict[str, Any]:
+    """A model: when and on what it was trained, what the gate said, and when it was live.
+
+    `metric` is that of a goal which takes no action; others are told by their AUC.
+    """
     report, model = document["report"], document["model"]
-    metric = report["metrics"]["auc"]
+    judged = report["metrics"]["auc" if metric is None else metric]
     begins = [act["at"] for act in acts if act["act"] == "promote" and act["subject"] == model]
     return {
         "digest": model,
@@ -56,9 +61,9 @@ def told_model(document: Mapping[str, Any], acts: Sequence[Mapping[str, Any]]) -
         "rows": document["rows"]["usable"],
         "learner": document["recipe"]["learner"],
         "gate": "passed" if report["passed"] else "refused",
-        "auc": metric["estimate"],
-        "low": metric["low"],
-        "high": metric["high"],
+        "auc" if metric is None else "metric": judged["estimate"],
+        "low": judged["low"],
+        "high": judged["high"],
         "reasons": list(report["reasons"]),
         "live_from": begins[0] if begins else None,
         "live_to": _ended(acts, model) if begins else None,

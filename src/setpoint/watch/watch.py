@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
 from setpoint.core.times import DAY
 from setpoint.declare.plan import Plan
+from setpoint.learn.kinds.expected import Expected
 from setpoint.watch.coverage import check_live_coverage
 from setpoint.watch.diagnose import with_causes
 from setpoint.watch.drift import check_drift
@@ -15,6 +16,7 @@ from setpoint.watch.finding import Finding
 from setpoint.watch.integrity import check_integrity
 from setpoint.watch.past import stack
 from setpoint.watch.performance import QualityWindow, check_quality
+from setpoint.watch.performance_of_kind import check_predictions
 from setpoint.watch.reference import Reference
 from setpoint.watch.summarise import DaySummary
 
@@ -35,12 +37,14 @@ def watch(
     quality: QualityWindow | None,
     now: int,
     matured: pa.Table | None = None,
+    expected: Callable[[str], Expected] | None = None,
 ) -> list[Finding]:
     """What the monitors find at a tick, with the cause each finding is suspected to have.
 
     `history` are the summaries of the ticks before, oldest first; the last 70 count. `quality` are the mature
-    decisions of the models that were live, and `matured` their rows, where decisions say how sure they are. Nothing is
-    found where there is too little past to tell.
+    decisions of the models that were live, and `matured` their rows, where decisions say how sure they are; `expected`
+    says what a model is expected to lose, for goals that take no action. Nothing is found where there is too little
+    past to tell.
     """
     alpha = budget(plan)
     past = stack(reference, history, today)
@@ -48,7 +52,11 @@ def watch(
     findings += check_drift(past, alpha_column=alpha["columns"], alpha_score=alpha["score"])
     if quality is not None:
         over = quality.until(now - plan.system.label.matures_after)
-        findings += check_quality(over, alpha=alpha["labels"] - alpha["coverage"])
+        spent = alpha["labels"] - alpha["coverage"]
+        if plan.system.goal.acts or expected is None:
+            findings += check_quality(over, alpha=spent)
+        else:
+            findings += check_predictions(over, alpha=spent, expected=expected)
     promised = plan.system.goal.confidence
     if promised is not None and matured is not None:
         over_at = now - plan.system.label.matures_after

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from setpoint.core.errors import NothingYet
 from setpoint.core.ports import Metadata, Tables
-from setpoint.core.records import ABSTAINED, FEATURE, FIELD, PREDICTION_SET, RULE
+from setpoint.core.records import ABSTAINED, ANSWER, FEATURE, FIELD, PREDICTION, PREDICTION_SET, RULE
 from setpoint.core.times import iso
 from setpoint.data.log.decisions import DECISIONS, OUTCOMES
 from setpoint.data.rows import ALWAYS
@@ -27,7 +27,7 @@ from setpoint.registry import audit, lineage, models
 from setpoint.serve.asked import Moment
 from setpoint.watch.consistency import ScorerOf, told_events, versions_recorded
 from setpoint.watch.why_changes import told_changes
-from setpoint.watch.why_score import explain_score, story_of, table_of
+from setpoint.watch.why_score import explain_score, story_of, tables_of
 
 SEEN = 2000
 """Logged decisions whose values a change may take."""
@@ -182,7 +182,6 @@ def _named(rows: pa.Table, names: pa.Table, subject: str) -> pa.Table:
 
 def _told(records: Records, log: pa.Table) -> dict[str, Any]:
     plan, metadata, row = records.plan, records.metadata, log.to_pylist()[0]
-    action = plan.system.goal.act.name if row["acted"] else f"not {plan.system.goal.act.name}"
     by = "the fallback rule" if row["model"] == RULE else f"model {row['model'][:12]}"
     shares = {} if row["model"] == RULE else dict(models.get(metadata, row["model"])["importances"])
     seen, saw, wrong = seen_nearby(plan, records.rows, log), [], []
@@ -204,15 +203,12 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
         )
     why = None
     if records.scorer_of is not None:
-        why = explain_score(log, records.scorer_of, others=lambda: _latest(records))
-    reasons = [] if why is None else table_of(why)
+        why = explain_score(log, records.scorer_of, others=lambda: _latest(records), form=plan.prediction)
     return {
         "subject": row["decision_id"],
         "kind": f"decision on {row['key']}",
         "story": [
-            f"at {iso(row['at'])}: {action}, by {by}",
-            f"score {row['score']:.4f} against the threshold {row['threshold']:.4f}"
-            + (f"; degraded: {row['degraded']}" if row["degraded"] else ""),
+            *_told_verdict(plan, row, by),
             *_told_set(plan, row),
             *([] if why is None else story_of(why)),
             _truth(records.tables, row),
@@ -222,12 +218,27 @@ def _told(records: Records, log: pa.Table) -> dict[str, Any]:
         ],
         "tables": {
             "Request": [{"field": name, "value": str(row.get(FIELD + name))} for name in plan.fields],
-            **({f"Why this score ({why['scale']})": reasons} if why is not None and reasons else {}),
+            **({} if why is None else tables_of(why)),
             "What it saw": sorted(saw, key=lambda each: -(each["importance"] or 0.0)),
             "Made from": [link.to_dict() for link in lineage.trace_decision(metadata, row, stored=records.stored)],
             **_said_by_hand(records, str(row["key"])),
         },
     }
+
+
+def _told_verdict(plan: Plan, row: dict[str, Any], by: str) -> list[str]:
+    """When what was decided by whom, and by which numbers."""
+    form, degraded = plan.prediction, f"; degraded: {row['degraded']}" if row["degraded"] else ""
+    if form.acts:
+        action = plan.system.goal.act.name if row["acted"] else f"not {plan.system.goal.act.name}"
+        told = f"score {row['score']:.4f} against the threshold {row['threshold']:.4f}"
+        return [f"at {iso(row['at'])}: {action}, by {by}", told + degraded]
+    numbers = row.get(PREDICTION) or ({} if math.isnan(row["score"]) else {"": row["score"]})
+    words = ", ".join(f"{name} {value:.4g}".strip() for name, value in numbers.items()) or "nothing: nobody could say"
+    answer = row.get(ANSWER)
+    answered = answer if isinstance(answer, str) else ", ".join(answer or []) or "no label"
+    said = "predicted" if answer is None else f"answered {answered}"
+    return [f"at {iso(row['at'])}: {said}, by {by}", f"predicted {words}{degraded}"]
 
 
 def _told_set(plan: Plan, row: dict[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,9 @@ class Explained(Formula):
         if values["total"] == 30:
             raise DataError("It does not add up.")
         return {"scale": "log odds", "reasons": [{"feature": "total"}]}
+
+    def explain_outputs(self, values: Mapping[str, Any], *, names: Sequence[str] = ()) -> None:
+        """There is one prediction."""
 
 
 def test_a_decision_says_why_where_it_is_asked(served: Shop) -> None:
@@ -262,6 +265,10 @@ class Failing:
         """Nothing is needed."""
         return {}
 
+    def shapes(self) -> dict[str, Any]:
+        """Nothing is promised."""
+        return {"decision": {}, "value": {}}
+
     def status(self) -> dict[str, Any]:
         """Something that is no JSON."""
         return {"value": object()}
@@ -339,8 +346,9 @@ def test_an_answer_has_exactly_the_parts_that_the_document_promises(served: Shop
     outcome = call(served.app, "POST", OUTCOME, {"key": "c1", "value": 1}).json
     problem = decide(served, request(total="x")).json
     asked_for = {"why", "set", "abstained"}
-    assert set(decision) == set(schemas["Decision"]["required"]) == set(schemas["Decision"]["properties"]) - asked_for
-    assert set(outcome) == set(schemas["Outcome"]["required"]) == set(schemas["Outcome"]["properties"])
+    decided, told = (schemas[f"{name}-shop"] for name in ("Decision", "Outcome"))
+    assert set(decision) == set(decided["required"]) == set(decided["properties"]) - asked_for
+    assert set(outcome) == set(told["required"]) == set(told["properties"])
     assert set(schemas["Problem"]["required"]) <= set(problem) <= set(schemas["Problem"]["properties"])
 
 

@@ -11,7 +11,6 @@ import pytest
 import setpoint as sp
 from setpoint.core.errors import DeclarationError, NameUnknown, SetpointError, WrongType
 from setpoint.declare.goal_kind import GOAL_KINDS
-from setpoint.declare.kind_checks import need_action
 from setpoint.declare.plan import Profile, make_plan
 
 CLASSES = ["good", "bad", "worse"]
@@ -65,14 +64,6 @@ def test_the_kind_follows_from_metric_and_label(kind: str) -> None:
     assert system.kind == back.kind == kind
     assert system.digest == back.digest
     assert make_plan(system, COLUMNS, Profile(dict.fromkeys(COLUMNS, 10), 1.0)).system.kind == kind
-
-
-@pytest.mark.parametrize("kind", GOAL_KINDS[1:])
-def test_verbs_of_actions_refuse_goals_without_one(kind: str) -> None:
-    """In one sentence that names the kind; goals of two classes pass."""
-    need_action(DECLARED["binary"](), "replay")
-    with pytest.raises(DeclarationError, match=f"replay takes actions.*kind '{kind}'"):
-        need_action(DECLARED[kind](), "replay")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,14 @@ import pyarrow as pa
 import pytest
 
 from setpoint.data.labels import AT_RANDOM, KNOWN, NATURAL, PICKED, UNKNOWN, Labels
+from setpoint.declare.label import label
+from setpoint.declare.source import events
 from setpoint.labels.acquired import Asked, Draw, lots
 from setpoint.labels.hand_labels import HandLabel, hand_rows
 from setpoint.labels.told import told_rows, with_told
 
 KEYS = [f"c{i}" for i in range(2000)]
+LABEL = label(events("sales", "sales.parquet", at="ts", delay="0s").price > 5, on="id", within="1d")
 
 
 def said(item: str, value: str | None, known_at: int, version: int = 1) -> HandLabel:
@@ -26,7 +29,7 @@ def after(asked: Asked, *labels: HandLabel, as_of: int = 99, known: dict[str, fl
     value = np.array([natural.get(key, np.nan) for key in keys])
     before = Labels(state, value, np.full(3, -1), np.ones(3, dtype=bool), {})
     told = told_rows(hand_rows(labels, positive="yes", asked=asked))
-    return with_told(before, pa.array(keys), np.zeros(3, np.int64), told, as_of=as_of)
+    return with_told(before, pa.array(keys), np.zeros(3, np.int64), told, label=LABEL, as_of=as_of)
 
 
 def ways(labels: Labels) -> tuple[list[int], list[float]]:

@@ -12,11 +12,13 @@ from setpoint.core.errors import DeclarationError
 from setpoint.data.rows import ID, KNOWN_AT
 from setpoint.data.snapshots.diff import diff_snapshots
 from setpoint.data.snapshots.snapshot import Snapshot, take_snapshot
+from setpoint.declare.label import label
 from setpoint.declare.source import events
 from setpoint.labels.hand_labels import HandLabel, hand_rows
 from setpoint.labels.join import KNOWN, UNKNOWN, Labels
 from setpoint.labels.told import HAND, OUTCOME, TOLD, beside_sources, told_rows, with_told
 
+LABEL = label(events("sales", "sales.parquet", at="ts", delay="0s").price > 5, on="id", within="1d")
 KEYS, AT = pa.array(["a", "b", "c"]), np.array([0, 0, 15])
 SALES = {"sales": pa.table({"price": [5, 6], ID: ["s1", "s2"], KNOWN_AT: [1, 2]})}
 
@@ -41,7 +43,7 @@ def told(*rows: tuple[str, float | None, int, int | None]) -> pa.Table:
 
 def values(table: pa.Table, as_of: int) -> list[Any]:
     """The value of each decision's label; None where nothing is known."""
-    found = with_told(unknown(), KEYS, AT, table, as_of=as_of)
+    found = with_told(unknown(), KEYS, AT, table, label=LABEL, as_of=as_of)
     return [value if state == KNOWN else None for state, value in zip(found.state, found.value, strict=True)]
 
 
@@ -70,14 +72,16 @@ def test_what_the_product_observed_stands_before_the_labels_of_hand() -> None:
 
 def test_when_a_told_label_was_known_is_when_it_was_settled() -> None:
     """Its decision's label is settled from then on, or from the decision where that came later."""
-    found = with_told(unknown(), KEYS, AT, told(("b", 1.0, 12, None), ("c", 1.0, 13, None)), as_of=99)
+    found = with_told(unknown(), KEYS, AT, told(("b", 1.0, 12, None), ("c", 1.0, 13, None)), label=LABEL, as_of=99)
     assert found.settled_at.tolist() == [-1, 12, 15]
 
 
 def test_labels_of_hand_find_their_decisions_by_key() -> None:
     """A label of an item that is no decision's key tells nothing; keys may be numbers."""
     labels = [HandLabel(item, 1, value, 1.0, "majority", 3, 4, ()) for item, value in (("7", "fine"), ("x", "fraud"))]
-    found = with_told(unknown(2), pa.array([7, 8]), AT[:2], told_rows(hand_rows(labels, positive="fraud")), as_of=9)
+    found = with_told(
+        unknown(2), pa.array([7, 8]), AT[:2], told_rows(hand_rows(labels, positive="fraud")), label=LABEL, as_of=9
+    )
     assert (found.state.tolist(), found.value[0]) == ([KNOWN, UNKNOWN], 0.0)
 
 

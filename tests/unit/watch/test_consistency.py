@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from setpoint.core.times import iso
+from setpoint.declare.prediction import Form
 from setpoint.features.verify import Checked, Difference
 from setpoint.watch.consistency import TOLERANCE, Consistency, check_scores
 from setpoint.watch.incidents import merge
@@ -42,7 +43,7 @@ def log(*scores: float, model: str = "m") -> pa.Table:
 
 def checked(rows: pa.Table, scorer: Any) -> Checked:
     """The check of the scores by one model."""
-    return check_scores(rows, lambda model: scorer)
+    return check_scores(rows, lambda model: scorer, Form())
 
 
 def test_a_score_is_that_of_the_model_on_what_was_logged() -> None:
