@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     train = add("train", "Train one candidate on what is known, judge it and register it.")
     train.add_argument("--as-of", help="train on what was known at this time (default: now)")
     train.add_argument("--ablate", action="store_true", help="also say which features, and groups of them, are needed")
+    train.add_argument("--framings", action="store_true", help="also compare what decisions framed otherwise are worth")
     train.add_argument("--curve", action="store_true", help="also say whether more data or another model would help")
     train.add_argument("--update", action="store_true", help="also update the champion, and take the better of the two")
     train.add_argument("--report", type=Path, help="also write what was found of the candidate as one HTML file")

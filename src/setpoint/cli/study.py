@@ -18,6 +18,8 @@ def print_study(report: Mapping[str, Any]) -> None:
         _ablation(report["ablation"])
     if "learning_curve" in report:
         _curve(report["learning_curve"])
+    if "framings" in report:
+        _framings(report["framings"])
 
 
 def _selection(found: Mapping[str, Any]) -> None:
@@ -56,3 +58,20 @@ def _curve(found: Mapping[str, Any]) -> None:
     columns = ("rows", "how many", "on newer rows", "low", "high", "on rows learned from")
     out.print(table(f"Learning curve ({found['loss'].replace('_', ' ')})", columns, rows))
     out.print(f"advice: [bold]{found['advice']}[/]: {escape(found['because'])}")
+
+
+def _framings(found: Mapping[str, Any]) -> None:
+    rows = [
+        (
+            each["name"],
+            each["value"]["estimate"],
+            each["difference"]["estimate"],
+            each["difference"]["low"],
+            each["difference"]["high"],
+            each["how"],
+        )
+        for each in found["framings"]
+    ]
+    columns = ("framing", f"{found['unit']} per 1000", "more than declared", "low", "high", "what it does")
+    out.print(table(f"Framings on {found['rows']:,} decisions of {found['days']} days", columns, rows))
+    out.print(f"best: [bold]{escape(found['best'])}[/] ({escape(found['because'])})")

@@ -208,7 +208,8 @@ def _catalogue(words: Namespace) -> int:
 def train(words: Namespace) -> int:
     """One candidate, judged."""
     as_of = None if words.as_of is None else times.time(words.as_of)
-    report = _open(words).train(as_of=as_of, ablate=words.ablate, curve=words.curve, update=words.update)
+    asked = {"ablate": words.ablate, "curve": words.curve, "framings": words.framings}
+    report = _open(words).train(as_of=as_of, update=words.update, **asked)
     if words.report:
         write_training(report, words.report)
     if words.json:

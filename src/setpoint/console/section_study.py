@@ -9,6 +9,7 @@ from setpoint.console.charts_bar import Dot, dot_chart
 from setpoint.console.charts_effect import Curve, effect_chart
 from setpoint.console.markup import Markup, el
 from setpoint.console.section import Row, Section, both_widths, folded, part_of, table
+from setpoint.console.section_framings import framings
 from setpoint.console.svg import legend
 from setpoint.console.words import between, count, listed, number, share
 
@@ -25,6 +26,8 @@ def study(results: Mapping[str, Any]) -> list[Section]:
         found.append(_ablation(part_of(results, "ablation")))
     if results.get("learning_curve"):
         found.append(_curve(part_of(results, "learning_curve")))
+    if results.get("framings"):
+        found.append(framings(part_of(results, "framings")))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a training beside the gate's answer: what groups of features are worth, and what more rows would be.
+"""What is asked of a training beside the gate's answer: what features, more rows and other framings are worth.
 
 Nothing here reads the rows that the gate judges by, and nothing that it finds changes a model.
 """
@@ -14,6 +14,7 @@ from setpoint.features.training_set import TrainingSet
 from setpoint.learn.ablation import Group, ablate, feature_groups
 from setpoint.learn.behave import direct
 from setpoint.learn.drawn import draw_decisions
+from setpoint.learn.framings import check_framings, compare_framings
 from setpoint.learn.learning_curve import check_curve, learning_curve
 from setpoint.learn.origins import plan_with, rolling_origins
 from setpoint.learn.raked import rake_sides
@@ -23,10 +24,23 @@ from setpoint.learn.sides import Sides, divide
 from setpoint.learn.train import trainer_of
 
 
-def check_study(plan: Plan, examples: TrainingSet, *, seed: int, features: bool = False, curve: bool = False) -> None:
-    """Raises NothingYet, before anything is trained, where there are too few rows for what is asked."""
+def check_study(
+    plan: Plan,
+    examples: TrainingSet,
+    *,
+    seed: int,
+    features: bool = False,
+    curve: bool = False,
+    framings: bool = False,
+) -> None:
+    """Raises NothingYet, before anything is trained, where there are too few rows for what is asked.
+
+    Raises DataError where framings are asked for of a goal that there is one of.
+    """
+    if framings:
+        check_framings(plan)
     sides = _sides(plan, examples, seed=seed)
-    if features:
+    if features or framings:
         rolling_origins(plan, sides)
     if curve:
         check_curve(plan, sides)
@@ -41,8 +55,9 @@ def study(
     seed: int,
     features: bool = False,
     curve: bool = False,
+    framings: bool = False,
 ) -> dict[str, Any]:
-    """What models of a recipe need of the features, and its learning curve, as JSON-like data: what was asked for.
+    """What models of a recipe need of the features, its learning curve, and other framings: what was asked for.
 
     Rows that the system adds to its training rows are left out.
     """
@@ -60,6 +75,10 @@ def study(
         found["selection"] = chosen.to_dict()
     if curve:
         found["learning_curve"] = learning_curve(plan, trainer, sides, recipe=recipe, seed=seed).to_dict()
+    if framings:
+        origins = rolling_origins(plan, sides)
+        compared = compare_framings(plan, trainer, sides, origins, learners=learners, recipe=recipe, seed=seed)
+        found["framings"] = compared.to_dict()
     return found
 
 

@@ -153,14 +153,20 @@ class Live(Opened):
         return run_replay(self, start=start, end=end, batch=batch, sample=sample, fresh=fresh, progress=progress)
 
     def train(
-        self, *, as_of: int | None = None, ablate: bool = False, curve: bool = False, update: bool = False
+        self,
+        *,
+        as_of: int | None = None,
+        ablate: bool = False,
+        curve: bool = False,
+        framings: bool = False,
+        update: bool = False,
     ) -> dict[str, Any]:
         """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
 
-        `ablate` asks what its features are worth, and `curve` what more rows would be. Raises NothingYet when too few
-        labels are mature.
+        `ablate` asks what its features are worth, `curve` what more rows would be, and `framings` what decisions are
+        worth that are framed otherwise. Raises NothingYet when too few labels are mature.
         """
-        return train(self, as_of=as_of, ablate=ablate, curve=curve, update=update)
+        return train(self, as_of=as_of, ablate=ablate, curve=curve, framings=framings, update=update)
 
     def approve(self, candidate: str, *, by: str, reason: str = "", decline: bool = False) -> dict[str, Any]:
         """What follows from a person's yes, or with `decline` no, to the candidate that passed the gate and waits.

@@ -15,6 +15,7 @@ from setpoint.declare.update import BEST, check_update
 from setpoint.features.training_set import TrainingSet
 from setpoint.history import examples_of, requests_of
 from setpoint.labels.told import beside_sources
+from setpoint.learn.framings import check_framings
 from setpoint.learn.recipe import Recipe
 from setpoint.learn.study import check_study, study
 from setpoint.loop import open_loop, train_once
@@ -32,11 +33,18 @@ from setpoint.watch.told import told_act, told_gate
 
 
 def train(
-    opened: Opened, *, as_of: int | None = None, ablate: bool = False, curve: bool = False, update: bool = False
+    opened: Opened,
+    *,
+    as_of: int | None = None,
+    ablate: bool = False,
+    curve: bool = False,
+    framings: bool = False,
+    update: bool = False,
 ) -> dict[str, Any]:
     """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
 
-    `ablate` asks what its features are worth, `curve` what more rows would be; that of a ranking raises DataError. With
+    `ablate` asks what its features are worth, `curve` what more rows would be; that of a ranking raises DataError.
+    `framings` compares what decisions framed otherwise are worth, and raises DataError of a goal with one framing. With
     `update` the champion is also updated by newer rows, and the better of the two is the candidate.
     """
     if curve and opened.plan.system.kind == RANKING:
@@ -46,6 +54,8 @@ def train(
             hint="`--ablate` says of rankings too what features are worth.",
         )
     plan, contents, told = opened.plan, ContentDigests(), told_labels(opened)
+    if framings:
+        check_framings(plan)
     if update:
         check_update(plan.system, BEST)
     now = opened.clock.now() if as_of is None else as_of
@@ -78,12 +88,12 @@ def train(
                 expected="a champion to update",
                 hint="`setpoint train` without --update trains the first one.",
             )
-        if ablate or curve:
-            check_study(plan, examples(now), seed=work.seed, features=ablate, curve=curve)
+        if ablate or curve or framings:
+            check_study(plan, examples(now), seed=work.seed, features=ablate, curve=curve, framings=framings)
         model = train_once(loop, now, reason="asked for", update=BEST if update else None)
         document = models.get(work.metadata, model)
         studied: dict[str, Any] = {}
-        if ablate or curve:
+        if ablate or curve or framings:
             recipe = Recipe.from_dict(document["recipe"])
             studied = study(
                 plan,
@@ -93,6 +103,7 @@ def train(
                 seed=work.seed,
                 features=ablate,
                 curve=curve,
+                framings=framings,
             )
         found = runs.runs_of(work.metadata, model)[-1]
         acts = [told_act(act) for act in audit.trail(work.metadata, at=now)]
