@@ -99,11 +99,11 @@ def _one(words: Namespace, found: dict[str, Any]) -> int:
     out.print(table("\nMetrics on held-out rows, with 95 % intervals", ("metric", "value"), metrics))
     recipe = {"learner": found["learner"], **found["parameters"].get("parameters", {}), "seed": found["seed"]}
     out.print(table("\nRecipe", ("parameter", "value"), list(recipe.items())))
-    tried = [
-        (number, each["metric"], each["value"], each["log_loss"]) for number, each in enumerate(found["trials"], 1)
-    ]
-    if tried:
-        out.print(table("\nTrials on validation rows", ("trial", "metric", "value", "log loss"), tried))
+    if found["trials"]:
+        columns = ("trial", "learner", "metric", "value", "log loss", "")
+        out.print(table("\nTrials on validation rows", columns, list(map(_trial, found["trials"], range(1, 9999)))))
+    for name, value in (found.get("search") or {}).items():
+        out.print(f"  search, {name.replace('_', ' ')}: {value}")
     if found.get("curve"):
         curve = found["curve"]
         values, best = curve["values"], curve["best_round"]
@@ -122,6 +122,12 @@ def _one(words: Namespace, found: dict[str, Any]) -> int:
     if hardware:
         out.print(escape(f"{hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_mb']:,} MB of memory"))
     return 0
+
+
+def _trial(trial: Mapping[str, Any], number: int) -> tuple[object, ...]:
+    """A row: its number, learner and results, and whether it was cut."""
+    cut = "cut" if trial.get("cut") else None
+    return number, trial["recipe"]["learner"], trial["metric"], trial["value"], trial["log_loss"], cut
 
 
 def _code(found: Mapping[str, Any]) -> list[tuple[str, str | None]]:

@@ -27,6 +27,7 @@ from setpoint.cli.render import err, out, plain, print_csv, print_json, spell, t
 from setpoint.cli.runs import show_runs, split_words
 from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
 from setpoint.cli.study import print_study
+from setpoint.cli.trying import Trying
 from setpoint.cli.weak_slices import print_weak_slices
 from setpoint.console.check_report import write_check
 from setpoint.console.metric import metric_of
@@ -70,8 +71,9 @@ def new(words: Namespace) -> int:
 
 def _open(words: Namespace, **settings: Any) -> Live:
     declared, root = load_declaration(words.project)
+    settings = {"processes": getattr(words, "processes", None), **settings}
     live = open_system(declared, root=root, home=words.home, **settings)
-    live.sources.reading = Reading()
+    live.sources.reading, live.workspaces.trying = Reading(), Trying()
     return live
 
 

@@ -32,6 +32,8 @@ class Settings:
     """The one seed that every random choice is derived from."""
     threads: int = 1
     """Threads of a training. The bytes of a model are the same whatever the number."""
+    processes: int = 1
+    """Processes that try the recipes of a search. What it finds is the same whatever the number."""
     memory_mb: int = 0
     """Most megabytes that sources may take in memory; 0: half of the machine's. Those beyond are mapped from files."""
     log_quota_mb: int = 10_000

@@ -21,11 +21,11 @@ from setpoint.learn.trial_pool import Asked, Fits, Run, trials_run_by
 
 KNOWN = 4
 """A trial is cut only where so many before it came to the end."""
-Progress = Callable[[int, int], None]
-"""Is told how many trials are done, and of how many at most."""
+Trying = Callable[[int, int, Trial, Trial], None]
+"""Is told how many trials are done, of how many at most, the last of them, and the one that stands."""
 
 
-def _silent(done: int, of: int) -> None:
+def silent(done: int, of: int, last: Trial, stands: Trial) -> None:
     """Say nothing."""
 
 
@@ -36,7 +36,7 @@ class Hands:
     sampling: Sampling | None = None
     log: TrialLog | None = None
     processes: int = 1
-    progress: Progress = _silent
+    progress: Trying = silent
 
 
 ALONE = Hands()
@@ -88,7 +88,7 @@ def search(
             outcomes = _outcomes(asked, len(contest.tried), run, log)
             for recipe, outcome in zip(recipes, outcomes, strict=True):
                 proposals.tell(recipe, contest.enter(recipe, outcome))
-                hands.progress(len(contest.tried), budget.trials)
+                hands.progress(len(contest.tried), budget.trials, contest.tried[-1], contest.tried[contest.stands])
             late = budget.deadline is not None and contest.spent > budget.deadline
     found = contest.winner(matrices, sides)
     ended = None
@@ -143,6 +143,7 @@ class Contest:
     tried: list[Trial] = field(default_factory=list)
     badness: list[list[float]] = field(default_factory=list)
     best: tuple[Recipe, Outcome, np.ndarray] | None = None
+    stands: int = 0
     spent: float = 0.0
 
     def enter(self, recipe: Recipe, outcome: Outcome) -> float | None:
@@ -160,7 +161,7 @@ class Contest:
             inside = zip(self.folds.every[:-1], outcome.scores, strict=False)
             self.badness.append([self.fits.measured(fold.sides.validation, part).badness for fold, part in inside])
         if self.best is None or self.fits.better(rows, self.best[2], scores):
-            self.best = recipe, outcome, scores
+            self.best, self.stands = (recipe, outcome, scores), len(self.tried) - 1
         return found.badness if np.isfinite(found.value) else None
 
     def limits(self) -> tuple[float | None, ...]:

@@ -137,6 +137,7 @@ def show_run(opened: Opened, which: str) -> dict[str, Any]:
             **one.summary(_goal_metric(opened)),
             "reasons": report["reasons"],
             "trials": one.model["trials"],
+            **({"search": one.model["search"]} if "search" in one.model else {}),
             **{name: value for name, value in one.run.items() if name not in ("run", "model", "system", "at")},
         }
 

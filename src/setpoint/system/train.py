@@ -117,6 +117,8 @@ def train(
         "system": plan.system.name,
         **({"goes_by": document["goes_by"]} if "goes_by" in document else {}),
         "rows": document["rows"]["usable"],
+        "trials": document["trials"],
+        **({"search": document["search"]} if "search" in document else {}),
         "cpu_seconds": found["cpu_seconds"],
         "card": to_markdown(make_card(document, plan, run=found, acts=said)),
         "acts": acts,

@@ -17,7 +17,7 @@ from setpoint.data.ingest.quarantine import file_name
 from setpoint.data.snapshots.snapshot import Snapshot
 from setpoint.declare.declaration import System
 from setpoint.declare.source import info
-from setpoint.learn.search import Hands
+from setpoint.learn.search import Hands, Trying, silent
 from setpoint.learn.trial_log import TrialLog
 from setpoint.loop import Workspace
 from setpoint.registry import audit
@@ -42,6 +42,7 @@ class Workspaces:
         home = Path(settings.home)
         self.project = Folders(home if home.is_absolute() else root / home, _below(settings.tables, "project"))
         self.project.home.mkdir(parents=True, exist_ok=True)
+        self.trying: Trying = silent
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -144,6 +145,12 @@ class Workspaces:
             draft.rename(self.live.home)
         return finished[-1].name
 
+    def _trials(self, folders: Folders, what: str) -> TrialLog | None:
+        """Where trials are kept as they finish; a replay keeps those of a declared search alone."""
+        if what == REPLAY and self.declared.goal.search is None:
+            return None
+        return TrialLog(tables_in(folders.home / "search"), self.metadata)
+
     def _hold(self, draft: Folders, now: int) -> None:
         """Let what decided in a replay wait for people, before anything decides by it."""
         metadata = draft.open_metadata(Settings())
@@ -183,7 +190,7 @@ class Workspaces:
                 asks=what != REPLAY,
                 stored=partial(stored, metadata),
                 user_code=user_code(self.root),
-                hands=Hands(sampling=open_sampler, log=TrialLog(tables_in(folders.home / "search"), self.metadata)),
+                hands=Hands(open_sampler, self._trials(folders, what), self.settings.processes, self.trying),
             )
             try:
                 yield work, state
