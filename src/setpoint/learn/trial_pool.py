@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -98,7 +100,16 @@ _held: list[tuple[Fits, Folds]] = []
 
 
 def _hold(fits: Fits, folds: Folds) -> None:
+    """Keep what trials need, and end with the process that started this one, however that ends."""
     _held.append((fits, folds))
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _attempt_held(asked: Asked) -> Outcome:
