@@ -102,6 +102,7 @@ from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
 from setpoint.declare.release import approval, release, rule, shadow
+from setpoint.declare.running import running
 from setpoint.declare.sample import by_group, by_time, chosen, newest, pps, simple, stratified, weighted
 from setpoint.declare.search import search
 from setpoint.declare.source import always, events, table
@@ -233,6 +234,7 @@ __all__ = [
     "references",
     "release",
     "reweighing",
+    "running",
     "rmse",
     "round",
     "rule",

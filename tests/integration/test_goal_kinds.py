@@ -206,6 +206,7 @@ def test_every_kind_passes_from_the_declaration_to_the_gate(case: Case, tmp_path
     """Planted signal passes each guardrail and baseline; plan, card and files tell the kind, and the bytes are kept."""
     with open_case(case, tmp_path / "a") as live:
         assert live.check()["labels"]["known"] > 2500
+        assert live.worth()["verdict"] == "train"
         choices = {choice["name"]: choice["value"] for choice in live.show_plan()["choices"]}
         assert choices["kind of goal"] == case.kind
         report = live.train(as_of=END)

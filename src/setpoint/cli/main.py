@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--because", default="", help="with --fix, --readmit and --dismiss, why")
 
     plan = add("plan", "Show what is derived from the declaration, why, and what changed since the last plan.")
+    plan.add_argument("--worth", action="store_true", help="say whether a model could be worth it, before any training")
     plan.add_argument("--catalogue", action="store_true", help="show every feature: owner, users, coverage, freshness")
 
     train = add("train", "Train one candidate on what is known, judge it and register it.")

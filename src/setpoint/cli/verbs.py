@@ -29,6 +29,7 @@ from setpoint.cli.snapshots import asks_of_snapshots, show_snapshots
 from setpoint.cli.study import print_study
 from setpoint.cli.trying import Trying
 from setpoint.cli.weak_slices import print_weak_slices
+from setpoint.cli.worth import show_worth
 from setpoint.console.check_report import write_check
 from setpoint.console.metric import metric_of
 from setpoint.console.report import write_report
@@ -153,6 +154,8 @@ def plan(words: Namespace) -> int:
     """What is derived, why, and what changed; or every feature."""
     if words.catalogue:
         return _catalogue(words)
+    if words.worth:
+        return show_worth(words, _open(words).worth())
     shown = _open(words).show_plan()
     if words.json:
         print_json(shown)

@@ -16,6 +16,7 @@ from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
 from setpoint.declare.metric_table import METRIC_TABLE
 from setpoint.declare.mitigate import GroupThresholds, Mitigation, Reweighing
+from setpoint.declare.running import Running
 from setpoint.declare.search import Search
 from setpoint.declare.source import info
 
@@ -401,6 +402,7 @@ class Goal:
     query: str | None = None
     mitigate: Mitigation | None = None
     search: Search | None = None
+    running: Running | None = None
 
     @property
     def acts(self) -> bool:
@@ -424,6 +426,7 @@ class Goal:
             **({} if self.errors is None else {"errors": self.errors.to_dict()}),
             **({} if self.query is None else {"query": self.query}),
             **({} if self.search is None else {"search": self.search.to_dict()}),
+            **({} if self.running is None else {"running": self.running.to_dict()}),
             **({} if self.mitigate is None else {"mitigate": self.mitigate.to_dict()}),
         }
 
@@ -445,6 +448,7 @@ def goal(
     behaves: Sequence[Behaviour] = (),
     search: Search | None = None,
     mitigate: Mitigation | None = None,
+    running: Running | None = None,
 ) -> Goal:
     """The goal of a system: the metric to optimise, the business unit, the action, its costs and the guardrails.
 
@@ -460,7 +464,8 @@ def goal(
     rare class while a model is fitted. `protect` names the attributes, request fields or features, whose groups `check`
     looks at for bias; a dict gives the known shares of their groups in the population, where there are any. `behaves`
     says what a model is to do when a row is changed, such as sp.never_falls_when_raised("total"). `mitigate` is what is
-    done against a gap between groups, such as sp.group_thresholds("recall", by="sex").
+    done against a gap between groups, such as sp.group_thresholds("recall", by="sex"). `running` is what a
+    model costs to train and to run, such as sp.running(per_training=200).
 
     >>> goal(auc(), business="eur", act=act("block"), cost=cost(false_positive=2, false_negative=50)).metric.name
     'auc'
@@ -482,6 +487,8 @@ def goal(
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
     if mitigate is not None and not isinstance(mitigate, (GroupThresholds, Reweighing)):
         raise WrongType(f"mitigate= is {mitigate!r}.", expected='such as sp.group_thresholds("recall", by="sex")')
+    if running is not None and not isinstance(running, Running):
+        raise WrongType(f"running= is {running!r}.", expected="such as sp.running(per_training=200)")
     for behaviour in behaves:
         if not isinstance(behaviour, (SameIfChanged, NeverFalls, SteadyUnder, MustDecide)):
             raise WrongType(f"behaves= holds {behaviour!r}.", expected='such as sp.never_falls_when_raised("total")')
@@ -502,6 +509,7 @@ def goal(
         query,
         mitigate,
         search=search,
+        running=running,
     )
 
 

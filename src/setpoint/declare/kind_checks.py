@@ -77,6 +77,7 @@ def check_kind(system: System) -> None:
         _refuse_two(system, kind.name)
         _check_errors(goal, label, kind.name)
     _check_query(system, kind.name)
+    _check_running(goal, kind.name)
     if kind.name not in (RANKING, MULTILABEL) and not system.release.fallback.stated:
         raise DeclarationError(
             f"The release of a goal of kind {kind.name!r} has no fallback.", expected="fallback=sp.rule(...)"
@@ -264,6 +265,16 @@ def _check_errors(goal: Goal, label: Label, kind: str) -> None:
         f"The goal is of kind {kind!r} and has cost={errors.to_dict()}: nobody has said what an error of {of} costs.",
         expected="sp.cost(over=..., under=...) for numbers, sp.cost(wrong=...) for classes, no cost= for others",
     )
+
+
+def _check_running(goal: Goal, kind: str) -> None:
+    """Costs of running are held against a value, so there has to be one."""
+    if goal.running is not None and not goal.acts and goal.errors is None:
+        raise DeclarationError(
+            f"The goal is of kind {kind!r} and has {goal.running}, and nothing says what its decisions are worth.",
+            expected="cost=sp.cost(over=..., under=...) for numbers, sp.cost(wrong=...) for classes, no running= for "
+            "others",
+        )
 
 
 def _check_query(system: System, kind: str) -> None:

@@ -324,6 +324,8 @@ def _added(system: System) -> list[Choice]:
     if system.unlabelled is not None:
         told = f"{system.unlabelled.method}, where at least {system.unlabelled.confidence:g} sure"
         found.append(Choice("decisions without a label", told, "declared; used where shown to help"))
+    if system.goal.running is not None:
+        found.append(Choice("costs of a model", str(system.goal.running), "declared; taken off what a model gains"))
     if system.goal.behaves:
         told, why = "; ".join(map(str, system.goal.behaves)), "judged on held-out rows that are changed, and kept to by"
         found.append(Choice("behaviour", told, f"declared; {why} learners that can"))

@@ -43,6 +43,7 @@ from setpoint.learn.trainer import Settled, Side, Trainer
 from setpoint.learn.trainer_of_kind import OfKind
 from setpoint.learn.trainer_two_classes import TwoClasses
 from setpoint.learn.update import Update, check_updatable, try_update
+from setpoint.learn.upkeep import upkeep_of
 from setpoint.learn.use_rule import NOT_YET, Use, use_of
 from setpoint.registry.cost import Cost
 
@@ -292,7 +293,11 @@ def train(
         acquired=sides.acquired,
         preflight=checked,
         update=None if gone is None else gone.told,
-        use=use_of(report, greater_is_better=goal.metric.greater_is_better),
+        use=use_of(
+            report,
+            greater_is_better=goal.metric.greater_is_better,
+            upkeep=upkeep_of(plan, held_out.at, cpu_seconds=cost.cpu_seconds if judge_measured else 0.0),
+        ),
         rated=rated,
         goes_by=None
         if loss is None

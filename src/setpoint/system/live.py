@@ -37,7 +37,7 @@ from setpoint.system.contracts import show_contracts
 from setpoint.system.label import fill_queue, label_queue, labels_by_hand, program_report, queue_decisions
 from setpoint.system.live_when import live_when
 from setpoint.system.opened import Opened
-from setpoint.system.plan import catalogue, show_plan
+from setpoint.system.plan import catalogue, show_plan, worth
 from setpoint.system.quarantine import dismiss_rows, entries, fix, readmit
 from setpoint.system.replay import run_replay
 from setpoint.system.run_marks import archive_run, mark_run, unarchive_run
@@ -126,6 +126,10 @@ class Live(Opened):
         What follows from the rate of positives among known labels is told beside it, and is no part of its digest.
         """
         return show_plan(self)
+
+    def worth(self) -> dict[str, Any]:
+        """Whether it is worth training a model at all, by labels, rule, costs and value; nothing is trained."""
+        return worth(self)
 
     def catalogue(self) -> dict[str, Any]:
         """Every feature with version, owner, users, coverage, freshness and importance, and those that could go.

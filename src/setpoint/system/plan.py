@@ -11,11 +11,13 @@ from setpoint.declare.formats import format_choices
 from setpoint.declare.goal_kind import goal_kind
 from setpoint.declare.plan import Choice, diff_declarations
 from setpoint.features.freshness import freshness_of
+from setpoint.history import requests_of
 from setpoint.learn.tried import tried_learners
+from setpoint.learn.worth import worth_before
 from setpoint.registry.bases import stale_models
 from setpoint.serve.asked import take_moment
 from setpoint.system.backends import open_learners
-from setpoint.system.labelled import base_rate
+from setpoint.system.labelled import all_decisions, base_rate
 from setpoint.system.opened import Opened
 from setpoint.system.workspaces import reading
 from setpoint.watch.inventory import facts_of, take_inventory
@@ -51,6 +53,13 @@ def show_plan(opened: Opened) -> dict[str, Any]:
         "changes": [change.to_dict() for change in changes],
         "stale_models": _stale_models(opened),
     }
+
+
+def worth(opened: Opened) -> dict[str, Any]:
+    """What labels, rule, costs and value say of training a model at all, before one is trained."""
+    plan = opened.plan
+    examples = all_decisions(opened, requests_of(plan, opened.rows, start=None, end=None))
+    return {"system": opened.declared.name, **worth_before(plan, examples, seed=opened.settings.seed).to_dict()}
 
 
 def _learners(opened: Opened) -> tuple[str, str]:
