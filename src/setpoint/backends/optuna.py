@@ -48,14 +48,16 @@ class TpeSampler:
         self._open.append(trial)
         return dict(trial.params)
 
-    def tell(self, value: float | None) -> None:
-        """What the oldest open point gave; one that was given up counts as worse than any."""
+    def tell(self, value: float | None, *, early: bool = False) -> None:
+        """What the oldest open point gave; one that was given up counts as worse than any that was not."""
         import optuna
 
         if not self._open:
             raise DataError("No point was asked for.", expected="ask before tell")
         trial = self._open.popleft()
-        if value is None:
+        if value is None or early:
+            if value is not None:
+                trial.report(value, 1)
             self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         else:
             self._study.tell(trial, value)

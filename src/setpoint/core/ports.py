@@ -536,15 +536,16 @@ class Sampler(Protocol):
     """Proposes points of a space, and learns from what earlier ones gave; lower values are better.
 
     Laws: the same space, seed and calls give the same points; a point lies inside the spans; every point asked for is
-    told once, in the order of asking, None where it was given up; `learn` tells of points that were not asked for.
+    told once, in the order of asking, None where nothing is known of it; one that was given up early ranks behind all
+    that were not; `learn` tells of points that were not asked for.
     """
 
     def ask(self) -> dict[str, float | int]:
         """The next point to try."""
         ...
 
-    def tell(self, value: float | None) -> None:
-        """What the oldest point that was asked for and not yet told gave."""
+    def tell(self, value: float | None, *, early: bool = False) -> None:
+        """What the oldest point that was asked for and not yet told gave, or had given when it was given up early."""
         ...
 
     def learn(self, point: Mapping[str, float | int], value: float) -> None:

@@ -58,11 +58,11 @@ class Proposals:
         self._open += [sampler for _, sampler in batch]
         return [recipe for recipe, _ in batch]
 
-    def tell(self, recipe: Recipe, value: float | None) -> None:
-        """What the oldest recipe that was asked for gave; None where it was cut."""
+    def tell(self, recipe: Recipe, value: float | None, *, cut: bool) -> None:
+        """What the oldest recipe that was asked for gave, or had given when it was cut; None where that is unknown."""
         sampler = self._open.pop(0)
         if sampler is not None:
-            sampler.tell(value)
+            sampler.tell(value, early=cut)
         elif value is not None:
             self._known.append((recipe, value))
 

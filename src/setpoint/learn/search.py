@@ -20,7 +20,7 @@ from setpoint.learn.trial_log import Outcome, SearchLog, TrialLog, search_key
 from setpoint.learn.trial_pool import Asked, Fits, Run, trials_run_by
 
 KNOWN = 4
-"""A trial is cut only where so many before it came to the end."""
+"""A trial is cut on a fold only where so many before it came to it."""
 Trying = Callable[[int, int, Trial, Trial], None]
 """Is told how many trials are done, of how many at most, the last of them, and the one that stands."""
 
@@ -83,11 +83,15 @@ def search(
     folds = folds_of(matrices, sides, encode, count=budget.folds, cutting=tuned)
     contest, late = Contest(fits, folds), False
     with trials_run_by(hands.processes, fits, folds) as run:
-        while not late and (recipes := proposals.ask()):
-            asked = [Asked(recipe, contest.limits() if proposals.tuning else ()) for recipe in recipes]
+        while not late:
+            limits = contest.limits() if proposals.tuning else ()
+            recipes = proposals.ask()
+            if not recipes:
+                break
+            asked = [Asked(recipe, limits) for recipe in recipes]
             outcomes = _outcomes(asked, len(contest.tried), run, log)
             for recipe, outcome in zip(recipes, outcomes, strict=True):
-                proposals.tell(recipe, contest.enter(recipe, outcome))
+                proposals.tell(recipe, contest.enter(recipe, outcome), cut=outcome.cut)
                 hands.progress(len(contest.tried), budget.trials, contest.tried[-1], contest.tried[contest.stands])
             late = budget.deadline is not None and contest.spent > budget.deadline
     found = contest.winner(matrices, sides)
@@ -141,34 +145,43 @@ class Contest:
     fits: Fits
     folds: Folds
     tried: list[Trial] = field(default_factory=list)
-    badness: list[list[float]] = field(default_factory=list)
+    badness: list[list[float]] = field(init=False)
     best: tuple[Recipe, Outcome, np.ndarray] | None = None
     stands: int = 0
     spent: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.badness = [[] for _ in self.folds.every[:-1]]
+
     def enter(self, recipe: Recipe, outcome: Outcome) -> float | None:
-        """Let a trial in; gives how bad it is, None where it was cut."""
+        """Let a trial in; gives how bad it is, or was when it was cut, None where that is not known."""
         rows = self.folds.rows
         self.spent += outcome.cpu_seconds
+        inside = self._inside(outcome)
         if outcome.cut:
             name = self.tried[0].metric
             self.tried.append(Trial(recipe, name, float("nan"), float("nan"), cut=True))
-            return None
+            return inside[-1] if np.isfinite(inside[-1]) else None
         scores = self.folds.scores(outcome.scores)
         found = self.fits.measured(rows, scores)
         self.tried.append(Trial(recipe, found.metric, found.value, found.log_loss))
-        if len(self.folds.every) > 1:
-            inside = zip(self.folds.every[:-1], outcome.scores, strict=False)
-            self.badness.append([self.fits.measured(fold.sides.validation, part).badness for fold, part in inside])
         if self.best is None or self.fits.better(rows, self.best[2], scores):
             self.best, self.stands = (recipe, outcome, scores), len(self.tried) - 1
         return found.badness if np.isfinite(found.value) else None
 
+    def _inside(self, outcome: Outcome) -> list[float]:
+        """How bad a trial is on each fold but the last that it came to; kept for those that follow."""
+        seen = zip(self.folds.every[:-1], self.badness, outcome.scores, strict=False)
+        found = []
+        for fold, known, part in seen:
+            found.append(self.fits.measured(fold.sides.validation, part).badness)
+            known.append(found[-1])
+        return found
+
     def limits(self) -> tuple[float | None, ...]:
-        """How bad the next trials may be on each fold but the last: as the median of those before."""
-        if len(self.badness) < KNOWN:
-            return ()
-        return tuple(float(each) if np.isfinite(each) else None for each in np.nanmedian(self.badness, axis=0))
+        """How bad the next trials may be on each fold but the last: as the median of all that came to it."""
+        finite = [[each for each in known if np.isfinite(each)] for known in self.badness]
+        return tuple(float(np.median(known)) if len(known) >= KNOWN else None for known in finite)
 
     def winner(self, matrices: Matrices, sides: Sides) -> Fitted:
         """The model of the trial that stands; fitted once more where it was fitted elsewhere or before."""

@@ -117,6 +117,7 @@ def train(
         "system": plan.system.name,
         **({"goes_by": document["goes_by"]} if "goes_by" in document else {}),
         "rows": document["rows"]["usable"],
+        "recipe": document["recipe"],
         "trials": document["trials"],
         **({"search": document["search"]} if "search" in document else {}),
         "cpu_seconds": found["cpu_seconds"],
