@@ -12,6 +12,7 @@ from setpoint.declare.confidence import abstain, conformal
 from setpoint.declare.contract import contract, fresh, holds, not_null, references, unique, volume
 from setpoint.declare.declaration import System, decide
 from setpoint.declare.embedding import embedding
+from setpoint.declare.ensemble import ensemble
 from setpoint.declare.expr import Expr, action, feature, field, now
 from setpoint.declare.feature import (
     absolute,
@@ -165,6 +166,7 @@ __all__ = [
     "distinct",
     "ece",
     "embedding",
+    "ensemble",
     "events",
     "exp",
     "false_positive_rate",

@@ -71,7 +71,7 @@ from setpoint.rollout.retire import retire
 from setpoint.rollout.retrain import Due, training_due
 from setpoint.rollout.shadow import Evidence, Pair, compare_shadow
 from setpoint.rollout.shadow_of_kind import compare_predictions
-from setpoint.serve.latency import measure_model
+from setpoint.serve.latency import measure_model, pace_of
 from setpoint.watch.consistency import CONSISTENCY, Consistency, record_definitions, verify_tick
 from setpoint.watch.contracts import check_sources
 from setpoint.watch.finding import Finding
@@ -591,6 +591,7 @@ def retrain(
             rows=loop.rows,
             recompute=recompute if recipe is None else None,
             measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
+            pace=(lambda scorer: pace_of(scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
             contested=work.disputed(examples.keys) if plan.system.goal.protect else None,
             votes=work.votes(examples.keys),

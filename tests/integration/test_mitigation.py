@@ -11,14 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import setpoint as sp
+from setpoint.api.app import App
 from setpoint.core.errors import DeclarationError
 from setpoint.core.times import DAY, time
+from tests.unit.api.client import call
 
 START = time("2026-01-01")
 ROWS, DAYS = 6000, 80
 
 
-def clinic(folder: Path, **goal: Any) -> sp.Live:
+def clinic(folder: Path, *, most: float = 0.15, **goal: Any) -> sp.Live:
     """A clinic that offers help, opened: of women who need it the score of the referral says half as much."""
     rng = np.random.default_rng(0)
     at = np.sort(rng.integers(START, START + DAYS * DAY, ROWS))
@@ -43,7 +45,7 @@ def clinic(folder: Path, **goal: Any) -> sp.Live:
             act=sp.act("help"),
             cost=sp.cost(false_positive=1, false_negative=2),
             protect=["sex"],
-            must=[sp.gap(sp.recall(), by="sex") <= 0.15],
+            must=[sp.gap(sp.recall(), by="sex") <= most],
             **goal,
         ),
         release=sp.release(sp.shadow("1d"), fallback=sp.rule(sp.field("said") > 3)),
@@ -69,6 +71,29 @@ def test_a_planted_bias_is_refused_and_thresholds_by_group_make_it_pass(tmp_path
     assert found["words"] in passed["card"]
     assert {name for name, _ in found["shifts"]} == {"f", "m"}
     assert found["points"][-1]["within"] is None
+
+
+def test_thresholds_by_group_decide_in_replay_and_over_http(tmp_path: Path) -> None:
+    """One threshold for each sex in the log of a replay, whose online path agrees; a server answers by the same."""
+    with clinic(tmp_path, most=0.3, mitigate=sp.group_thresholds("recall", by="sex")) as live:
+        found = live.replay(end=START + 42 * DAY, sample=0.05)
+        assert found["parity"]["sampled"] > 100
+        assert found["parity"]["mismatches"] == 0
+        log = live.sql(
+            "SELECT field_sex AS sex, min(threshold) AS low, max(threshold) AS high, "
+            "bool_and(acted = (score >= threshold)) AS kept FROM decisions WHERE model <> 'rule' GROUP BY 1"
+        ).to_pylist()
+        by_sex = {row["sex"]: row["low"] for row in log}
+        assert all(row["low"] == row["high"] and row["kept"] for row in log)
+        assert by_sex["f"] < by_sex["m"] - 0.05
+        with live.session() as session:
+            app = App({"clinic": session})
+            for number, said in enumerate(np.linspace(-2, 2, 9).tolist()):
+                for sex in ("f", "m"):
+                    body = {"visit_id": f"{sex}{number}", "said": said, "sex": sex}
+                    answer = call(app, "POST", "/v1/clinic/decide", body).json
+                    assert answer["model"] != "rule"
+                    assert answer["acted"] == (answer["score"] >= by_sex[sex])
 
 
 def test_reweighing_says_what_it_did(tmp_path: Path) -> None:

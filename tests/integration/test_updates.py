@@ -64,13 +64,11 @@ def test_a_replay_goes_on_from_its_champion_where_the_world_turns(tmp_path: Path
     """Retrainings say which of two models they took, and by how much; what was updated kept its parent's encoding."""
     with desk(tmp_path, turning=True) as live:
         first = live.replay(sample=0.0)
-        again = live.replay(sample=0.0, fresh=True)
     trained = [act for act in first["acts"] if act["act"] == "train"]
     taken = [act["subject"] for act in trained if "updated by" in act["reason"]]
     assert "anew" not in trained[0]["reason"]
     assert all("trained anew: an update" in act["reason"] or act["subject"] in taken for act in trained[1:])
     assert len(taken) >= 2
-    assert first["digest"] == again["digest"]
     folder = next(path for path in tmp_path.rglob("scorer.json") if path.parent.name == taken[-1]).parent
     scorer = load_scorer(folder, open_learners(1), expected=taken[-1])
     assert scorer.parent is not None

@@ -241,6 +241,8 @@ def _print_gate(report: dict[str, Any]) -> None:
         out.print(f"  {escape(reason)}")
     if "update" in report:
         out.print(escape(report["update"]["reason"]))
+    for line in report.get("ensemble", {}).get("words", ()):
+        out.print(escape(line))
     if "use" in report:
         out.print(f"use: [bold]{escape(report['use']['verdict'])}[/] ({escape(report['use']['reason'])})")
     out.print("[green]passed the gate[/]" if report["passed"] else "[red]refused by the gate[/]")

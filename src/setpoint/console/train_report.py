@@ -35,6 +35,7 @@ def guardrails(results: Mapping[str, Any]) -> Section:
     ]
     went = gate["update"]
     told = [*gate["reasons"], *(gate["confidence"] or ()), *([went["reason"]] if went else [])]
+    told += (gate["ensemble"] or {"words": []})["words"]
     body: list[object] = (
         [table(("Guardrail", "Value", "Bound", "Verdict"), rows, caption=title, tail=1)] if rows else []
     )

@@ -15,6 +15,7 @@ from setpoint.core.errors import DeclarationError, LeakRefused, NameUnknown, Wro
 from setpoint.declare.augment import Augment
 from setpoint.declare.behaviour import check_behaviours
 from setpoint.declare.contract import StatedContract, check_contracts
+from setpoint.declare.ensemble import Ensemble, check_ensemble
 from setpoint.declare.expr import Action, Aggregate, Column, Expr, FeatureRef, Field, Now, to_dict, walk
 from setpoint.declare.goal import Goal, cost_source
 from setpoint.declare.goal_kind import goal_kind
@@ -104,7 +105,7 @@ class System:
     that the decisions are a sample that somebody chose, and which shares of the population they are raked to.
     `learners` are those that are tried, in this order, instead of LightGBM and logistic regression: names, and
     `sp.learner(...)`. What is in `leave_out`, names or reasons by name, is worked out, logged and watched, and no model
-    reads it.
+    reads it. With an `ensemble` several models are tried as one, beside the best of them.
     """
 
     __slots__ = (
@@ -112,6 +113,7 @@ class System:
         "contracts",
         "decide",
         "digest",
+        "ensemble",
         "features",
         "freshness",
         "goal",
@@ -145,6 +147,7 @@ class System:
     unlabelled: Unlabelled | None
     learners: tuple[Tried, ...]
     leave_out: tuple[tuple[str, str], ...]
+    ensemble: Ensemble | None
     digest: str
 
     def __init__(
@@ -166,6 +169,7 @@ class System:
         unlabelled: Unlabelled | None = None,
         learners: Sequence[Tried | str] = (),
         leave_out: Mapping[str, str] | Sequence[str] = (),
+        ensemble: Ensemble | None = None,
     ) -> None:
         _check_types(name, decide, features, label, goal, release)
         if not isinstance(owner, str):
@@ -206,6 +210,7 @@ class System:
         told = [one.name for one in resolved]
         behaving = [each for one in goal.behaves for each in one.names]
         put(self, "leave_out", check_leave_out(name, leave_out, features=told, expected=behaving))
+        put(self, "ensemble", check_ensemble(name, ensemble, self.kind))
         check_kind(self)
         _check_label(self)
         known = Known(info(decide.spine), decide.key, decide.fields, label)
@@ -226,7 +231,7 @@ class System:
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.name, self.decide, self.features, self.label, self.goal, self.release, self.owner)
         more = (tuple(self.contracts.values()), self.hand, self.programs, self.augment, self.sample, self.unlabelled)
-        return (_again, (*parts, dict(self.freshness), *more, self.learners, dict(self.leave_out)))
+        return (_again, (*parts, dict(self.freshness), *more, self.learners, dict(self.leave_out), self.ensemble))
 
     def __copy__(self) -> System:
         return self
@@ -253,6 +258,7 @@ class System:
         }
         stated = {name: one.to_dict() for name, one in sorted(self.contracts.items())}
         told = {
+            "ensemble": self.ensemble,
             "programs": self.programs,
             "augment": self.augment,
             "sample": self.sample,
@@ -286,6 +292,7 @@ def _again(
     unlabelled: Unlabelled | None,
     learners: Sequence[Tried],
     leave_out: Mapping[str, str],
+    ensemble: Ensemble | None,
 ) -> System:
     """The system of these parts, as unpickling makes it."""
     declared = {one.name: Owned(one.expr, one.owner, one.note) for one in features}
@@ -307,6 +314,7 @@ def _again(
         unlabelled=unlabelled,
         learners=learners,
         leave_out=leave_out,
+        ensemble=ensemble,
     )
 
 

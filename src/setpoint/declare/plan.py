@@ -304,6 +304,9 @@ def _added(system: System) -> list[Choice]:
     if handed is not None:
         told = f"to the {handed.to} where deciding is expected to cost more than {handed.cost:g}"
         found.append(Choice("handed over", told, "declared"))
+    if system.ensemble is not None:
+        why = "declared; taken where it is better than the best single model on the validation rows"
+        found.append(Choice("ensemble", str(system.ensemble), why))
     found += [
         Choice(f"left out: {name}", "worked out, logged and watched; no model reads it", why)
         for name, why in system.leave_out

@@ -15,6 +15,7 @@ from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.added import Added
 from setpoint.learn.asked import judged_by
+from setpoint.learn.assemble import Assembled, Pace, assembling, beside_single, try_ensemble
 from setpoint.learn.audit import Procedure, Recompute, audit, check_skill
 from setpoint.learn.baselines import Baseline
 from setpoint.learn.behave import direct, judge_behaviours
@@ -70,7 +71,7 @@ class Candidate:
     side are natural, were asked for at random, or were picked by a strategy, `goes_by` what the procedure loses
     on held-out rows without each feature.
     `preflight` is what was found wrong with the rows, the learners tried and the model. `update` is what became of
-    going on from the champion, where that was asked for.
+    going on from the champion, `ensemble` what became of several models as one, where that was asked for.
     """
 
     recipe: Recipe
@@ -97,6 +98,7 @@ class Candidate:
     acquired: Mapping[str, Mapping[str, int]] | None = None
     goes_by: GoesBy | None = None
     update: Update | None = None
+    ensemble: Assembled | None = None
     use: Use = field(default=Use(NOT_YET, "nothing was compared"))
     rated: tuple[Rated, ...] = ()
     searched: Mapping[str, Any] | None = None
@@ -143,6 +145,7 @@ class Candidate:
             **({} if self.searched is None else {"search": dict(self.searched)}),
             **({} if self.goes_by is None else {"goes_by": self.goes_by.to_dict()}),
             **({} if self.update is None else {"update": self.update.to_dict()}),
+            **({} if self.ensemble is None else {"ensemble": self.ensemble.to_dict()}),
             **({} if self.preflight is None else {"preflight": self.preflight.to_dict()}),
             **({} if self.acquired is None else {"labels": {name: dict(of) for name, of in self.acquired.items()}}),
         }
@@ -165,6 +168,7 @@ def train(
     votes: Votes | None = None,
     cost: Cost | None = None,
     update: str | None = None,
+    pace: Pace | None = None,
     hands: Hands = ALONE,
 ) -> Candidate:
     """Train one candidate and say whether it may go live; `votes` are what people said of the decisions.
@@ -173,8 +177,9 @@ def train(
     `held_out_from` is the time from which rows are held out, instead of the plan's share. For the leak audit, `rows`
     are the sources' rows and `recompute` gives features anew from what was known at a time. `contested` is whether
     annotators disagreed on each decision, as `bias_sources.Judged` has it. `cost` is told where each step ends. With
-    `update` the champion is also updated, in that way, and the better of the two is the candidate. Raises NothingYet
-    when there are too few mature rows to train on and to judge with.
+    `update` the champion is also updated, in that way, and the better of the two is the candidate. `pace` says how long
+    a scorer takes for a row, which is told of ensembles. Raises NothingYet when there are too few mature rows to train
+    on and to judge with.
     """
     goal, cost = plan.system.goal, cost or Cost()
     trainer = trainer_of(plan, direct(plan, learners), seed=seed)
@@ -194,6 +199,11 @@ def train(
     cost("pre-flight")
     fitted = search_or_fit(plan, trainer, side, recipe, training_set=examples.digest, seed=seed, hands=hands)
     cost("search" if recipe is None else "fit")
+    made, trainer = None, assembling(plan, trainer)
+    if plan.system.ensemble is not None:
+        made = try_ensemble(plan, trainer, side, fitted, plan.system.ensemble)
+        fitted = made.fitted
+        cost("ensemble")
     if side.added.any:
         side, fitted = trainer.keep_if_better(side, fitted)
     settled = settle(trainer, side, fitted)
@@ -211,7 +221,7 @@ def train(
     else:
         released = release(trainer, settled, young.rows, encoder_of(plan, side.sides.every.features))
     cost("refit")
-    checked = checked.of_learner(fitted.recipe.learner).and_of(
+    checked = checked.of_learner((fitted if made is None else made.single).recipe.learner).and_of(
         (
             *check_fitted(settled.fitted, side.matrices, side.sides, task=task),
             *check_released(released.model, side.matrices, task=task),
@@ -254,6 +264,18 @@ def train(
         measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
         judge_measured=judge_measured,
     )
+    assembled = None if made is None else made.told
+    if made is not None and made.told.taken:
+        alone = settle(trainer, side, made.single).scorer
+        assembled = beside_single(
+            made.told,
+            bench,
+            goal.metric,
+            ours=scored,
+            theirs=trainer.decide(alone, held_out, name="the best single model"),
+            scorers=(procedure, alone),
+            pace=pace,
+        )
     rated = rate_baselines(
         trainer,
         goal,
@@ -293,6 +315,7 @@ def train(
         acquired=sides.acquired,
         preflight=checked,
         update=None if gone is None else gone.told,
+        ensemble=assembled,
         use=use_of(
             report,
             greater_is_better=goal.metric.greater_is_better,
@@ -328,8 +351,9 @@ def search_or_fit(
 
     A recipe of a learner that cannot do what the goal now asks for is searched for anew.
     """
-    if recipe is not None and recipe.learner in trainer.able:
-        return trainer.fit(side.matrices, side.sides, recipe=recipe)
+    able = assembling(plan, trainer)
+    if recipe is not None and recipe.learner in able.able:
+        return able.fit(side.matrices, side.sides, recipe=recipe)
     return search_plan(plan, trainer, side.matrices, side.sides, training_set=training_set, seed=seed, hands=hands)
 
 

@@ -93,6 +93,10 @@ class Trainer(Protocol):
         """A model of the recipe that training settled, on all these rows."""
         ...
 
+    def with_learner(self, learner: Learner) -> Trainer:
+        """The trainer with one more learner, or another one of its name."""
+        ...
+
     def going_on(self, learner: Learner, parent: Model) -> Trainer:
         """The trainer with another learner of this name, which goes on from a parent."""
         ...

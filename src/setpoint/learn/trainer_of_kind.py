@@ -91,12 +91,16 @@ class OfKind:
         given = Fed(encoder.matrix(rows.features), rows)
         return self._fitter.refit(fitted.settled, given, Inputs(encoder.categories, encoder.names))
 
+    def with_learner(self, learner: Learner) -> OfKind:
+        """The trainer with one more learner, or another one of its name."""
+        return replace(self, learners={**self.learners, learner.name: learner})
+
     def going_on(self, learner: Learner, parent: Model) -> OfKind:
         """The trainer with another learner of this name; stretches of time end where those of the parent do."""
         kind = self.kind
         if isinstance(kind, Survival) and isinstance(parent, Composed):
             kind = replace(kind, ends=parent.edges)
-        return replace(self, learners={**self.learners, learner.name: learner}, kind=kind)
+        return replace(self.with_learner(learner), kind=kind)
 
     def keep_if_better(self, side: Side, fitted: Fitted) -> tuple[Side, Fitted]:
         """The model as it is: there are no rows added."""

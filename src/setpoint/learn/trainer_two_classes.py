@@ -90,10 +90,14 @@ class TwoClasses:
         rows = reweighed(rows, asked.by) if isinstance(asked, Reweighing) else rows
         return refit(self.learners, encoder, rows, settled=fitted.settled, seed=self.seed, balance=fitted.balance)
 
+    def with_learner(self, learner: Learner) -> TwoClasses:
+        """The trainer with one more learner, or another one of its name."""
+        return replace(self, learners={**self.learners, learner.name: learner})
+
     def going_on(self, learner: Learner, parent: Model) -> TwoClasses:
         """The trainer with another learner of this name."""
         del parent
-        return replace(self, learners={**self.learners, learner.name: learner})
+        return self.with_learner(learner)
 
     def keep_if_better(self, side: Side, fitted: Fitted) -> tuple[Side, Fitted]:
         """A model of the rows with those added, or without where they are not shown to help on the validation rows.

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from setpoint.core.errors import NameUnknown
+from setpoint.core.errors import DeclarationError, NameUnknown
 from setpoint.core.ports import DirectedLearner, Learner, Model, Span, TunableLearner
 from setpoint.declare.learners import DEFAULT, Tried
+from setpoint.learn.ensemble import EnsembleLearner
 
 
 class Pinned:
@@ -55,6 +56,8 @@ def tried_learners(declared: Sequence[Tried], learners: Mapping[str, Learner]) -
     asked = declared or tuple(Tried(name) for name in DEFAULT if name in learners)
     found: dict[str, Learner] = {}
     for one in asked:
+        if one.name == EnsembleLearner.name:
+            raise DeclarationError("learners= names an ensemble.", expected='ensemble=sp.ensemble("bagging")')
         if one.name not in learners:
             raise NameUnknown("learner", one.name, learners, where="This installation")
         if one.name in found:

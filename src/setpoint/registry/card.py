@@ -46,12 +46,13 @@ def make_card(
             "digest": model["model"],
             "system": system.name,
             "learner": model["recipe"]["learner"],
-            "parameters": _pairs(model["settled"]["parameters"]),
+            "parameters": _parameters(model["settled"]["parameters"]),
             "judged procedure": f"{model['procedure']}, the same recipe on the older rows; every metric below is its",
             "calibration": _calibration(model["calibration"]["choice"]),
             "threshold": _threshold(model["threshold"]) if goal.acts else "none: the answer is the prediction",
             "seed": str(model["seed"]),
             "base weights": _weights(model.get("update")),
+            **({"ensemble": _ensemble(model["ensemble"])} if "ensemble" in model else {}),
             "trained at": _known(run, "at", "no run is recorded", iso),
             "code": _known(run, "code", "no run is recorded"),
             "environment": _environment(run),
@@ -149,6 +150,19 @@ def to_markdown(card: Card) -> str:
         lines += [f"- **{name}**: {value}" for name, value in fields.items()]
         lines.append("")
     return "\n".join(lines)
+
+
+def _parameters(settled: Mapping[str, Any]) -> str:
+    """What the model was trained with; of an ensemble each member's."""
+    if "members" not in settled:
+        return _pairs(settled)
+    told = zip(settled["members"], settled["weights"], strict=True)
+    return "; ".join(f"{weight:.3g} of {each['learner']} ({_pairs(each['parameters'])})" for each, weight in told)
+
+
+def _ensemble(found: Mapping[str, Any]) -> str:
+    """What became of several models as one, and what it costs beside the best single one."""
+    return "; ".join(found["words"])
 
 
 def _weights(update: Mapping[str, Any] | None) -> str:

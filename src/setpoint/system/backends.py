@@ -44,6 +44,7 @@ from setpoint.core.ports import (
     Tables,
     TextBase,
 )
+from setpoint.learn.ensemble import EnsembleLearner
 
 __all__ = [
     "FETCHERS",
@@ -142,7 +143,8 @@ def open_learners(threads: int) -> dict[str, Learner]:
         EstimatorLearner(),
         MlpLearner(),
     ]
-    return {learner.name: learner for learner in learners}
+    found = {learner.name: learner for learner in learners}
+    return {**found, EnsembleLearner.name: EnsembleLearner(found)}
 
 
 def open_sampler(space: Mapping[str, Span], seed: int) -> Sampler:

@@ -127,6 +127,7 @@ def told_gate(document: Mapping[str, Any], *, metric: str, unit: str) -> dict[st
         **({"fairness": list(report["fairness"]), "proxies": _proxies(document)} if "fairness" in report else {}),
         **({"use": dict(document["use"])} if "use" in document else {}),
         **({"update": dict(document["update"])} if "update" in document else {}),
+        **({"ensemble": dict(document["ensemble"])} if "ensemble" in document else {}),
         **({"mitigated": dict(report["mitigated"])} if "mitigated" in report else {}),
         **({"training_rows": report["plain"]["reason"]} if "plain" in report else {}),
         "business": {

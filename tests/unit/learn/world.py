@@ -38,7 +38,7 @@ def logistic() -> dict[str, Learner]:
     return {"logistic": LogisticLearner()}
 
 
-def make_system(**changes: Any) -> sp.System:
+def make_system(*, ensemble: Any = None, **changes: Any) -> sp.System:
     """The shop's declaration; `changes` replace parts of its goal."""
     checkouts = sp.events("checkouts", "c.parquet", key="checkout_id", at="ts")
     purchases = sp.events("purchases", "p.parquet", id="purchase_id", at="ts", delay="0s")
@@ -65,6 +65,7 @@ def make_system(**changes: Any) -> sp.System:
         label=sp.label(frauds.loss > 0, on="checkout_id", within="2d"),
         goal=sp.goal(goal.pop("metric"), **goal),
         release=sp.release(sp.shadow("7d"), fallback=sp.rule(sp.field("total") > 5000)),
+        ensemble=ensemble,
     )
 
 

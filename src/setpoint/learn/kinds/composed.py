@@ -95,8 +95,18 @@ def load_model(folder: Path, learner: Learner) -> Model:
 def fit_parts(by: str, fits: Sequence[Callable[[], tuple[Model, dict[str, Any]]]]) -> tuple[Model, dict[str, Any]]:
     """The models of several fits side by side; a recipe for all of them takes the most of what each settled."""
     made = [each() for each in fits]
-    settled = dict(made[0][1])
-    for name, value in settled.items():
-        if isinstance(value, (int, float)):
-            settled[name] = max(each[name] for _, each in made)
-    return Composed(by, tuple(model for model, _ in made)), settled
+    return Composed(by, tuple(model for model, _ in made)), _most([settled for _, settled in made])
+
+
+def _most(told: Sequence[Any]) -> Any:
+    """The greatest of each number in data of one form; of anything else the first.
+
+    >>> _most([{"rounds": 3, "loss": "l2"}, {"rounds": 5, "loss": "l2"}])
+    {'rounds': 5, 'loss': 'l2'}
+    """
+    first = told[0]
+    if isinstance(first, dict):
+        return {name: _most([each[name] for each in told]) for name in first}
+    if isinstance(first, list):
+        return [_most(parts) for parts in zip(*told, strict=True)]
+    return max(told) if isinstance(first, (int, float)) else first
