@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from setpoint.core.times import SECOND
@@ -15,17 +15,37 @@ DEARER = 1.5
 """What a trial costs beside the first one: later recipes may learn slowly, with more rounds."""
 MOST = 400
 """Seconds buy no more trials than this."""
+GUESSED = "guessed"
+"""Said of trials that the fixed recipes have not corrected yet."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """A search's trials, rounds and folds. `deadline` is in CPU seconds; `told` is how it was found, for the record."""
+    """A search's trials, rounds and folds. `deadline` is in CPU seconds; `told` is how it was found, for the record.
+
+    With `seconds` the trials are a guess, which what the fixed recipes cost corrects. `cutting` is whether proposed
+    recipes are cut by what they give on few rows.
+    """
 
     trials: int
     rounds: int
     folds: int = 1
     deadline: float | None = None
     told: Mapping[str, Any] | None = None
+    seconds: float | None = None
+    cutting: bool = False
+
+    def corrected(self, *, tried: int, spent: float, cost: float) -> Budget:
+        """The trials that the seconds buy in all, when so many cost so much and each more costs about `cost`.
+
+        >>> Budget(60, 300, 2, seconds=30.0).corrected(tried=7, spent=5.0, cost=1.0).trials
+        32
+        """
+        assert self.seconds is not None
+        trials = min(MOST, tried + max(0, int((self.seconds - spent) / max(cost, 1e-4))))
+        told = {**(self.told or {}), "trials": trials, "cpu_seconds_of_a_trial": round(cost, 4)}
+        told.pop(GUESSED, None)
+        return replace(self, trials=trials, told=told, seconds=None)
 
 
 def buy(seconds: float, costs: Callable[[], float], *, folds: int) -> tuple[int, int, float]:

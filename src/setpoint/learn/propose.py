@@ -50,6 +50,15 @@ class Proposals:
         """Whether all fixed recipes were asked for."""
         return not self._fixed
 
+    @property
+    def leaders(self) -> list[str]:
+        """The learners whose recipes will be changed, the best first; after the fixed recipes."""
+        return [each.base.learner for each in self._ready()]
+
+    def allow(self, more: int) -> None:
+        """So many more recipes may be asked for."""
+        self._left = more
+
     def ask(self) -> list[Recipe]:
         """The next recipes; none when the budget is spent or nothing is left to try."""
         batch = [(recipe, None) for recipe in self._fixed[:BATCH]] or self._changed(min(BATCH, self._left))
@@ -67,18 +76,20 @@ class Proposals:
             self._known.append((recipe, value))
 
     def _changed(self, count: int) -> list[tuple[Recipe, Sampler | None]]:
-        if self._sampling is None or count == 0:
-            return []
-        if self._tuned is None:
-            self._tuned = self._open_samplers(self._sampling)
         found: list[tuple[Recipe, Sampler | None]] = []
         for turn in range(count):
-            able = [each for each in self._tuned if each.left]
+            able = [each for each in self._ready() if each.left]
             if not able:
                 break
             each = able[0 if turn < LEADER else -1]
             found.append((each.ask(), each.sampler))
         return found
+
+    def _ready(self) -> list[_Tuned]:
+        """The samplers, opened when they are first needed."""
+        if self._tuned is None:
+            self._tuned = [] if self._sampling is None else self._open_samplers(self._sampling)
+        return self._tuned
 
     def _open_samplers(self, sampling: Sampling) -> list[_Tuned]:
         """The samplers of the two best learners that state a space, the best first."""

@@ -11,7 +11,7 @@ import numpy as np
 from setpoint.core.clock import cpu_seconds
 from setpoint.core.ports import Sampling
 from setpoint.declare.plan import Plan
-from setpoint.learn.budget import Budget, buy, seconds_of
+from setpoint.learn.budget import GUESSED, Budget, buy, seconds_of
 from setpoint.learn.folds import Encode, Folds, folds_of
 from setpoint.learn.propose import Proposals, portfolio
 from setpoint.learn.recipe import Fitted, Recipe, Trial
@@ -79,12 +79,18 @@ def search(
     log = None if hands.log is None else SearchLog(hands.log, key)
     sampling = hands.sampling
     proposals = Proposals(fits.able, trials=budget.trials, rounds=budget.rounds, sampling=sampling, seed=seed)
-    tuned = sampling is not None and budget.trials > len(list(portfolio(fits.able, budget.rounds)))
-    folds = folds_of(matrices, sides, encode, count=budget.folds, cutting=tuned)
+    folds = folds_of(matrices, sides, encode, count=budget.folds, cutting=budget.cutting)
     contest, late = Contest(fits, folds), False
     with trials_run_by(hands.processes, fits, folds) as run:
         while not late:
             limits = contest.limits() if proposals.tuning else ()
+            if proposals.tuning and budget.seconds is not None:
+                budget = budget.corrected(
+                    tried=len(contest.tried), spent=contest.spent, cost=contest.cost_of(proposals.leaders)
+                )
+                proposals.allow(budget.trials - len(contest.tried))
+                if log is not None:
+                    log.bought(budget.told or {})
             recipes = proposals.ask()
             if not recipes:
                 break
@@ -107,7 +113,7 @@ def search(
 def budget_of(
     plan: Plan, fits: Fits, matrices: Matrices, sides: Sides, *, key: str = "", log: TrialLog | None = None
 ) -> Budget:
-    """The plan's budget; seconds are translated into trials by a fit that is measured, unless that was done before."""
+    """The plan's budget; seconds are translated into trials by fits that are measured, unless that was done before."""
     declared = plan.system.goal.search
     if declared is None:
         return Budget(plan.trials, plan.rounds, plan.folds)
@@ -116,15 +122,27 @@ def budget_of(
     if before is not None:
         stopped = before.get("ended_by_deadline", False)
         trials = before["tried"] if stopped else before["trials"]
-        return Budget(trials, plan.rounds, before["folds"], None if stopped else deadline, before)
+        return Budget(
+            trials,
+            plan.rounds,
+            before["folds"],
+            None if stopped else deadline,
+            before,
+            declared.seconds if before.get(GUESSED) else None,
+            before["cutting"],
+        )
     trials, count = plan.trials, plan.folds
     if declared.seconds is not None:
         trials, count, cost = buy(declared.seconds, lambda: _cost(fits, matrices, sides, plan.rounds), folds=plan.folds)
         told["cpu_seconds_of_a_fit"] = round(cost, 4)
-    found = {**told, "trials": trials, "folds": count}
+    cutting = trials > sum(1 for _ in portfolio(fits.able, plan.rounds))
+    found = {**told, "trials": trials, "folds": count, "cutting": cutting}
+    seconds = declared.seconds if cutting else None
+    if seconds is not None:
+        found[GUESSED] = True
     if log is not None:
         log.buy(key, found)
-    return Budget(trials, plan.rounds, count, deadline, found)
+    return Budget(trials, plan.rounds, count, deadline, found, seconds, cutting)
 
 
 def _cost(fits: Fits, matrices: Matrices, sides: Sides, rounds: int) -> float:
@@ -148,7 +166,7 @@ class Contest:
     badness: list[list[float]] = field(init=False)
     best: tuple[Recipe, Outcome, np.ndarray] | None = None
     stands: int = 0
-    spent: float = 0.0
+    costs: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.badness = [[] for _ in self.folds.every[:-1]]
@@ -156,7 +174,7 @@ class Contest:
     def enter(self, recipe: Recipe, outcome: Outcome) -> float | None:
         """Let a trial in; gives how bad it is, or was when it was cut, None where that is not known."""
         rows = self.folds.rows
-        self.spent += outcome.cpu_seconds
+        self.costs.setdefault(recipe.learner, []).append(outcome.cpu_seconds)
         inside = self._inside(outcome)
         if outcome.cut:
             name = self.tried[0].metric
@@ -168,6 +186,15 @@ class Contest:
         if self.best is None or self.fits.better(rows, self.best[2], scores):
             self.best, self.stands = (recipe, outcome, scores), len(self.tried) - 1
         return found.badness if np.isfinite(found.value) else None
+
+    @property
+    def spent(self) -> float:
+        """The CPU seconds of all trials."""
+        return sum(map(sum, self.costs.values()))
+
+    def cost_of(self, learners: Sequence[str]) -> float:
+        """What a trial of the dearest of these learners cost on average."""
+        return max(float(np.mean(self.costs[name])) for name in learners) if learners else 0.0
 
     def _inside(self, outcome: Outcome) -> list[float]:
         """How bad a trial is on each fold but the last that it came to; kept for those that follow."""

@@ -134,7 +134,7 @@ def test_a_trial_worse_than_the_median_on_few_rows_is_cut(sides: Sides) -> None:
         {"logistic": LogisticLearner()},
         encode(make_world_plan(), sides),
         sides,
-        budget=Budget(20, 20),
+        budget=Budget(20, 20, cutting=True),
         hands=TUNED,
     )
     cut = [trial for trial in found.trials if trial.cut]
@@ -168,11 +168,13 @@ def test_rows_that_were_added_leave_one_fold(sides: Sides) -> None:
 
 def test_seconds_are_translated_into_trials_once(sides: Sides, kept: Hands) -> None:
     """What was found is told and recorded: another training of the same rows takes it, whatever a fit costs then."""
-    plan = declared(seconds=0.05)
+    plan = declared(seconds=0.2)
     first = run_plan(plan, {"logistic": LogisticLearner()}, kept, sides)
     assert first.searched is not None
-    assert first.searched["seconds"] == 0.05
+    assert first.searched["seconds"] == 0.2
     assert first.searched["cpu_seconds_of_a_fit"] > 0
+    assert first.searched["cpu_seconds_of_a_trial"] > 0
+    assert "guessed" not in first.searched
     assert len(first.trials) == first.searched["tried"] <= first.searched["trials"]
     again = run_plan(plan, {"logistic": Counting()}, kept, sides)
     assert (again.searched, len(again.trials)) == (first.searched, len(first.trials))
