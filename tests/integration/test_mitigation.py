@@ -20,7 +20,7 @@ START = time("2026-01-01")
 ROWS, DAYS = 6000, 80
 
 
-def clinic(folder: Path, *, most: float = 0.15, **goal: Any) -> sp.Live:
+def clinic(folder: Path, **goal: Any) -> sp.Live:
     """A clinic that offers help, opened: of women who need it the score of the referral says half as much."""
     rng = np.random.default_rng(0)
     at = np.sort(rng.integers(START, START + DAYS * DAY, ROWS))
@@ -45,7 +45,7 @@ def clinic(folder: Path, *, most: float = 0.15, **goal: Any) -> sp.Live:
             act=sp.act("help"),
             cost=sp.cost(false_positive=1, false_negative=2),
             protect=["sex"],
-            must=[sp.gap(sp.recall(), by="sex") <= most],
+            must=[sp.gap(sp.recall(), by="sex") <= 0.15],
             **goal,
         ),
         release=sp.release(sp.shadow("1d"), fallback=sp.rule(sp.field("said") > 3)),
@@ -75,8 +75,8 @@ def test_a_planted_bias_is_refused_and_thresholds_by_group_make_it_pass(tmp_path
 
 def test_thresholds_by_group_decide_in_replay_and_over_http(tmp_path: Path) -> None:
     """One threshold for each sex in the log of a replay, whose online path agrees; a server answers by the same."""
-    with clinic(tmp_path, most=0.3, mitigate=sp.group_thresholds("recall", by="sex")) as live:
-        found = live.replay(end=START + 42 * DAY, sample=0.05)
+    with clinic(tmp_path, mitigate=sp.group_thresholds("recall", by="sex")) as live:
+        found = live.replay(end=START + 64 * DAY, sample=0.05)
         assert found["parity"]["sampled"] > 100
         assert found["parity"]["mismatches"] == 0
         log = live.sql(
