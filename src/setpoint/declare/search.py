@@ -12,7 +12,7 @@ FOLDS = (1, 2, 4)
 """On how many stretches of newer time a trial may be compared with others."""
 TRIALS, MOST_TRIALS = 40, 2000
 """Trials of a search of which nothing is said, and of any at most."""
-ROUNDS = 300
+ROUNDS = 1000
 """Rounds of a declared search, at most: newer rows stop a training earlier."""
 
 
@@ -49,7 +49,7 @@ def search(
     or 4; without it, more where there are fewer rows.
 
     >>> search(trials=40)
-    Search(trials=40, seconds=None, rounds=300, folds=None, deadline=None)
+    Search(trials=40, seconds=None, rounds=1000, folds=None, deadline=None)
     """
     if trials is not None and seconds is not None:
         raise DeclarationError(f"search(trials={trials!r}, seconds={seconds!r}).", expected="trials= or seconds=")
