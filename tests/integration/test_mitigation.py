@@ -12,6 +12,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.api.app import App
+from setpoint.console.train_report import render_training
 from setpoint.core.errors import DeclarationError
 from setpoint.core.times import DAY, time
 from tests.unit.api.client import call
@@ -71,6 +72,10 @@ def test_a_planted_bias_is_refused_and_thresholds_by_group_make_it_pass(tmp_path
     assert found["words"] in passed["card"]
     assert {name for name, _ in found["shifts"]} == {"f", "m"}
     assert found["points"][-1]["within"] is None
+    shown = render_training(passed)
+    assert "What a smaller gap costs" in shown
+    assert "as declared costs say" in shown
+    assert "What a smaller gap costs" not in render_training(refused)
 
 
 def test_thresholds_by_group_decide_in_replay_and_over_http(tmp_path: Path) -> None:

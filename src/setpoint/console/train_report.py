@@ -12,6 +12,7 @@ from setpoint.console.section import Section, rows_of, table
 from setpoint.console.section_behaviour import behaviour
 from setpoint.console.section_explain import effects, goes_by
 from setpoint.console.section_fairness import fairness
+from setpoint.console.section_mitigation import mitigation
 from setpoint.console.section_search import search
 from setpoint.console.section_study import study
 from setpoint.console.section_use import use
@@ -67,7 +68,8 @@ def render_training(found: Mapping[str, Any]) -> str:
     """
     title = f"{found['system']}: training of {clock(found['at'])}"
     results = {"gates": [found], "goes_by": found.get("goes_by")}
-    return page(title, [_header(found)], [*[make(results) for make in SECTIONS], *search(found), *study(found)])
+    asked = [*mitigation(results), *search(found), *study(found)]
+    return page(title, [_header(found)], [*[make(results) for make in SECTIONS], *asked])
 
 
 def _header(found: Mapping[str, Any]) -> Markup:
