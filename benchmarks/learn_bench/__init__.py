@@ -1,0 +1,1 @@
+"""Contenders of `learn.py` that are ours."""
