@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, WrongType
@@ -15,20 +16,34 @@ TRIALS, MOST_TRIALS = 40, 2000
 ROUNDS = 1000
 """Rounds of a declared search, at most: newer rows stop a training earlier."""
 
+Space: TypeAlias = tuple[tuple[str, tuple[tuple[str, float, float], ...]], ...]
+"""Learners, their parameters, and the lowest and highest value of each."""
+
 
 @dataclass(frozen=True)
 class Search:
-    """The budget of a search: `trials`, or CPU `seconds`; what is None is derived. `deadline` is in microseconds."""
+    """The budget of a search: `trials`, or CPU `seconds`; what is None is derived. `deadline` is in microseconds.
+
+    `space` says between what parameters of learners lie, where that is not what the learners state.
+    """
 
     trials: int | None = None
     seconds: float | None = None
     rounds: int = ROUNDS
     folds: int | None = None
     deadline: int | None = None
+    space: Space = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The budget as JSON-like data: what was said."""
-        given = {"trials": self.trials, "seconds": self.seconds, "folds": self.folds, "deadline": self.deadline}
+        given: dict[str, Any] = {
+            "trials": self.trials,
+            "seconds": self.seconds,
+            "folds": self.folds,
+            "deadline": self.deadline,
+            "space": {learner: {name: [low, high] for name, low, high in spans} for learner, spans in self.space}
+            or None,
+        }
         return {"rounds": self.rounds, **{name: value for name, value in given.items() if value is not None}}
 
 
@@ -39,6 +54,7 @@ def search(
     rounds: int = ROUNDS,
     folds: int | None = None,
     deadline: str | None = None,
+    space: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
 ) -> Search:
     """A search of so many trials at the first training, each of at most so many rounds.
 
@@ -46,10 +62,11 @@ def search(
     `seconds` of CPU time are translated into trials and folds once, from fits that are measured, and what was found is
     recorded: whoever trains again on the same rows takes that. A `deadline`, such as "10m" of CPU time, only ends a
     search early, and that is recorded too. `folds` says on how many stretches of newer time trials are compared: 1, 2
-    or 4; without it, more where there are fewer rows.
+    or 4; without it, more where there are fewer rows. `space` says between what parameters of a learner lie, where that
+    is not what the learner states: `{"lightgbm": {"num_leaves": (4, 16)}}`.
 
     >>> search(trials=40)
-    Search(trials=40, seconds=None, rounds=1000, folds=None, deadline=None)
+    Search(trials=40, seconds=None, rounds=1000, folds=None, deadline=None, space=())
     """
     if trials is not None and seconds is not None:
         raise DeclarationError(f"search(trials={trials!r}, seconds={seconds!r}).", expected="trials= or seconds=")
@@ -70,4 +87,26 @@ def search(
         rounds,
         folds,
         None if deadline is None else times.duration(deadline),
+        _space(space or {}),
     )
+
+
+def _space(given: Mapping[str, Mapping[str, Sequence[float]]]) -> Space:
+    """What was said of parameters, in the order of their names."""
+    if not isinstance(given, Mapping) or not all(isinstance(spans, Mapping) for spans in given.values()):
+        raise WrongType(f"search(space={given!r}).", expected='such as {"lightgbm": {"num_leaves": (4, 16)}}')
+    return tuple(
+        (learner, tuple((name, *_ends(learner, name, ends)) for name, ends in sorted(spans.items())))
+        for learner, spans in sorted(given.items())
+    )
+
+
+def _ends(learner: str, name: str, ends: Sequence[float]) -> tuple[float, float]:
+    numbers = isinstance(ends, Sequence) and all(type(end) in (int, float) for end in ends)
+    if not numbers or len(ends) != 2 or not ends[0] < ends[1]:
+        raise DeclarationError(
+            f"search(space={{{learner!r}: {{{name!r}: {ends!r}}}}}).",
+            expected="the lowest and the highest value, such as (4, 16)",
+            hint=f"sp.learner({learner!r}, {name}=...) pins a parameter to one value.",
+        )
+    return ends[0], ends[1]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from setpoint.core.ports import Learner, Sampler, Sampling, TunableLearner
+from setpoint.core.ports import Learner, Sampler, Sampling, Span
 from setpoint.core.rng import seed_for
 from setpoint.learn.recipe import Recipe
+from setpoint.learn.spaces import Spaces
 
 BATCH = 4
 """Recipes that are asked for at once, however many processes try them: so their number changes no result."""
@@ -37,9 +38,16 @@ class Proposals:
     """
 
     def __init__(
-        self, learners: Mapping[str, Learner], *, trials: int, rounds: int, sampling: Sampling | None, seed: int
+        self,
+        learners: Mapping[str, Learner],
+        *,
+        trials: int,
+        rounds: int,
+        sampling: Sampling | None,
+        spaces: Spaces,
+        seed: int,
     ) -> None:
-        self._learners, self._left, self._sampling, self._seed = learners, trials, sampling, seed
+        self._spaces, self._left, self._sampling, self._seed = spaces, trials, sampling, seed
         self._fixed = list(islice(portfolio(learners, rounds), trials))
         self._known: list[tuple[Recipe, float]] = []
         self._open: list[Sampler | None] = []
@@ -96,10 +104,9 @@ class Proposals:
         ranked = list(dict.fromkeys(recipe.learner for recipe, _ in sorted(self._known, key=lambda each: each[1])))
         found = []
         for name in ranked:
-            learner = self._learners[name]
-            if isinstance(learner, TunableLearner) and learner.space():
+            if name in self._spaces:
                 mine = [(recipe, value) for recipe, value in self._known if recipe.learner == name]
-                found.append(_Tuned(learner, mine, sampling, seed_for(self._seed, "search", name)))
+                found.append(_Tuned(self._spaces[name], mine, sampling, seed_for(self._seed, "search", name)))
         return found[:2]
 
 
@@ -107,9 +114,8 @@ class _Tuned:
     """One learner with its sampler, and how many points are left to it."""
 
     def __init__(
-        self, learner: TunableLearner, known: list[tuple[Recipe, float]], sampling: Sampling, seed: int
+        self, space: Mapping[str, Span], known: list[tuple[Recipe, float]], sampling: Sampling, seed: int
     ) -> None:
-        space = learner.space()
         self.base = min(known, key=lambda each: each[1])[0]
         self.left = POINTS * len(space)
         self.sampler = sampling(space, seed)

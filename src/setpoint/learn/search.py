@@ -16,6 +16,7 @@ from setpoint.learn.folds import Encode, Folds, folds_of
 from setpoint.learn.propose import Proposals, portfolio
 from setpoint.learn.recipe import Fitted, Recipe, Trial
 from setpoint.learn.sides import Matrices, Sides, encode
+from setpoint.learn.spaces import Spaces, spaces_of
 from setpoint.learn.trial_log import Outcome, SearchLog, TrialLog, search_key
 from setpoint.learn.trial_pool import Asked, Fits, Run, trials_run_by
 
@@ -53,7 +54,17 @@ def search_plan(
     told = {} if declared is None else declared.to_dict()
     key = search_key(plan=plan.digest, training_set=training_set, sides=sides, seed=seed, told=told)
     budget = budget_of(plan, fits, matrices, sides, key=key, log=hands.log)
-    return search(fits, matrices, sides, encode=partial(encode, plan), budget=budget, seed=seed, hands=hands, key=key)
+    return search(
+        fits,
+        matrices,
+        sides,
+        encode=partial(encode, plan),
+        budget=budget,
+        seed=seed,
+        hands=hands,
+        spaces=spaces_of(declared, fits.able),
+        key=key,
+    )
 
 
 def search(
@@ -65,6 +76,7 @@ def search(
     budget: Budget,
     seed: int,
     hands: Hands = ALONE,
+    spaces: Spaces | None = None,
     key: str = "",
 ) -> Fitted:
     """A model of the best recipe that the budget finds, by the goal's metric on rows newer than those that fit it.
@@ -78,7 +90,14 @@ def search(
     """
     log = None if hands.log is None else SearchLog(hands.log, key)
     sampling = hands.sampling
-    proposals = Proposals(fits.able, trials=budget.trials, rounds=budget.rounds, sampling=sampling, seed=seed)
+    proposals = Proposals(
+        fits.able,
+        trials=budget.trials,
+        rounds=budget.rounds,
+        sampling=sampling,
+        spaces=spaces_of(None, fits.able) if spaces is None else spaces,
+        seed=seed,
+    )
     folds = folds_of(matrices, sides, encode, count=budget.folds, cutting=budget.cutting)
     contest, late = Contest(fits, folds), False
     with trials_run_by(hands.processes, fits, folds) as run:

@@ -40,6 +40,7 @@ from setpoint.learn.recipe import Fitted, Recipe, Trial
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.search import ALONE, Hands, search_plan
 from setpoint.learn.sides import Examples, Sides, count_rows, divide, encode
+from setpoint.learn.spaces import spaces_of
 from setpoint.learn.trainer import Settled, Side, Trainer
 from setpoint.learn.trainer_of_kind import OfKind
 from setpoint.learn.trainer_two_classes import TwoClasses
@@ -184,6 +185,7 @@ def train(
     goal, cost = plan.system.goal, cost or Cost()
     trainer = trainer_of(plan, direct(plan, learners), seed=seed)
     check_updatable(trainer, update)
+    spaces_of(goal.search, trainer.able)  # what the goal says of them is wrong now, or not at all
     drawn = draw_decisions(plan.system, examples, seed=seed)
     examples = drawn.examples
     raked = rake_sides(plan.system, divide(plan, examples, held_out_from=held_out_from))

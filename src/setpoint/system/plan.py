@@ -12,6 +12,7 @@ from setpoint.declare.goal_kind import goal_kind
 from setpoint.declare.plan import Choice, diff_declarations
 from setpoint.features.freshness import freshness_of
 from setpoint.history import requests_of
+from setpoint.learn.spaces import spaces_of
 from setpoint.learn.tried import tried_learners
 from setpoint.learn.worth import worth_before
 from setpoint.registry.bases import stale_models
@@ -63,9 +64,10 @@ def worth(opened: Opened) -> dict[str, Any]:
 
 
 def _learners(opened: Opened) -> tuple[str, str]:
-    """The learners that are tried, in order, and why; raises NameUnknown for one that is not there."""
+    """The learners that are tried, in order, and why; raises NameUnknown for one, or a parameter, that is not there."""
     declared = opened.declared.learners
     found = tried_learners(declared, open_learners(opened.settings.threads))
+    spaces_of(opened.declared.goal.search, found)
     if declared:
         return ", ".join(map(str, declared)), "declared; by turns in this order, best guess of each first"
     return ", ".join(found), "boosted trees and a linear model, by turns; learners=[...] names others"

@@ -16,7 +16,7 @@ from setpoint.backends.metadata import SqlMetadata
 from setpoint.backends.optuna import TpeSampler
 from setpoint.backends.parquet import ParquetTables
 from setpoint.backends.sklearn import LogisticLearner, LogisticModel
-from setpoint.core.errors import DeclarationError, WrongType
+from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.core.ports import Learner
 from setpoint.declare.plan import Plan
 from setpoint.learn.budget import Budget
@@ -24,10 +24,12 @@ from setpoint.learn.folds import folds_of
 from setpoint.learn.recipe import Fitted
 from setpoint.learn.search import Hands, search_plan
 from setpoint.learn.sides import Sides, divide, encode
+from setpoint.learn.spaces import spaces_of
 from setpoint.learn.trainer_two_classes import TwoClasses
 from setpoint.learn.trial_log import TrialLog
+from setpoint.learn.tried import tried_learners
 from tests.unit.learn.test_search import run_with
-from tests.unit.learn.world import make_examples, make_world_plan
+from tests.unit.learn.world import learners, make_examples, make_world_plan
 
 TUNED = Hands(sampling=TpeSampler)
 
@@ -200,6 +202,9 @@ def test_a_deadline_ends_a_search_and_is_recorded(sides: Sides, kept: Hands) -> 
         ({"seconds": -1.0}, DeclarationError),
         ({"folds": 3}, DeclarationError),
         ({"deadline": 60}, WrongType),
+        ({"space": {"logistic": {"c": (2.0, 1.0)}}}, DeclarationError),
+        ({"space": {"logistic": {"c": 2.0}}}, DeclarationError),
+        ({"space": {"logistic": 3}}, WrongType),
     ],
 )
 def test_a_budget_that_means_nothing_is_refused(budget: dict[str, Any], error: type[Exception]) -> None:
@@ -212,3 +217,36 @@ def test_forty_trials_where_nothing_is_said() -> None:
     """A goal that asks for a search and says no more."""
     assert sp.search().trials == 40
     assert sp.search(seconds=30).trials is None
+
+
+def test_a_goal_narrows_or_widens_a_space(sides: Sides) -> None:
+    """What is proposed lies between what was said; fixed recipes are tried as they are."""
+    found = run_plan(
+        declared(trials=7, space={"logistic": {"c": (20.0, 30.0)}}), {"logistic": Counting()}, TUNED, sides
+    )
+    first, *proposed = [trial.recipe.parameters["c"] for trial in found.trials]
+    assert first == 0.1
+    assert all(20 <= c <= 30 for c in proposed)
+    assert sp.search(space={"logistic": {"c": (20, 30)}}).to_dict()["space"] == {"logistic": {"c": [20, 30]}}
+
+
+@pytest.mark.parametrize(
+    ("space", "error"),
+    [
+        ({"forest": {"c": (1, 2)}}, NameUnknown),
+        ({"logistic": {"depth": (1, 2)}}, NameUnknown),
+        ({"logistic": {"c": (0, 2)}}, DeclarationError),
+        ({"lightgbm": {"num_leaves": (2.5, 8)}}, DeclarationError),
+    ],
+)
+def test_a_space_that_no_learner_has_is_refused(space: dict[str, Any], error: type[Exception]) -> None:
+    """With what there is."""
+    with pytest.raises(error):
+        spaces_of(sp.search(space=space), learners())
+
+
+def test_what_is_pinned_is_not_searched() -> None:
+    """A learner that is named with parameters leaves the others to the search."""
+    pinned = tried_learners((sp.learner("lightgbm", num_leaves=7),), learners())
+    assert "num_leaves" not in spaces_of(None, pinned)["lightgbm"]
+    assert "learning_rate" in spaces_of(None, pinned)["lightgbm"]
