@@ -12,6 +12,8 @@ from setpoint.console.words import DASH, count, number
 from setpoint.declare.goal import RANGES
 
 TITLE = "Which recipes were tried"
+BY_ERROR = "One replaces another only when it is better by more than a standard error."
+BEST = "A cross was cut: it was worse than most on an older stretch of time, or on fewer rows, and not fitted further."
 
 
 def search(results: Mapping[str, Any]) -> list[Section]:
@@ -40,9 +42,7 @@ def search(results: Mapping[str, Any]) -> list[Section]:
 
     how = (
         f"Each recipe was fitted on older rows of the training side and compared by {metric} on newer ones; the line "
-        "is the best so far, the full dot the recipe that won. One replaces another only when it is better by more "
-        "than a standard error, so the winner need not be the highest. A cross was cut: it was worse than most on an "
-        "older stretch of time, and was not fitted further."
+        f"is the best so far, the full dot the recipe that won. {BEST if results.get('search') else BY_ERROR}"
     )
     rows = [
         (

@@ -24,7 +24,7 @@ class Budget:
     """A search's trials, rounds and folds. `deadline` is in CPU seconds; `told` is how it was found, for the record.
 
     With `seconds` the trials are a guess, which what the fixed recipes cost corrects. `cutting` is whether proposed
-    recipes are cut by what they give on few rows.
+    recipes are cut by what they give on few rows; `by_error` whether one recipe replaces another only beyond an error.
     """
 
     trials: int
@@ -34,6 +34,7 @@ class Budget:
     told: Mapping[str, Any] | None = None
     seconds: float | None = None
     cutting: bool = False
+    by_error: bool = True
 
     def corrected(self, *, tried: int, spent: float, cost: float) -> Budget:
         """The trials that the seconds buy in all, when so many cost so much and each more costs about `cost`.

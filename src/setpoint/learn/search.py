@@ -81,12 +81,13 @@ def search(
 ) -> Fitted:
     """A model of the best recipe that the budget finds, by the goal's metric on rows newer than those that fit it.
 
-    Recipes come best guess first, and one replaces another only when it is better by more than a standard error,
-    clustered by day: the luck of a few days must not choose a recipe that is kept for a year (the rule of one standard
-    error of Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3). The fixed recipes are followed
-    by what a sampler proposes; of those, one that is worse than the median on an older fold is cut (Golovin et al.
-    2017, "Google Vizier", section 3.5.2). The budget is in trials and rounds, never in time, so the same rows and seed
-    give the same answer everywhere, by however many processes.
+    Recipes come best guess first. Of a few fixed ones, one replaces another only when it is better by more than a
+    standard error, clustered by day: the luck of a few days must not choose a recipe that is kept for a year (the rule
+    of one standard error of Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3). Where a search
+    is declared, the fixed recipes are followed by what a sampler proposes, and the best of all wins; a proposed one
+    that is worse than the median on an older fold is cut (Golovin et al. 2017, "Google Vizier", section 3.5.2). The
+    budget is in trials and rounds, never in time, so the same rows and seed give the same answer everywhere, by however
+    many processes.
     """
     log = None if hands.log is None else SearchLog(hands.log, key)
     sampling = hands.sampling
@@ -99,7 +100,7 @@ def search(
         seed=seed,
     )
     folds = folds_of(matrices, sides, encode, count=budget.folds, cutting=budget.cutting)
-    contest, late = Contest(fits, folds), False
+    contest, late = Contest(fits, folds, budget.by_error), False
     with trials_run_by(hands.processes, fits, folds) as run:
         while not late:
             limits = contest.limits() if proposals.tuning else ()
@@ -149,6 +150,7 @@ def budget_of(
             before,
             declared.seconds if before.get(GUESSED) else None,
             before["cutting"],
+            by_error=False,
         )
     trials, count = plan.trials, plan.folds
     if declared.seconds is not None:
@@ -161,7 +163,7 @@ def budget_of(
         found[GUESSED] = True
     if log is not None:
         log.buy(key, found)
-    return Budget(trials, plan.rounds, count, deadline, found, seconds, cutting)
+    return Budget(trials, plan.rounds, count, deadline, found, seconds, cutting, by_error=False)
 
 
 def _cost(fits: Fits, matrices: Matrices, sides: Sides, rounds: int) -> float:
@@ -181,10 +183,12 @@ class Contest:
 
     fits: Fits
     folds: Folds
+    by_error: bool = True
     tried: list[Trial] = field(default_factory=list)
     badness: list[list[float]] = field(init=False)
     best: tuple[Recipe, Outcome, np.ndarray] | None = None
     stands: int = 0
+    least: float = field(default=float("inf"))
     costs: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -202,9 +206,16 @@ class Contest:
         scores = self.folds.scores(outcome.scores)
         found = self.fits.measured(rows, scores)
         self.tried.append(Trial(recipe, found.metric, found.value, found.log_loss))
-        if self.best is None or self.fits.better(rows, self.best[2], scores):
+        if self.best is None or self._replaces(found.badness, scores):
             self.best, self.stands = (recipe, outcome, scores), len(self.tried) - 1
+            self.least = found.badness
         return found.badness if np.isfinite(found.value) else None
+
+    def _replaces(self, badness: float, scores: np.ndarray) -> bool:
+        """Whether a trial takes the place of the one that stands."""
+        if self.by_error and self.best is not None:
+            return self.fits.better(self.folds.rows, self.best[2], scores)
+        return badness < self.least or not np.isfinite(self.least)
 
     @property
     def spent(self) -> float:

@@ -250,3 +250,12 @@ def test_what_is_pinned_is_not_searched() -> None:
     pinned = tried_learners((sp.learner("lightgbm", num_leaves=7),), learners())
     assert "num_leaves" not in spaces_of(None, pinned)["lightgbm"]
     assert "learning_rate" in spaces_of(None, pinned)["lightgbm"]
+
+
+def test_the_best_of_a_declared_search_wins(sides: Sides) -> None:
+    """However little it is better; where none is declared, the best guess stays until something is shown better."""
+    plan = declared(trials=6, folds=1)
+    found = run_plan(plan, {"logistic": Counting()}, TUNED, sides)
+    best = max((trial for trial in found.trials if not trial.cut), key=lambda trial: trial.value)
+    assert found.recipe == best.recipe
+    assert found.recipe != found.trials[0].recipe
