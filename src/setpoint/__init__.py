@@ -6,7 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from setpoint.declare.augment import augment, crop_image, mixup, noise, shift_image, substitute
-from setpoint.declare.behaviour import must_decide, never_falls_when_raised, same_if_changed, steady_under
+from setpoint.declare.behaviour import (
+    must_decide,
+    never_falls_when_raised,
+    same_if_changed,
+    steady_under,
+    steady_under_attack,
+)
 from setpoint.declare.blob_column import blob
 from setpoint.declare.confidence import abstain, conformal
 from setpoint.declare.contract import contract, fresh, holds, not_null, references, unique, volume
@@ -256,6 +262,7 @@ __all__ = [
     "standardised",
     "std",
     "steady_under",
+    "steady_under_attack",
     "stratified",
     "substitute",
     "sum",

@@ -17,6 +17,8 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], float]] = {
     "units": ((NUMBER,), 1000.0),
 }
 """What can befall a row: the kinds of features that it befalls, and its size where nothing is said."""
+MOST_EDITS = 20
+"""Edits of one decision, at most: each asks the model about every name again."""
 NONE = "none"
 """The action of not acting."""
 Value: TypeAlias = "str | float | bool | None"
@@ -94,6 +96,34 @@ class SteadyUnder:
 
 
 @dataclass(frozen=True)
+class SteadyUnderAttack:
+    """Edits that look for the worst turn at most a share of `at_most` from right to wrong, and cost at most `drop`.
+
+    At most `edits` of the names in `on` are edited: a number by up to `size` of its standard deviations, a text by one
+    letter each time.
+    """
+
+    on: tuple[str, ...]
+    edits: int
+    size: float
+    at_most: float
+    drop: float | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields and features that it speaks of."""
+        return self.on
+
+    def __str__(self) -> str:
+        return f"steady_under_attack({', '.join(map(repr, self.on))}, edits={self.edits})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The expectation as JSON-like data."""
+        told = {"on": list(self.on), "edits": self.edits, "size": self.size, "at_most": self.at_most}
+        return {"behaviour": "steady_under_attack", **told, "drop": self.drop}
+
+
+@dataclass(frozen=True)
 class MustDecide:
     """These rows get this action, but for a share of `at_most`; what a row does not say is as usual."""
 
@@ -115,7 +145,7 @@ class MustDecide:
         return {"behaviour": "must_decide", "rows": rows, "action": self.action, "at_most": self.at_most}
 
 
-Behaviour: TypeAlias = SameIfChanged | NeverFalls | SteadyUnder | MustDecide
+Behaviour: TypeAlias = SameIfChanged | NeverFalls | SteadyUnder | SteadyUnderAttack | MustDecide
 
 
 def same_if_changed(
@@ -176,6 +206,31 @@ def steady_under(
     return SteadyUnder(fault, names, told, _share(where, at_most), least)
 
 
+def steady_under_attack(
+    on: Sequence[str], *, edits: int = 2, size: float = 0.5, at_most: float = 0.2, drop: float | None = None
+) -> SteadyUnderAttack:
+    """That somebody who knows the scores, and edits a few values of a decision, seldom turns it from right to wrong.
+
+    `on` are the request fields and features that can be edited, `edits` how many edits a decision suffers. A number
+    moves by up to `size` of its standard deviations, once, within what training has seen; a text has one letter wrong,
+    left out, said twice, swapped with the next, or replaced by one that looks alike, each time. The edit that moves the
+    score most against the label is taken first (a greedy attack: Gao et al. 2018, "Black-box Generation of Adversarial
+    Text Sequences", Jin et al. 2020, "Is BERT Really Robust?"). `drop` is the most of the goal's metric that may be
+    lost on the decisions so edited: the worst-case metric.
+
+    >>> str(steady_under_attack(["subject", "total"], edits=3))
+    "steady_under_attack('subject', 'total', edits=3)"
+    """
+    where = f"steady_under_attack({on!r})"
+    if isinstance(on, str) or not on:
+        raise WrongType(f"{where}.", expected='a list of names such as ["total"]')
+    if not isinstance(edits, int) or isinstance(edits, bool) or not 1 <= edits <= MOST_EDITS:
+        raise DeclarationError(f"{where} has edits={edits!r}.", expected=f"a whole number from 1 to {MOST_EDITS}")
+    names = tuple(dict.fromkeys(_name(where, name) for name in on))
+    least = None if drop is None else _size(where, "drop", drop, math.inf)
+    return SteadyUnderAttack(names, edits, _size(where, "size", size, math.inf), _share(where, at_most), least)
+
+
 def must_decide(rows: Iterable[Mapping[str, Value]], action: str, *, at_most: float = 0.0) -> MustDecide:
     """That these rows get this action, the goal's or "none": what any model worth anything decides rightly.
 
@@ -219,6 +274,8 @@ def check_kinds(behaves: Sequence[Behaviour], kinds: Mapping[str, str]) -> None:
             kind = kinds[name]
             if isinstance(each, NeverFalls) and kind not in (NUMBER, BOOL):
                 raise WrongType(f"{each}: {name!r} is a {kind}.", expected="a number or truth value")
+            if isinstance(each, SteadyUnderAttack) and kind not in (NUMBER, TEXT):
+                raise WrongType(f"{each}: {name!r} is a {kind}.", expected="a number or text")
             if isinstance(each, SteadyUnder) and kind not in FAULTS[each.fault][0]:
                 wanted = " or ".join(FAULTS[each.fault][0])
                 raise WrongType(f"{each}: {name!r} is a {kind}.", expected=f"a {wanted}")

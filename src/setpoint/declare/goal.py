@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from setpoint.core import times
 from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
-from setpoint.declare.behaviour import Behaviour, MustDecide, NeverFalls, SameIfChanged, SteadyUnder
+from setpoint.declare.behaviour import Behaviour, MustDecide, NeverFalls, SameIfChanged, SteadyUnder, SteadyUnderAttack
 from setpoint.declare.confidence import Abstain, Conformal, changes_allowed
 from setpoint.declare.error_cost import ClassCost, NumberCost, class_cost, number_cost
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
@@ -490,7 +490,7 @@ def goal(
     if running is not None and not isinstance(running, Running):
         raise WrongType(f"running= is {running!r}.", expected="such as sp.running(per_training=200)")
     for behaviour in behaves:
-        if not isinstance(behaviour, (SameIfChanged, NeverFalls, SteadyUnder, MustDecide)):
+        if not isinstance(behaviour, (SameIfChanged, NeverFalls, SteadyUnder, SteadyUnderAttack, MustDecide)):
             raise WrongType(f"behaves= holds {behaviour!r}.", expected='such as sp.never_falls_when_raised("total")')
     return Goal(
         metric,

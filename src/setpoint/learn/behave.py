@@ -16,9 +16,18 @@ import numpy as np
 from setpoint.core.ports import DirectedLearner, Learner
 from setpoint.core.rng import seed_for
 from setpoint.data.arrays import null_mask, to_array
-from setpoint.declare.behaviour import NONE, Behaviour, MustDecide, NeverFalls, SameIfChanged, SteadyUnder
+from setpoint.declare.behaviour import (
+    NONE,
+    Behaviour,
+    MustDecide,
+    NeverFalls,
+    SameIfChanged,
+    SteadyUnder,
+    SteadyUnderAttack,
+)
 from setpoint.declare.kinds import BOOL, NUMBER, TEXT, TIME
 from setpoint.declare.plan import Plan
+from setpoint.learn.behave_attack import attack
 from setpoint.learn.behave_change import alter, directions, kind_of_name, set_features, values_of
 from setpoint.learn.behave_faults import befall
 from setpoint.learn.behave_found import Behaved, Counterexample
@@ -30,11 +39,16 @@ from setpoint.measure.rows import codes_for
 
 HOLDS, FAILS, UNKNOWN = "holds", "fails", "not enough evidence"
 
+Steady = SteadyUnder | SteadyUnderAttack
+"""What turns actions: by chance, or by edits that look for it."""
+
 Decider = Callable[[Examples], Scored]
 """Gives what a model would have made of rows."""
 
 MOST = 3000
 """Held-out rows that are changed; drawn at random where there are more."""
+ATTACKED = 500
+"""Of these, so many are attacked, spread evenly: each edit asks about every name again."""
 STEPS = 5
 """Values, spread over those seen in training, that a number is raised or changed to."""
 LEVELS = 5
@@ -131,7 +145,10 @@ def _judge_one(expected: Behaviour, trial: _Trial) -> Behaved:
     if isinstance(expected, MustDecide):
         return _judge_rows(expected, trial)
     if isinstance(expected, SteadyUnder):
-        return _judge_steady(expected, trial)
+        changed = befall(trial.plan, trial.rows, expected, seed=seed_for(trial.seed, "behaviour", str(expected)))
+        return _judge_steady(expected, trial, changed)
+    if isinstance(expected, SteadyUnderAttack):
+        return _judge_attack(expected, trial)
     if trial.before.p.ndim != 1:
         reason = f"a model that gives {trial.before.p.shape[1]} scores of each decision is not changed"
         return _told(expected, trial, UNKNOWN, _nothing(), reason)
@@ -196,16 +213,31 @@ def _moved(name: str, values: np.ndarray, trial: _Trial, grid: Sequence[Any]) ->
     return worst
 
 
-def _judge_steady(expected: SteadyUnder, trial: _Trial) -> Behaved:
-    changed = befall(trial.plan, trial.rows, expected, seed=seed_for(trial.seed, "behaviour", str(expected)))
+def _judge_attack(expected: SteadyUnderAttack, trial: _Trial) -> Behaved:
+    """What edits that look for the worst do to decisions, some of them where there are many."""
+    if trial.before.p.ndim != 1:
+        reason = f"a model that gives {trial.before.p.shape[1]} scores of each decision is not attacked"
+        return _told(expected, trial, UNKNOWN, _nothing(), reason)
+    if trial.rows.y.shape[0] > ATTACKED:
+        places = np.linspace(0, trial.rows.y.shape[0] - 1, ATTACKED).astype(np.int64)
+        rows = trial.rows.take(places)
+        trial = replace(trial, bench=replace(trial.bench, rows=rows), before=trial.decide(rows))
+    seed = seed_for(trial.seed, "behaviour", str(expected))
+    changed = attack(trial.plan, trial.rows, trial.seen, expected, score=lambda rows: trial.decide(rows).p, seed=seed)
+    return _judge_steady(expected, trial, changed, only=trial.before.acted == (trial.rows.y > 0))
+
+
+def _judge_steady(expected: Steady, trial: _Trial, changed: Examples, *, only: np.ndarray | None = None) -> Behaved:
+    """How many decisions get another action on the changed rows, of those that count, and what the metric loses."""
     after, before = trial.decide(changed), trial.before
     flips = np.asarray(after.acted != before.acted, dtype=np.float64)
+    flips = flips if only is None else flips * only
     reach = np.abs(after.p - before.p)
     reach = reach if reach.ndim == 1 else reach.max(axis=1)
     codes, clusters = codes_for(trial.rows.days, flips.size)
     found = rare_share(flips, reach, codes=codes, clusters=clusters, weight=trial.rows.weight, level=ONE_SIDED)
     verdict: str = against_limit(found, expected.at_most, at_least=False)
-    reason = f"{_share_of(found)} get another action"
+    reason = f"{_share_of(found)} " + ("get another action" if only is None else "turn from right to wrong")
     drop, words = None, ""
     if expected.drop is not None and trial.model == JUDGED:
         verdict, drop, words = _judge_drop(expected, trial, after, verdict)
@@ -214,7 +246,7 @@ def _judge_steady(expected: SteadyUnder, trial: _Trial) -> Behaved:
     return _told(expected, trial, verdict, found, reason, against=against, drop=drop, also=words)
 
 
-def _judge_drop(expected: SteadyUnder, trial: _Trial, after: Scored, verdict: str) -> tuple[str, dict[str, Any], str]:
+def _judge_drop(expected: Steady, trial: _Trial, after: Scored, verdict: str) -> tuple[str, dict[str, Any], str]:
     """The worse of the verdicts on flips and on what the goal's metric loses, which is told."""
     assert expected.drop is not None
     metric = trial.plan.system.goal.metric
@@ -230,7 +262,7 @@ def _judge_drop(expected: SteadyUnder, trial: _Trial, after: Scored, verdict: st
     return worse, {"verdict": of_drop, "limit": expected.drop, **lost.to_dict()}, words
 
 
-def _flipped(expected: SteadyUnder, trial: _Trial, changed: Examples, after: Scored, place: int) -> Counterexample:
+def _flipped(expected: Steady, trial: _Trial, changed: Examples, after: Scored, place: int) -> Counterexample:
     one, other = trial.rows.take(np.array([place])), changed.take(np.array([place]))
     names = expected.on or trial.plan.features
     told = {}

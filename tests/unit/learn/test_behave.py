@@ -11,6 +11,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.backends.lightgbm import LightGBMLearner
+from setpoint.core.errors import DeclarationError, WrongType
 from setpoint.learn.behave import direct
 from setpoint.learn.gate import FAILS, HOLDS, UNKNOWN, GateReport
 from setpoint.learn.train import train
@@ -146,3 +147,29 @@ def test_null_is_neither_lower_nor_higher(name: str) -> None:
     part = {"fields" if table is examples.fields else "features": changed}
     found = train(plan, type(examples)(**{**vars(examples), **part}), learners=logistic(), seed=0).report
     assert found.behaviours[0].rows < 0.6 * found.rows
+
+
+def test_edits_that_look_for_the_worst_are_bounded_in_actions_and_in_the_metric() -> None:
+    """The worst-case metric is told with its bound, and what was edited, from what to what."""
+    calm, wild = (
+        judged(sp.steady_under_attack(["total", "country"], edits=edits, size=size, at_most=share, drop=drop))
+        for edits, size, share, drop in ((1, 0.01, 0.9, 0.9), (2, 1.0, 0.1, 0.02))
+    )
+    assert (calm.behaviours[0].verdict, wild.behaviours[0].verdict) == (HOLDS, FAILS)
+    assert "turn from right to wrong" in wild.reasons[0]
+    assert "auc() loses" in wild.reasons[0]
+    assert wild.behaviours[0].rows == 500
+    worst = wild.behaviours[0].counterexamples[0]
+    assert set(worst.changed) <= {"total", "country"}
+    assert worst.actions is not None
+    assert worst.actions[0] != worst.actions[1]
+
+
+def test_what_can_be_edited_is_a_number_or_a_text() -> None:
+    """A time is neither, and no name is none."""
+    with pytest.raises(WrongType, match="'ts' is a time"):
+        make_world_plan(behaves=[sp.steady_under_attack(["ts"])])
+    with pytest.raises(WrongType, match=r"steady_under_attack\(\[\]\)"):
+        sp.steady_under_attack([])
+    with pytest.raises(DeclarationError, match="edits=0"):
+        sp.steady_under_attack(["total"], edits=0)
