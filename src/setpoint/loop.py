@@ -648,14 +648,18 @@ def retrain(
     return replace(tried, release=release, recipe=state.recipe or step.output["recipe"]), [*acts, *more]
 
 
-def train_once(loop: Loop, now: int, *, reason: str, update: str | None = None) -> str:
+def train_once(loop: Loop, now: int, *, reason: str, update: str | None = None, search: bool = False) -> str:
     """Train one candidate outside the grid of ticks, offer it for release, commit; gives the model's digest.
 
-    Models that learned from other base models than the plan has are retired first. Raises NothingYet when too few
-    labels are mature.
+    With `search` the recipe is searched for anew, and kept for later trainings if its model passes. Models that learned
+    from other base models than the plan has are retired first. Raises NothingYet when too few labels are mature.
     """
     state, retired = retire_stale(loop, loop.state)
-    state, acts = retrain(loop, state, now, Due("request", reason), update=update)
+    kept = state.recipe
+    state, acts = retrain(
+        loop, replace(state, recipe=None) if search else state, now, Due("request", reason), update=update
+    )
+    state = replace(state, recipe=state.recipe or kept)
     if acts[0].kind == "postpone":
         raise NothingYet(acts[0].reason, hint="Wait for labels to mature, or train as of a later time.")
     commit(loop, follow(loop, state), now, Written(None, None, None, None, (), (*retired, *acts)))

@@ -45,12 +45,12 @@ def project(folder: Path, *, trials: int) -> Path:
     return folder
 
 
-def train(folder: Path, **settings: Any) -> dict[str, Any]:
+def train(folder: Path, *, search: bool = False) -> dict[str, Any]:
     """What a training in this process finds."""
     named: dict[str, Any] = {}
     exec((folder / "desk.py").read_text(), named)
-    with sp.open_system(named["system"], root=folder, **settings) as live:
-        return live.train(as_of=END)
+    with sp.open_system(named["system"], root=folder) as live:
+        return live.train(as_of=END, search=search)
 
 
 def finished(folder: Path) -> dict[str, int]:
@@ -103,3 +103,15 @@ def test_every_kind_of_goal_is_searched(case: Any, tmp_path: Path) -> None:
     assert len(report["trials"]) == report["search"]["tried"] == 9
     assert shown["trials"] == report["trials"]
     assert shown["search"] == report["search"]
+
+
+def test_a_system_that_has_a_recipe_searches_on_request(tmp_path: Path) -> None:
+    """A later training refits what the first one found, until it is asked to search; then that is refitted."""
+    folder = project(tmp_path / "desk", trials=3)
+    first = train(folder)
+    text = (folder / "desk.py").read_text()
+    (folder / "desk.py").write_text(text.replace("trials=3", "trials=9"))
+    refitted, searched = train(folder), train(folder, search=True)
+    assert [len(each["trials"]) for each in (first, refitted, searched)] == [3, 0, 9]
+    assert refitted["recipe"] == first["recipe"]
+    assert train(folder)["recipe"] == (searched if searched["passed"] else first)["recipe"]

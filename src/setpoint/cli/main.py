@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--framings", action="store_true", help="also compare what decisions framed otherwise are worth")
     train.add_argument("--curve", action="store_true", help="also say whether more data or another model would help")
     train.add_argument("--update", action="store_true", help="also update the champion, and take the better of the two")
+    train.add_argument("--search", action="store_true", help="search for a recipe anew, instead of refitting the last")
     train.add_argument("--processes", type=int, metavar="N", help="try the recipes of a search in N processes")
     train.add_argument("--report", type=Path, help="also write what was found of the candidate as one HTML file")
 

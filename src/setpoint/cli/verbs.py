@@ -214,7 +214,7 @@ def train(words: Namespace) -> int:
     """One candidate, judged."""
     as_of = None if words.as_of is None else times.time(words.as_of)
     asked = {"ablate": words.ablate, "curve": words.curve, "framings": words.framings}
-    report = _open(words).train(as_of=as_of, update=words.update, **asked)
+    report = _open(words).train(as_of=as_of, update=words.update, search=words.search, **asked)
     if words.report:
         write_training(report, words.report)
     if words.json:

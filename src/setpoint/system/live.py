@@ -164,13 +164,15 @@ class Live(Opened):
         curve: bool = False,
         framings: bool = False,
         update: bool = False,
+        search: bool = False,
     ) -> dict[str, Any]:
         """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
 
         `ablate` asks what its features are worth, `curve` what more rows would be, and `framings` what decisions are
-        worth that are framed otherwise. Raises NothingYet when too few labels are mature.
+        worth that are framed otherwise. `search` searches for a recipe anew instead of refitting the one found before.
+        Raises NothingYet when too few labels are mature.
         """
-        return train(self, as_of=as_of, ablate=ablate, curve=curve, framings=framings, update=update)
+        return train(self, as_of=as_of, ablate=ablate, curve=curve, framings=framings, update=update, search=search)
 
     def approve(self, candidate: str, *, by: str, reason: str = "", decline: bool = False) -> dict[str, Any]:
         """What follows from a person's yes, or with `decline` no, to the candidate that passed the gate and waits.

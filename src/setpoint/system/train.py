@@ -40,12 +40,14 @@ def train(
     curve: bool = False,
     framings: bool = False,
     update: bool = False,
+    search: bool = False,
 ) -> dict[str, Any]:
     """Train one candidate on what was known at a time (default: now), judge it, and offer it for release.
 
     `ablate` asks what its features are worth, `curve` what more rows would be; that of a ranking raises DataError.
     `framings` compares what decisions framed otherwise are worth, and raises DataError of a goal with one framing. With
     `update` the champion is also updated by newer rows, and the better of the two is the candidate.
+    With `search` the recipe is searched for anew.
     """
     if curve and opened.plan.system.kind == RANKING:
         raise DataError(
@@ -90,7 +92,7 @@ def train(
             )
         if ablate or curve or framings:
             check_study(plan, examples(now), seed=work.seed, features=ablate, curve=curve, framings=framings)
-        model = train_once(loop, now, reason="asked for", update=BEST if update else None)
+        model = train_once(loop, now, reason="asked for", update=BEST if update else None, search=search)
         document = models.get(work.metadata, model)
         studied: dict[str, Any] = {}
         if ablate or curve or framings:
