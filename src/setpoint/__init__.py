@@ -104,7 +104,7 @@ from setpoint.declare.hand import hand
 from setpoint.declare.imbalance import imbalance
 from setpoint.declare.label import followed, label, unfollowed
 from setpoint.declare.learners import learner
-from setpoint.declare.mitigate import group_thresholds, reweighing
+from setpoint.declare.mitigate import group_thresholds, reductions, reweighing
 from setpoint.declare.named import owned
 from setpoint.declare.programs import label_program, programs
 from setpoint.declare.python_feature import python_feature
@@ -239,6 +239,7 @@ __all__ = [
     "r2",
     "rate",
     "recall",
+    "reductions",
     "references",
     "release",
     "reweighing",

@@ -21,24 +21,30 @@ START = time("2026-01-01")
 ROWS, DAYS = 6000, 80
 
 
-def clinic(folder: Path, **goal: Any) -> sp.Live:
-    """A clinic that offers help, opened: of women who need it the score of the referral says half as much."""
+def clinic(folder: Path, *, tall: bool = False, **goal: Any) -> sp.Live:
+    """A clinic that offers help, opened: of women who need it the score of the referral says half as much.
+
+    With `tall` the model also reads how tall they are.
+    """
     rng = np.random.default_rng(0)
     at = np.sort(rng.integers(START, START + DAYS * DAY, ROWS))
     sex = rng.choice(["f", "m"], ROWS)
     need = rng.normal(size=ROWS)
     ill = rng.random(ROWS) < 1 / (1 + np.exp(1.0 - 2.0 * need))
+    height = np.where(sex == "f", 165.0, 179.0) + rng.normal(0, 6, ROWS)
     said = np.where(sex == "f", need - 0.8, need)
     ids = pa.array([f"p{number}" for number in range(ROWS)])
     times = pa.array(at, pa.timestamp("us", tz="UTC"))
-    pq.write_table(pa.table({"visit_id": ids, "ts": times, "said": said, "sex": sex}), folder / "visits.parquet")
+    pq.write_table(
+        pa.table({"visit_id": ids, "ts": times, "said": said, "sex": sex, "height": height}), folder / "visits.parquet"
+    )
     pq.write_table(pa.table({"visit_id": ids, "ts": times, "ill": ill}), folder / "findings.parquet")
     visits = sp.events("visits", "visits.parquet", key="visit_id", at="ts")
     findings = sp.events("findings", "findings.parquet", id="visit_id", at="ts", delay="1h")
     system = sp.System(
         "clinic",
-        decide=sp.decide(visits, fields=["said", "sex"]),
-        features={"said": sp.field("said")},
+        decide=sp.decide(visits, fields=["said", "sex", "height"] if tall else ["said", "sex"]),
+        features={"said": sp.field("said"), **({"height": sp.field("height")} if tall else {})},
         label=sp.label(findings.ill, on="visit_id", within="1d"),
         goal=sp.goal(
             sp.auc(),
@@ -108,6 +114,28 @@ def test_reweighing_says_what_it_did(tmp_path: Path) -> None:
     assert report["mitigated"]["asked"] == {"method": "reweighing", "by": "sex"}
     assert report["mitigated"]["shifts"] == []
     assert report["mitigated"]["words"] in report["card"]
+
+
+def test_a_reduction_makes_a_smaller_gap_without_going_by_groups(tmp_path: Path) -> None:
+    """The model that keeps the limit on the validation rows is taken, and all that were tried draw the trade-off."""
+    with clinic(tmp_path, tall=True, mitigate=sp.reductions("selection_rate", by="sex", within=0.03)) as live:
+        report = live.train(as_of=START + (DAYS + 2) * DAY)
+    found = report["mitigated"]
+    assert found["rate"] == "selection_rate"
+    assert found["before"]["estimate"] > found["after"]["estimate"] + 0.03
+    assert found["shifts"] == []
+    assert len(found["points"]) > 5
+    assert found["points"][-1]["within"] is None
+    assert found["words"] in report["card"]
+    assert "What a smaller gap costs" in render_training(report)
+
+
+def test_a_reduction_is_the_only_one_to_say_how_a_model_is_fitted(tmp_path: Path) -> None:
+    """Beside a method for a rare class it is refused where it is declared."""
+    with pytest.raises(DeclarationError, match="both say how a model is fitted"):
+        clinic(tmp_path, mitigate=sp.reductions("recall", by="sex"), imbalance=sp.imbalance("class_weight"))
+    with pytest.raises(DeclarationError, match="reductions\\('precision'\\)"):
+        sp.reductions("precision", by="sex")
 
 
 @pytest.mark.parametrize("metric", [sp.rmse()])

@@ -15,7 +15,7 @@ from setpoint.declare.error_cost import ClassCost, NumberCost, class_cost, numbe
 from setpoint.declare.expr import Column, Expr, Field, Literal, as_expr, to_dict
 from setpoint.declare.imbalance import Imbalance
 from setpoint.declare.metric_table import METRIC_TABLE
-from setpoint.declare.mitigate import GroupThresholds, Mitigation, Reweighing
+from setpoint.declare.mitigate import GroupThresholds, Mitigation, Reductions, Reweighing
 from setpoint.declare.running import Running
 from setpoint.declare.search import Search
 from setpoint.declare.source import info
@@ -485,7 +485,7 @@ def goal(
         raise WrongType(f"abstain= is {abstain!r}.", expected="such as sp.abstain(cost=2)")
     if imbalance is not None and not isinstance(imbalance, Imbalance):
         raise WrongType(f"imbalance= is {imbalance!r}.", expected='such as sp.imbalance("class_weight")')
-    if mitigate is not None and not isinstance(mitigate, (GroupThresholds, Reweighing)):
+    if mitigate is not None and not isinstance(mitigate, (GroupThresholds, Reductions, Reweighing)):
         raise WrongType(f"mitigate= is {mitigate!r}.", expected='such as sp.group_thresholds("recall", by="sex")')
     if running is not None and not isinstance(running, Running):
         raise WrongType(f"running= is {running!r}.", expected="such as sp.running(per_training=200)")

@@ -23,6 +23,7 @@ from setpoint.declare.goal_kind import (
 )
 from setpoint.declare.label import EXCLUDE, SET, TIME, Label
 from setpoint.declare.metric_table import METRIC_TABLE
+from setpoint.declare.mitigate import Reductions
 
 if TYPE_CHECKING:
     from setpoint.declare.declaration import System
@@ -73,6 +74,7 @@ def check_kind(system: System) -> None:
     _check_label(label, kind.name)
     if kind.name == BINARY:
         _need_action(goal, ruled=system.release.fallback.stated)
+        _check_reductions(system)
     else:
         _refuse_two(system, kind.name)
         _check_errors(goal, label, kind.name)
@@ -212,6 +214,25 @@ def _need_action(goal: Goal, *, ruled: bool) -> None:
             expected='business="eur", act=sp.act("block"), cost=sp.cost(false_positive=..., false_negative=...) and a '
             "fallback that is a condition",
         )
+
+
+def _check_reductions(system: System) -> None:
+    """A reduction weighs rows and turns labels round, which nothing else may do in the same training."""
+    if not isinstance(system.goal.mitigate, Reductions):
+        return
+    others = {
+        "imbalance=": system.goal.imbalance is not None,
+        "immature=": system.label.immature != EXCLUDE,
+        "update=": system.release.update is not None,
+        "ensemble=": system.ensemble is not None,
+    }
+    for name, given in others.items():
+        if given:
+            raise DeclarationError(
+                f"The goal has {system.goal.mitigate} and the system has {name}, and both say how a model is fitted.",
+                expected="one of the two",
+                hint="sp.group_thresholds(...) changes nothing in how a model is fitted.",
+            )
 
 
 def _refuse_two(system: System, kind: str) -> None:

@@ -43,7 +43,23 @@ class Reweighing:
         return {"method": "reweighing", "by": self.by}
 
 
-Mitigation = GroupThresholds | Reweighing
+@dataclass(frozen=True)
+class Reductions:
+    """Weights, and labels turned round, with which a model keeps a rate of the groups at most `within` apart."""
+
+    rate: str
+    by: str
+    within: float
+
+    def __str__(self) -> str:
+        return f"reductions({self.rate!r}, by={self.by!r}, within={self.within:g})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mitigation as JSON-like data."""
+        return {"method": "reductions", "rate": self.rate, "by": self.by, "within": self.within}
+
+
+Mitigation = GroupThresholds | Reweighing | Reductions
 
 
 def group_thresholds(rate: str, *, by: str, within: float = WITHIN) -> GroupThresholds:
@@ -56,16 +72,40 @@ def group_thresholds(rate: str, *, by: str, within: float = WITHIN) -> GroupThre
     >>> str(group_thresholds("recall", by="sex"))
     "group_thresholds('recall', by='sex', within=0.02)"
     """
+    _check_rate("group_thresholds", rate)
+    _check_name("group_thresholds", by)
+    return GroupThresholds(rate, by, _share("group_thresholds", within))
+
+
+def reductions(rate: str, *, by: str, within: float = WITHIN) -> Reductions:
+    """A model fitted so that a rate of the groups is at most `within` apart; nothing goes by groups when deciding.
+
+    The rate is one of those of `group_thresholds`. Models are fitted anew with multipliers of groups, which weigh rows
+    and turn some labels round, and the one that is worth most of those that keep the limit is taken: Agarwal,
+    Beygelzimer, Dudik, Langford and Wallach (2018), "A Reductions Approach to Fair Classification", without their
+    lottery. `by` is a request field or a feature.
+
+    >>> str(reductions("selection_rate", by="sex"))
+    "reductions('selection_rate', by='sex', within=0.02)"
+    """
+    _check_rate("reductions", rate)
+    _check_name("reductions", by)
+    return Reductions(rate, by, _share("reductions", within))
+
+
+def _check_rate(what: str, rate: str) -> None:
     if rate not in RATES:
         raise DeclarationError(
-            f"group_thresholds({rate!r}).",
+            f"{what}({rate!r}).",
             expected=f"one of {', '.join(RATES)}",
             hint="Thresholds cannot make precision or losses alike, and both rates of equalised odds only by lots.",
         )
-    _check_name("group_thresholds", by)
+
+
+def _share(what: str, within: float) -> float:
     if isinstance(within, bool) or not isinstance(within, (int, float)) or not 0 <= within < 1:
-        raise DeclarationError(f"group_thresholds(within={within!r}).", expected="a share from 0 to below 1")
-    return GroupThresholds(rate, by, float(within))
+        raise DeclarationError(f"{what}(within={within!r}).", expected="a share from 0 to below 1")
+    return float(within)
 
 
 def reweighing(*, by: str) -> Reweighing:

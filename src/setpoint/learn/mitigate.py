@@ -17,6 +17,7 @@ from setpoint.declare.goal import Goal, Metric
 from setpoint.declare.mitigate import GroupThresholds, Mitigation, Reweighing
 from setpoint.learn.group_shift import GroupShifts, spelled
 from setpoint.learn.groups import groups_of
+from setpoint.learn.multipliers import Multipliers, Reduced
 from setpoint.learn.scored import Bench, Scored, act_on
 from setpoint.learn.sides import Examples
 from setpoint.learn.threshold import Costs, Threshold
@@ -36,7 +37,8 @@ STEPS = 10
 class Point:
     """What one limit on the gap makes of the held-out rows: the gap, the value of 1000 decisions, and what it costs.
 
-    `within` is None for one threshold for all; `best` says that no other point beats it in both.
+    `within` is the limit on the validation rows, or the gap that a reduction left there; None without mitigation.
+    `best` says that no other point beats it in both.
     """
 
     within: float | None
@@ -202,10 +204,22 @@ def trade_off(
         ours = act_on(f"within {within:g}", plain.p, limit, y=bench.rows.y, costs=costs)
         found.append(_point(within, asked, bench, plain, ours))
     found.append(_point(None, asked, bench, plain, plain))
+    return _with_best(found)
+
+
+def points_of(bench: Bench, reduced: Reduced, made: Sequence[Scored]) -> tuple[Point, ...]:
+    """What each model that a reduction tried makes of the held-out rows, the first being the one without it."""
+    plain, asked = made[0], reduced.tried[0].multipliers
+    limits = [None, *[round(one.gap, 4) for one in reduced.tried[1:]]]
+    found = [_point(within, asked, bench, plain, ours) for within, ours in zip(limits, made, strict=True)]
+    return _with_best(sorted(found[1:], key=lambda point: point.gap) + found[:1])
+
+
+def _with_best(found: Sequence[Point]) -> tuple[Point, ...]:
+    """The points whose gap is known, each told whether another beats it in both."""
     known = [each for each in found if math.isfinite(each.gap)]
     best = pareto([each.gap for each in known], [each.value for each in known]) if known else np.zeros(0, dtype=bool)
-    kept = [replace(each, best=bool(one)) for each, one in zip(known, best, strict=True)]
-    return tuple(kept)
+    return tuple(replace(each, best=bool(one)) for each, one in zip(known, best, strict=True))
 
 
 def _shifts(asked: GroupThresholds, curves: dict[str | None, GroupCurve], within: float) -> GroupShifts:
@@ -214,7 +228,9 @@ def _shifts(asked: GroupThresholds, curves: dict[str | None, GroupCurve], within
     return GroupShifts(asked.by, tuple(zip(cuts.groups, cuts.cuts, strict=True)))
 
 
-def _point(within: float | None, asked: GroupThresholds, bench: Bench, plain: Scored, ours: Scored) -> Point:
+def _point(
+    within: float | None, asked: GroupThresholds | Multipliers, bench: Bench, plain: Scored, ours: Scored
+) -> Point:
     rows = bench.rows
     table = count_groups(groups_of(rows, asked.by), rows.y, ours.acted, weight=rows.weight, draws=1)
     rates = table.values(asked.rate)[table.effective() >= LEAST_ROWS]

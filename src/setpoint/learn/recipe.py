@@ -11,6 +11,7 @@ import numpy as np
 from setpoint.core.digest import digest
 from setpoint.core.ports import Model
 from setpoint.learn.imbalance import Balance
+from setpoint.learn.multipliers import Reduced
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Fitted:
     """A model with the recipe it was asked for and the one that training settled, which a refit takes.
 
     `validated` are its scores of the validation rows; `balance` is what the training rows underwent for a rare class;
-    `searched` says how far a search went, where one was declared.
+    `searched` says how far a search went, where one was declared, `reduced` what was done against a gap of groups.
     """
 
     recipe: Recipe
@@ -78,6 +79,7 @@ class Fitted:
     trials: tuple[Trial, ...] = ()
     balance: Balance | None = None
     searched: Mapping[str, Any] | None = None
+    reduced: Reduced | None = None
 
     @property
     def probabilities(self) -> np.ndarray:

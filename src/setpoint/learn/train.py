@@ -208,6 +208,7 @@ def train(
         cost("ensemble")
     if side.added.any:
         side, fitted = trainer.keep_if_better(side, fitted)
+    fitted = trainer.make_fair(side, fitted)
     settled = settle(trainer, side, fitted)
     settled = settle(trainer, side, trainer.let_in_young(examples, side, fitted, settled.scorer), before=settled)
     gone = None

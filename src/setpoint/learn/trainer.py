@@ -105,6 +105,10 @@ class Trainer(Protocol):
         """A model of the rows with those added, or without where they are not shown to help on the validation rows."""
         ...
 
+    def make_fair(self, side: Side, fitted: Fitted) -> Fitted:
+        """The model with what the goal asks to be done against a gap while it is fitted; the same where nothing is."""
+        ...
+
     def calibrate(self, fitted: Fitted, side: Side) -> Calibration | Calibrated:
         """The map of its scores that the validation rows ask for."""
         ...

@@ -106,6 +106,11 @@ class OfKind:
         """The model as it is: there are no rows added."""
         return side, fitted
 
+    def make_fair(self, side: Side, fitted: Fitted) -> Fitted:
+        """The model as it is: there are no actions to make alike."""
+        del side
+        return fitted
+
     def calibrate(self, fitted: Fitted, side: Side) -> Calibrated:
         """The map of predictions that the validation rows ask for."""
         return self.kind.calibrate(side.sides.validation, fitted.validated)

@@ -9,7 +9,7 @@ import numpy as np
 
 from setpoint.core.ports import Learner, Model
 from setpoint.declare.label import WEIGHTED
-from setpoint.declare.mitigate import GroupThresholds, Reweighing
+from setpoint.declare.mitigate import GroupThresholds, Reductions, Reweighing
 from setpoint.declare.plan import Plan
 from setpoint.features.training_set import TrainingSet
 from setpoint.learn.added import Added, with_added
@@ -21,10 +21,20 @@ from setpoint.learn.fit import fit, gained_by, refit, spec_for
 from setpoint.learn.imbalance import able
 from setpoint.learn.immature import Young, fit_with_young, with_young
 from setpoint.learn.kinds.row_losses import RowLoss
-from setpoint.learn.mitigate import Mitigated, curves_of, judge_mitigation, reweighed, trade_off, with_group_thresholds
+from setpoint.learn.mitigate import (
+    Mitigated,
+    curves_of,
+    judge_mitigation,
+    points_of,
+    reweighed,
+    trade_off,
+    with_group_thresholds,
+)
+from setpoint.learn.multipliers import multiplied
 from setpoint.learn.picked import MUCH, recalibrate_picked
 from setpoint.learn.preflight_task import BINARY, Task
 from setpoint.learn.recipe import Fitted, Recipe
+from setpoint.learn.reductions import reduce_gap
 from setpoint.learn.scored import ONE_SIDED, Bench, Scored, act_on
 from setpoint.learn.scorer import Scorer
 from setpoint.learn.sides import Examples, Matrices, Sides, encode
@@ -88,6 +98,7 @@ class TwoClasses:
         """The settled recipe on these rows, balanced as those of the fit."""
         asked = self.plan.system.goal.mitigate
         rows = reweighed(rows, asked.by) if isinstance(asked, Reweighing) else rows
+        rows = rows if fitted.reduced is None else multiplied(rows, fitted.reduced.multipliers)
         return refit(self.learners, encoder, rows, settled=fitted.settled, seed=self.seed, balance=fitted.balance)
 
     def with_learner(self, learner: Learner) -> TwoClasses:
@@ -114,6 +125,20 @@ class TwoClasses:
             return side, fitted
         why = f"not used, since not shown to help on the validation rows: {gained}"
         return Side(bare, lean, replace(side.added, dropped=why)), replace(without, trials=fitted.trials)
+
+    def make_fair(self, side: Side, fitted: Fitted) -> Fitted:
+        """The model fitted by the multipliers that keep a gap small, where the goal asks for a reduction."""
+        goal = self.plan.system.goal
+        if not isinstance(goal.mitigate, Reductions):
+            return fitted
+        return reduce_gap(
+            goal,
+            goal.mitigate,
+            side.sides,
+            fitted,
+            fit=lambda sides: self.fit(side.matrices, sides, recipe=fitted.recipe),
+            calibrate=lambda found: self.calibrate(found, side),
+        )
 
     def calibrate(self, fitted: Fitted, side: Side) -> Calibration:
         """The map that the validation rows ask for, once what was done about a rare class is undone.
@@ -220,6 +245,14 @@ class TwoClasses:
                 replace(scorer, model=unweighed.model, calibration=mapped), bench.rows, name="unweighed"
             )
             return judge_mitigation(goal, bench, ours, plain)
+        if settled.fitted.reduced is not None:
+            tried = settled.fitted.reduced.tried
+            made = [
+                self.decide(replace(scorer, model=one.model, calibration=one.calibration.map), bench.rows, name="tried")
+                for one in tried
+            ]
+            points = points_of(bench, settled.fitted.reduced, made)
+            return judge_mitigation(goal, bench, ours, made[0], points=points)
         return None
 
     def _fair(self, sides: Sides) -> Sides:
