@@ -130,7 +130,7 @@ def test_an_ensemble_decides_in_a_replay(shop: Path) -> None:
 
 
 def test_the_command_tells_what_an_ensemble_costs(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Beside the best single model, in the report and among the runs too."""
+    """Beside the best single model, in the report; its run shows its members."""
     page = shop / "training.html"
     assert main(["train", str(shop), "--as-of", "2026-03-05", "--report", str(page)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -138,7 +138,8 @@ def test_the_command_tells_what_an_ensemble_costs(shop: Path, capsys: pytest.Cap
     assert "against the best single model on held-out rows" in shown
     assert "microseconds for one row:" in shown
     assert "bagging of 8 models" in page.read_text()
-    assert main(["runs", str(shop)]) == 0
+    assert main(["runs", shown.split("model ", 1)[1][:12], str(shop)]) == 0
+    assert "0.125 of lightgbm" in capsys.readouterr().out
     assert main(["plan", str(shop)]) == 0
     assert "8 bags" in " ".join(capsys.readouterr().out.split())
 

@@ -97,7 +97,7 @@ def _one(words: Namespace, found: dict[str, Any]) -> int:
         out.print(f"  {escape(reason)}")
     metrics = [(name, _bounded(value)) for name, value in found["metrics"].items()]
     out.print(table("\nMetrics on held-out rows, with 95 % intervals", ("metric", "value"), metrics))
-    recipe = {"learner": found["learner"], **found["parameters"].get("parameters", {}), "seed": found["seed"]}
+    recipe = {"learner": found["learner"], **_parameters(found["parameters"]), "seed": found["seed"]}
     out.print(table("\nRecipe", ("parameter", "value"), list(recipe.items())))
     if found["trials"]:
         columns = ("trial", "learner", "metric", "value", "log loss", "")
@@ -122,6 +122,17 @@ def _one(words: Namespace, found: dict[str, Any]) -> int:
     if hardware:
         out.print(escape(f"{hardware['cpu']}, {hardware['cores']} cores, {hardware['memory_mb']:,} MB of memory"))
     return 0
+
+
+def _parameters(settled: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a recipe; of an ensemble a row for each member, with its weight."""
+    told: dict[str, Any] = dict(settled.get("parameters", {}))
+    members, weights = told.pop("members", []), told.pop("weights", [])
+    told.pop("single", None)
+    for place, (member, weight) in enumerate(zip(members, weights, strict=True), start=1):
+        said = ", ".join(f"{name} {value}" for name, value in member["parameters"].items())
+        told[f"member {place}"] = f"{weight:.3g} of {member['learner']}: {said}"
+    return told
 
 
 def _trial(trial: Mapping[str, Any], number: int) -> tuple[object, ...]:
