@@ -149,6 +149,12 @@ def parser() -> argparse.ArgumentParser:
     runs.add_argument("--archive", action="store_true", help="move the model's files out of the way, into the archive")
     runs.add_argument("--unarchive", action="store_true", help="bring them back")
     runs.add_argument(
+        "--restore", type=Path, metavar="DIR", help="write the run's model and all that it needs into a new folder"
+    )
+    runs.add_argument(
+        "--environment", action="store_true", help="with --restore, build the Python of the run there too"
+    )
+    runs.add_argument(
         "--by", help="with --tag, --alias, --archive and their opposites, who says so (default: the user)"
     )
     runs.add_argument("--because", default="", help="with these, why")

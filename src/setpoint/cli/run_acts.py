@@ -12,6 +12,7 @@ from setpoint.cli.who import who
 from setpoint.core import times
 from setpoint.core.errors import WrongType
 from setpoint.core.records import RULE
+from setpoint.registry.capsule import PYTHON
 from setpoint.system import Live
 
 NAMED = ("tag", "untag", "alias", "unalias")
@@ -22,7 +23,8 @@ MOVED = ("archive", "unarchive")
 
 def asks_of_runs(words: Namespace) -> bool:
     """Whether more is asked for than to list, show or compare."""
-    return bool(words.live or words.at or words.known_at or any(getattr(words, each) for each in (*NAMED, *MOVED)))
+    acts = (*NAMED, *MOVED, "restore", "environment")
+    return bool(words.live or words.at or words.known_at or any(getattr(words, each) for each in acts))
 
 
 def act_on_runs(words: Namespace, live: Live) -> int:
@@ -30,6 +32,8 @@ def act_on_runs(words: Namespace, live: Live) -> int:
     if words.live or words.at or words.known_at:
         return _live(words, live)
     which = the_one(words)
+    if words.restore is not None or words.environment:
+        return _restore(words, live, which)
     said = {"by": who(words), "why": words.because}
     told: dict[str, Any] = {}
     for act in NAMED:
@@ -47,6 +51,33 @@ def act_on_runs(words: Namespace, live: Live) -> int:
     if told["archived"]:
         out.print("its files are in the archive" + (f": {escape(told['file'])}" if "file" in told else ""))
     return 0
+
+
+def _restore(words: Namespace, live: Live, which: str) -> int:
+    """Bring a run back, and say what differs and whether it predicts the same; 1 where it does not."""
+    if words.restore is None:
+        raise WrongType("--environment says nothing by itself.", expected="--restore DIR --environment")
+    found = live.restore(which, words.restore, environment=words.environment)
+    proofs = [found["here"], *([found["rebuilt"]] if "rebuilt" in found else [])]
+    failed = any(each["same"] is False for each in proofs)
+    if words.json:
+        print_json(found)
+        return int(failed)
+    out.print(f"[bold]{found['model'][:12]}[/] is restored in {escape(found['folder'])}")
+    if found["differs"]:
+        rows = [(each["name"], each["was"], each["is"]) for each in found["differs"]]
+        out.print(table("What is another here than where it was trained", ("what", "was", "is"), rows))
+    for where, proof in zip(("here", f"with Python and packages as they were ({PYTHON}/)"), proofs, strict=False):
+        out.print(f"{where}: {_proof(proof)}")
+    return int(failed)
+
+
+def _proof(found: dict[str, Any]) -> str:
+    if found["same"] is None:
+        return f"nothing is proved: {found['because']}"
+    if found["same"]:
+        return f"the same bytes for {found['rows']} rows (digest {found['digest'][:12]})"
+    return f"[red]OTHER predictions[/] of {found['rows']} rows, off by up to {found['off']:.3g}"
 
 
 def the_one(words: Namespace) -> str:

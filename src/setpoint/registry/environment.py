@@ -21,13 +21,24 @@ GIT_SECONDS = 10
 """How long git may take to say which commit it is."""
 
 
-@cache
 def environment() -> dict[str, Any]:
-    """Python, the platform and every installed package with its version.
+    """Python, the platform, every installed package with its version, and which modules of them are loaded by now.
 
     >>> sorted(environment())
-    ['implementation', 'machine', 'packages', 'platform', 'python']
+    ['implementation', 'machine', 'modules', 'packages', 'platform', 'python']
     """
+    return {**_installed(), "modules": _loaded()}
+
+
+def _loaded() -> list[str]:
+    """The outermost names of the modules that are loaded from installed packages."""
+    files = {name.partition(".")[0]: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    return sorted(name for name, file in files.items() if file and "site-packages" in Path(file).parts)
+
+
+@cache
+def _installed() -> dict[str, Any]:
+    """Python, the platform and every installed package with its version."""
     packages = {
         str(found.metadata["Name"]).lower(): found.version
         for found in importlib.metadata.distributions()

@@ -56,7 +56,7 @@ def run_facts(run: Mapping[str, Any], metadata: Metadata) -> dict[tuple[str, str
             "changed since the commit": git.get("changed"),
         },
         "environment": {
-            **{name: value for name, value in environment.items() if name != "packages"},
+            **{name: value for name, value in environment.items() if name not in ("packages", "modules")},
             **{f"package {name}": version for name, version in environment.get("packages", {}).items()},
         },
         "hardware": run.get("hardware", {}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from setpoint.core.errors import NameUnknown
@@ -13,6 +14,8 @@ from setpoint.registry.environment import environment, hardware
 from setpoint.registry.steps import code_digest
 
 NOUN = "run"
+CODE = "code"
+"""The noun of the user's own files, by the digest of them all, as they were when a run trained by them."""
 DECLARED = "declared"
 """The noun of declarations by digest, as they were when a run trained by them."""
 
@@ -59,6 +62,13 @@ def put(metadata: Metadata, run: Run) -> str:
     """Store a run; gives its identity. The same run again replaces what was measured."""
     metadata.put(NOUN, run.id, run.to_dict())
     return run.id
+
+
+def put_code(metadata: Metadata, code: Mapping[str, Any], folder: Path) -> None:
+    """Keep the user's own files, as `registry.environment.user_code` tells of them, so that a run can be restored."""
+    if metadata.get(CODE, code["digest"]) is None:
+        texts = {name: (folder / name).read_text(encoding="utf-8", errors="surrogateescape") for name in code["files"]}
+        metadata.put(CODE, code["digest"], {"digest": code["digest"], "texts": texts})
 
 
 def get(metadata: Metadata, run: str) -> dict[str, Any]:

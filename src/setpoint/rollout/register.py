@@ -22,6 +22,7 @@ from setpoint.learn.train import Candidate
 from setpoint.registry import lineage, models, runs
 from setpoint.registry.bases import told_bases
 from setpoint.registry.cost import Cost
+from setpoint.registry.probes import keep_probe
 from setpoint.watch.reference import Reference, make_reference
 
 REFERENCE_ROWS = 50_000
@@ -65,7 +66,9 @@ def register(
     usable = np.flatnonzero(examples.labels.mature if asked else examples.usable)  # what was picked stands for nothing
     usable = usable[:: 1 + usable.size // REFERENCE_ROWS]
     seen = examples.features.take(pa.array(usable))
-    reference = make_reference(seen, greatest(candidate.scorer.score(seen)), examples.at[usable], edges_from=edges_from)
+    predicted = candidate.scorer.score(seen)
+    keep_probe(tables, candidate.digest, seen, predicted)
+    reference = make_reference(seen, greatest(predicted), examples.at[usable], edges_from=edges_from)
     metadata.put("reference", candidate.digest, reference.to_dict())
     metadata.put(runs.DECLARED, plan.system.digest, plan.system.to_dict())
     cost("register")

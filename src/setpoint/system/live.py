@@ -40,6 +40,7 @@ from setpoint.system.opened import Opened
 from setpoint.system.plan import catalogue, show_plan, worth
 from setpoint.system.quarantine import dismiss_rows, entries, fix, readmit
 from setpoint.system.replay import run_replay
+from setpoint.system.restore import restore
 from setpoint.system.run_marks import archive_run, mark_run, unarchive_run
 from setpoint.system.runs import compare_runs, list_runs, show_run
 from setpoint.system.serve import example_request, session
@@ -231,6 +232,14 @@ class Live(Opened):
         Raises NameUnknown where none or several are called so.
         """
         return show_run(self, which)
+
+    def restore(self, which: str, folder: Path, *, environment: bool = False) -> dict[str, Any]:
+        """Bring a run back into a new folder: its model and all that it needs, with proof that it predicts the same.
+
+        With `environment` its Python is built there too, with the versions that it recorded. Raises NameUnknown for a
+        run that there is not, DataError where the folder is not empty or a package cannot be had.
+        """
+        return restore(self, which, folder, environment=environment)
 
     def compare_runs(self, which: Sequence[str]) -> dict[str, Any]:
         """What differs between trainings named as `run` has it, and their metrics, each against the first.

@@ -259,7 +259,6 @@ def _named(found: Sequence[Recorded], which: str) -> Recorded:
 
 def _with_judged(opened: Opened, one: Recorded) -> Recorded:
     """The run with the rows that it was judged on, if they were kept."""
-    name = one.workspace.removeprefix(f"{REPLAY} ")
-    folders = opened.workspaces.live if one.workspace == "live" else opened.workspaces.replay(name)
+    folders, _ = opened.workspaces.of(one.workspace)
     judged = load_judged(folders.open_tables(), one.run["run"])
     return replace(one, judged=judged)

@@ -20,7 +20,7 @@ from setpoint.declare.source import info
 from setpoint.learn.search import Hands, Trying, silent
 from setpoint.learn.trial_log import TrialLog
 from setpoint.loop import Workspace
-from setpoint.registry import audit
+from setpoint.registry import audit, runs
 from setpoint.registry.environment import user_code
 from setpoint.rollout.advance import ReleaseState
 from setpoint.rollout.approval import hold_adopted
@@ -62,6 +62,12 @@ class Workspaces:
     def replay(self, name: str) -> Folders:
         """Where the replay of this name keeps what it writes."""
         return Folders(self.project.home / "replay" / name)
+
+    def of(self, name: str) -> tuple[Folders, Settings]:
+        """Where a workspace, as runs tell of it, keeps what it writes, and the settings to open it by."""
+        if name == "live":
+            return self.live, self.settings
+        return self.replay(name.removeprefix(f"{REPLAY} ")), Settings()
 
     def finished(self) -> list[Path]:
         """The folders of finished replays of this declaration, oldest first."""
@@ -178,6 +184,8 @@ class Workspaces:
             # A replay never writes where the live system does, whatever URLs the settings name.
             settings = Settings() if what == REPLAY else self.settings
             metadata, state = folders.open_metadata(settings), folders.open_state(settings)
+            code = user_code(self.root)
+            runs.put_code(metadata, code, self.root)
             work = Workspace(
                 metadata=metadata,
                 tables=folders.open_tables(),
@@ -189,7 +197,7 @@ class Workspaces:
                 judge_measured=what != REPLAY,
                 asks=what != REPLAY,
                 stored=partial(stored, metadata),
-                user_code=user_code(self.root),
+                user_code=code,
                 hands=Hands(open_sampler, self._trials(folders, what), self.settings.processes, self.trying),
             )
             try:
