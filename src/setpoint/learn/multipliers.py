@@ -64,7 +64,7 @@ def multiplied(rows: Examples, multipliers: Multipliers) -> Examples:
 
 @dataclass(frozen=True)
 class Tried:
-    """Multipliers that were tried, the model that they gave, and what it does on the validation rows."""
+    """Multipliers that were tried, the model that they gave, and what it does before the held-out rows."""
 
     multipliers: Multipliers
     model: Model = field(repr=False)

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from setpoint.core.ports import Model
 from setpoint.declare.goal import Goal
 from setpoint.declare.mitigate import Reductions
 from setpoint.learn.calibrate import Calibration
@@ -30,21 +29,43 @@ LEAST_COUNTED = 10
 
 Fit = Callable[[Sides], Fitted]
 Calibrate = Callable[[Fitted], Calibration]
+Scores = Callable[[Fitted], np.ndarray]
 
 
-def reduce_gap(goal: Goal, asked: Reductions, sides: Sides, plain: Fitted, *, fit: Fit, calibrate: Calibrate) -> Fitted:
-    """The model fitted by the multipliers that are worth most of those that keep the limit on the validation rows.
+def reduce_gap(
+    goal: Goal,
+    asked: Reductions,
+    sides: Sides,
+    plain: Fitted,
+    *,
+    fit: Fit,
+    calibrate: Calibrate,
+    older: Scores,
+) -> Fitted:
+    """The model fitted by the multipliers that are worth most of those that keep the limit before the held-out rows.
 
-    Where none keeps it, the one with the smallest gap. Multipliers move against the violations of the model before, in
-    steps that halve where a violation changes sides (in place of the paper's exponentiated gradient, whose answer is a
-    lottery over all its models: here nobody's treatment is drawn by lot). Without a gap above the limit nothing is
-    changed.
+    The gap is that of the training and the validation rows, since few rows tell little of a gap; what decisions are
+    worth is told by the validation rows alone. `older` gives a model's scores of the training rows. Where no model
+    keeps the limit, the one with the smallest gap is taken. Multipliers move against the violations of the model
+    before, in steps that halve where a violation changes sides (in place of the paper's exponentiated gradient, whose
+    answer is a lottery over all its models: here nobody's treatment is drawn by lot). Without a gap above the limit
+    nothing is changed.
     """
-    newer = sides.validation
-    names = tuple(rates_of(asked, newer, np.zeros(newer.y.size, dtype=bool)))
-    at = np.zeros(len(names))
-    step, before = np.full(len(names), STEP), np.zeros(len(names))
-    made, tried = [plain], [_try(goal, asked, newer, plain, Multipliers(asked.by, asked.rate, ()), calibrate)]
+    both = sides.rows.take(np.concatenate([sides.split.train, sides.split.validation]))
+    names = tuple(rates_of(asked, both, np.zeros(both.y.size, dtype=bool)))
+
+    def attempt(fitted: Fitted, multipliers: Multipliers) -> tuple[Tried, Mapping[str, float]]:
+        calibration, threshold = calibrate(fitted), choose_threshold(goal, sides.representative)
+        scores = calibration.map.apply(np.concatenate([older(fitted), fitted.validated]))
+        acted = scores >= threshold.of(both.fields, both.y.size)
+        rates, newer = rates_of(asked, both, acted), sides.validation
+        gap = max(rates.values()) - min(rates.values()) if len(rates) > 1 else math.nan
+        worth = PER * costs_of(goal, newer, threshold).value(acted[sides.split.train.size :], newer.y)
+        value = float(np.average(worth, weights=newer.weight))
+        return Tried(multipliers, fitted.model, calibration, gap, value), rates
+
+    made, tried = [plain], [attempt(plain, Multipliers(asked.by, asked.rate, ()))]
+    at, step, before = np.zeros(len(names)), np.full(len(names), STEP), np.zeros(len(names))
     while len(names) > 1 and len(tried) <= ROUNDS and not (len(tried) == 1 and tried[0][0].gap <= asked.within):
         rates = tried[-1][1]
         violated = np.mean(list(rates.values())) - np.array([rates[name] for name in names])
@@ -53,7 +74,7 @@ def reduce_gap(goal: Goal, asked: Reductions, sides: Sides, plain: Fitted, *, fi
         multipliers = Multipliers(asked.by, asked.rate, tuple(zip(names, at.tolist(), strict=True)))
         found = fit(replace(sides, fitting=multiplied(sides.given, multipliers)))
         made.append(found)
-        tried.append(_try(goal, asked, newer, found, multipliers, calibrate))
+        tried.append(attempt(found, multipliers))
     best = _best([one for one, _ in tried], asked.within)
     reduced = Reduced(tried[best][0].multipliers, tuple(one for one, _ in tried))
     return replace(made[best], trials=plain.trials, searched=plain.searched, reduced=reduced)
@@ -68,18 +89,6 @@ def rates_of(asked: Reductions, rows: Examples, acted: np.ndarray) -> Mapping[st
         if effective(rows.weight[groups == name]) >= LEAST_ROWS and inside.sum() >= LEAST_COUNTED:
             found[str(name)] = float(np.average(acted[inside], weights=rows.weight[inside]))
     return found
-
-
-def _try(
-    goal: Goal, asked: Reductions, newer: Examples, fitted: Fitted, multipliers: Multipliers, calibrate: Calibrate
-) -> tuple[Tried, Mapping[str, float]]:
-    calibration, threshold = calibrate(fitted), choose_threshold(goal, newer)
-    acted = calibration.map.apply(fitted.validated) >= threshold.of(newer.fields, newer.y.size)
-    rates = rates_of(asked, newer, acted)
-    gap = max(rates.values()) - min(rates.values()) if len(rates) > 1 else math.nan
-    worth = PER * costs_of(goal, newer, threshold).value(acted, newer.y)
-    model: Model = fitted.model
-    return Tried(multipliers, model, calibration, gap, float(np.average(worth, weights=newer.weight))), rates
 
 
 def _best(tried: list[Tried], within: float) -> int:

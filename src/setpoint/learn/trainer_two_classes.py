@@ -138,6 +138,7 @@ class TwoClasses:
             fitted,
             fit=lambda sides: self.fit(side.matrices, sides, recipe=fitted.recipe),
             calibrate=lambda found: self.calibrate(found, side),
+            older=lambda found: found.model.predict(side.matrices.train),
         )
 
     def calibrate(self, fitted: Fitted, side: Side) -> Calibration:
