@@ -91,6 +91,7 @@ def test_the_command_prints_features_groups_and_advice(desk: Path, capsys: pytes
     shown = capsys.readouterr().out
     assert "could be left out" in shown
     assert "without groups of features" in shown
+    assert 'leave_out=["again"' in shown.replace("\n", " ")
     assert "advice:" in shown
 
 

@@ -29,6 +29,9 @@ def _selection(found: Mapping[str, Any]) -> None:
     ]
     title = f"Features chosen by {found['stability']['choices']} halves of {found['days']} days"
     out.print(table(title, ("feature", "chosen", "elsewhere", "verdict", "because"), rows))
+    if found["spare"]:
+        told = ", ".join(f'"{name}"' for name in found["spare"])
+        out.print(escape(f"models need not read them where the system says leave_out=[{told}]"))
     stable = found["stability"]
     if stable["index"] is not None:
         out.print(f"stability {stable['index']:.2f} (95 % interval {stable['low']:.2f} to {stable['high']:.2f})")

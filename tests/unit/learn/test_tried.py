@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from setpoint.core.errors import NameUnknown, WrongType
+from setpoint.core.errors import DeclarationError, NameUnknown, WrongType
 from setpoint.declare.learners import check_learners, learner
 from setpoint.learn.tried import tried_learners
 from setpoint.system.backends import open_learners
@@ -39,3 +39,9 @@ def test_a_learner_that_is_not_there_is_refused() -> None:
         check_learners("s", "lightgbm")
     with pytest.raises(WrongType):
         learner(7)
+
+
+def test_an_ensemble_is_no_learner_that_can_be_named() -> None:
+    """It is declared beside them."""
+    with pytest.raises(DeclarationError, match="names an ensemble"):
+        tried_learners(check_learners("s", ["ensemble"]), open_learners(1))
