@@ -303,7 +303,10 @@ def test_every_kind_goes_round_the_whole_loop_in_a_replay(case: Case, tmp_path: 
     with open_case(case, tmp_path / "a") as live:
         found = live.replay(sample=0.1)
         assert live.verify()["mismatches"] == 0
+        second, first = (live.run(each["run"]) for each in live.runs()["runs"])
+        assert live.show_plan()["next_training"]["rows"] == second["rows"]
         write_report(found, tmp_path / "report.html")
+    assert (first["forecast"], second["forecast"]["runs"]) == (None, 1)
     acts = [act["act"] for act in found["acts"]]
     assert acts[:2] == ["train", "promote"]
     assert "start_shadow" in acts

@@ -113,6 +113,9 @@ def _one(words: Namespace, found: dict[str, Any]) -> int:
     out.print(
         table("\nCost", ("step", "CPU s", "peak MB by then"), [*steps, ("all", found["cpu_seconds"], found["peak_mb"])])
     )
+    if found.get("forecast"):
+        expected = found["forecast"]
+        out.print(f"expected: {expected['cpu_seconds']:.3g} CPU s, by {expected['runs']} earlier runs")
     out.print(table("\nMade from", ("what", "digest"), [*found["inputs"].items(), *_code(found)]))
     environment, hardware = found["environment"], found.get("hardware") or {}
     out.print(

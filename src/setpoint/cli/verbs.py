@@ -174,6 +174,9 @@ def plan(words: Namespace) -> int:
         out.print(f"[yellow]warning[/] {escape(warning)}")
     for change in shown["changes"]:
         out.print(f"[cyan]changed[/] {escape(change['what'])}: runs again {escape(', '.join(change['runs_again']))}")
+    if shown["next_training"]:
+        told = shown["next_training"]
+        out.print(f"a retraining of {told['rows']:,} rows costs about {told['cpu_seconds']:.3g} CPU s, by earlier runs")
     for model in shown["stale_models"]:
         does = f"; it {model['role']}, and is refused until `setpoint train` retires it" if model["role"] else ""
         told = f"learned from {model['base']!r} as {model['was']}, which is {model['found']} now{does}"

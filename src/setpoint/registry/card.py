@@ -346,7 +346,9 @@ def _cost(run: Mapping[str, Any] | None) -> str:
     if run is None or run["cpu_seconds"] is None:
         return "unknown: not measured"
     memory = "memory unknown: not measured" if run["peak_mb"] is None else f"peak memory {run['peak_mb']:.0f} MB"
-    return f"{run['cpu_seconds']:.1f} CPU seconds, {memory}"
+    told = run.get("forecast")
+    expected = "" if told is None else f" ({told['cpu_seconds']:.1f} expected by {told['runs']} earlier runs)"
+    return f"{run['cpu_seconds']:.1f} CPU seconds{expected}, {memory}"
 
 
 def _findings(findings: Sequence[Mapping[str, Any]]) -> str:

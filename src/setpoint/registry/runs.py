@@ -27,7 +27,8 @@ class Run:
     `parameters` hold the recipe, `metrics` the held-out metrics by name; `inputs` the digests of plan, snapshot and
     training set; `declaration` is the digest of the declaration, `user_code` that of the user's own files and the git
     commit, as `registry.environment.user_code` has them. `curve` is the loss on the validation rows after each round,
-    for learners that have rounds; `steps` what each step cost. `at` is when it ran by the system's clock.
+    for learners that have rounds; `steps` what each step cost, and `forecast` what was expected by earlier runs, of as
+    many usable `rows`, for a training that tried no `trials`. `at` is when it ran by the system's clock.
     """
 
     system: str
@@ -46,6 +47,9 @@ class Run:
     user_code: Mapping[str, Any] = field(default_factory=dict)
     curve: Mapping[str, Any] | None = None
     steps: Sequence[Mapping[str, Any]] = ()
+    rows: int | None = None
+    trials: int = 0
+    forecast: Mapping[str, Any] | None = None
 
     @property
     def id(self) -> str:

@@ -22,6 +22,7 @@ from setpoint.learn.train import Candidate
 from setpoint.registry import lineage, models, runs
 from setpoint.registry.bases import told_bases
 from setpoint.registry.cost import Cost
+from setpoint.registry.forecast import Forecast, forecast
 from setpoint.registry.probes import keep_probe
 from setpoint.watch.reference import Reference, make_reference
 
@@ -72,7 +73,8 @@ def register(
     metadata.put("reference", candidate.digest, reference.to_dict())
     metadata.put(runs.DECLARED, plan.system.digest, plan.system.to_dict())
     cost("register")
-    run = run_of(plan, candidate, examples, now=now, cost=cost, user_code=user_code)
+    expected = forecast(metadata.find(runs.NOUN, system=plan.system.name), candidate.counts["usable"])
+    run = run_of(plan, candidate, examples, now=now, cost=cost, user_code=user_code, expected=expected)
     if candidate.judged is not None:
         tables.write(JUDGED, run.id, candidate.judged)
     runs.put(metadata, run)
@@ -95,9 +97,10 @@ def run_of(
     now: int,
     cost: Cost,
     user_code: Mapping[str, Any],
+    expected: Forecast | None,
 ) -> runs.Run:
-    """The run of a training, with what it cost."""
-    told = candidate.to_dict()
+    """The run of a training, with what it cost; of a retraining also what it was `expected` to, by earlier runs."""
+    told, again = candidate.to_dict(), all(step.step != "search" for step in cost.steps)
     return runs.Run(
         system=plan.system.name,
         model=candidate.digest,
@@ -117,6 +120,9 @@ def run_of(
         user_code=user_code,
         curve=curve_of(candidate.procedure.model),
         steps=cost.to_dict(),
+        rows=candidate.counts["usable"],
+        trials=0 if again else len(candidate.trials),
+        forecast=expected.to_dict() if expected is not None and again else None,
     )
 
 

@@ -15,7 +15,9 @@ from setpoint.history import requests_of
 from setpoint.learn.spaces import spaces_of
 from setpoint.learn.tried import tried_learners
 from setpoint.learn.worth import worth_before
+from setpoint.registry import runs
 from setpoint.registry.bases import stale_models
+from setpoint.registry.forecast import forecast
 from setpoint.serve.asked import take_moment
 from setpoint.system.backends import open_learners
 from setpoint.system.labelled import all_decisions, base_rate
@@ -53,7 +55,18 @@ def show_plan(opened: Opened) -> dict[str, Any]:
         "warnings": list(plan.warnings),
         "changes": [change.to_dict() for change in changes],
         "stale_models": _stale_models(opened),
+        "next_training": _next_training(opened),
     }
+
+
+def _next_training(opened: Opened) -> dict[str, Any] | None:
+    """What a retraining of as many rows as the newest run had would cost; None before there is a run."""
+    with opened.workspaces.registries() as registries:
+        found = [run for each in registries for run in each.find(runs.NOUN, system=opened.declared.name)]
+    found.sort(key=lambda run: int(run["at"]))
+    rows = found[-1].get("rows") if found else None
+    expected = forecast(found, rows) if rows else None
+    return None if expected is None else {"rows": rows, **expected.to_dict()}
 
 
 def worth(opened: Opened) -> dict[str, Any]:
