@@ -31,7 +31,7 @@ def forecast(earlier: Sequence[Mapping[str, Any]], rows: int) -> Forecast | None
     begins below zero. Where only searches ran so far, a fit is one of their trials.
 
     >>> steps = lambda n: [{"step": "fit", "cpu_seconds": 1.0 + n / 1000}]
-    >>> runs = [{"rows": n, "steps": steps(n), "trials": 0} for n in (1000, 2000)]
+    >>> runs = [{"rows": n, "steps": steps(n), "tried": 0} for n in (1000, 2000)]
     >>> forecast(runs, 5000)
     Forecast(cpu_seconds=6.0, runs=2)
     """
@@ -45,7 +45,7 @@ def forecast(earlier: Sequence[Mapping[str, Any]], rows: int) -> Forecast | None
         for step in each["steps"]:
             name, took = step["step"], step["cpu_seconds"]
             if name == "search":
-                name, took = "fit", took / max(1, each.get("trials") or 1)
+                name, took = "fit", took / max(1, each.get("tried") or 1)
             if name not in SEARCHING:
                 points.setdefault(name, []).append((float(each["rows"]), took))
     newest = {("fit" if step["step"] == "search" else step["step"]) for step in used[-1]["steps"]}

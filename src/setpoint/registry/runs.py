@@ -28,7 +28,7 @@ class Run:
     training set; `declaration` is the digest of the declaration, `user_code` that of the user's own files and the git
     commit, as `registry.environment.user_code` has them. `curve` is the loss on the validation rows after each round,
     for learners that have rounds; `steps` what each step cost, and `forecast` what was expected by earlier runs, of as
-    many usable `rows`, for a training that tried no `trials`. `at` is when it ran by the system's clock.
+    many usable `rows`, `tried` the trials of a search. `at` is when it ran by the system's clock.
     """
 
     system: str
@@ -48,7 +48,7 @@ class Run:
     curve: Mapping[str, Any] | None = None
     steps: Sequence[Mapping[str, Any]] = ()
     rows: int | None = None
-    trials: int = 0
+    tried: int = 0
     forecast: Mapping[str, Any] | None = None
 
     @property

@@ -121,7 +121,7 @@ def run_of(
         curve=curve_of(candidate.procedure.model),
         steps=cost.to_dict(),
         rows=candidate.counts["usable"],
-        trials=0 if again else len(candidate.trials),
+        tried=0 if again else len(candidate.trials),
         forecast=expected.to_dict() if expected is not None and again else None,
     )
 

@@ -9,10 +9,10 @@ import numpy as np
 from setpoint.registry.forecast import NEWEST, Forecast, forecast
 
 
-def run(rows: int, *, trials: int = 0, **steps: float) -> dict[str, Any]:
+def run(rows: int, *, tried: int = 0, **steps: float) -> dict[str, Any]:
     """A run as it is recorded."""
     told = [{"step": name.replace("_", " "), "cpu_seconds": took, "peak_mb": 1.0} for name, took in steps.items()]
-    return {"rows": rows, "trials": trials, "steps": told}
+    return {"rows": rows, "tried": tried, "steps": told}
 
 
 def test_a_line_through_rows_is_the_least_squares_of_numpy() -> None:
@@ -43,7 +43,7 @@ def test_noise_of_five_percent_is_forecast_within_ten() -> None:
 
 def test_a_search_is_no_retraining() -> None:
     """Its trials are what a fit costs; steps of a first training alone are left out; a real refit counts for more."""
-    first = run(1000, trials=10, search=20.0, leak_audit=9.0, judge=1.0)
+    first = run(1000, tried=10, search=20.0, leak_audit=9.0, judge=1.0)
     assert forecast([first], 2000) == Forecast(6.0, 1)
     assert forecast([first, run(1000, fit=3.0, judge=1.0)], 1000) == Forecast(4.0, 1)
 
