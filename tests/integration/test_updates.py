@@ -104,8 +104,11 @@ def test_an_update_is_refused_before_any_work_where_there_is_nothing_to_update(t
         assert live.runs()["runs"] == []
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.kind for case in CASES])
-def test_every_kind_is_updated(case: Case, tmp_path: Path) -> None:
+KINDS = [case for case in CASES if case.kind in ("binary", "multilabel", "regression", "survival")]
+
+
+@pytest.mark.parametrize("case", KINDS, ids=[case.kind for case in KINDS])
+def test_goals_of_other_kinds_are_updated_too(case: Case, tmp_path: Path) -> None:
     """`train --update` compares both and says so, in the report, on the card and in the lineage."""
     write(case, tmp_path, shuffled=False, leak=False)
     decisions = sp.events("decisions", "decisions.parquet", key="id", at="ts")

@@ -132,5 +132,3 @@ def test_an_ensemble_that_was_put_together_stands_at_the_next_training() -> None
     assert later.ensemble.taken
     assert later.recipe == first.recipe
     assert later.ensemble.held_out is not None
-    again = train(plan, make_examples(9000, days=70), learners=learners, seed=1, recipe=first.recipe)
-    assert again.digest == later.digest
