@@ -17,13 +17,14 @@ from setpoint.console.section_labels import calibration, maturity
 from setpoint.console.section_model import importances, slices
 from setpoint.console.section_quality import quality, time_split
 from setpoint.console.section_release import audit, gates, models
+from setpoint.console.section_use import use
 from setpoint.console.section_value import business, cpu, months, parity
 from setpoint.console.section_weak import weak
 from setpoint.console.summary import header, period, tiles
 
 SECTIONS: tuple[Callable[[Mapping[str, Any]], Section], ...] = (
     quality, alarms, maturity, calibration, slices, importances, goes_by, effects, weak, fairness, behaviour,
-    confidence, business,
+    use, confidence, business,
     time_split, models, gates, cpu, parity, audit, months,
 )  # fmt: skip
 """Top to bottom; neighbours that are `half` stand side by side where there is room."""
