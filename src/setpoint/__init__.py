@@ -72,10 +72,12 @@ from setpoint.declare.goal import (
     goal,
     latency,
     log_loss,
+    memory,
     precision,
     recall,
     selection_rate,
     size,
+    training_cost,
     worst_slice,
 )
 from setpoint.declare.goal_metrics import (
@@ -199,6 +201,7 @@ __all__ = [
     "label_spreading",
     "last",
     "latency",
+    "memory",
     "latest",
     "log",
     "log1p",
@@ -277,6 +280,7 @@ __all__ = [
     "volume",
     "wape",
     "weighted",
+    "training_cost",
     "worst_slice",
 ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,12 @@ def _unasked(_: pa.Array) -> Votes | None:
     return None
 
 
+def _unmeasured(scorer: Scorer, features: pa.Table) -> float:
+    """Nobody measures what a scorer holds."""
+    del scorer, features
+    return math.nan
+
+
 def _undisputed(_: pa.Array) -> np.ndarray | None:
     """Nobody says on which decisions annotators disagree."""
     return None
@@ -119,7 +127,7 @@ class Workspace:
     model learns from; `disputed` says of decisions, by their keys, whether annotators
     disagree on them. `read` reads the features of decisions from rows as of their times, unless that is done in memory.
     `user_code` says by which code of the user's own, at which commit, the work is done. `votes` are what people said of
-    decisions, by their keys.
+    decisions, by their keys; `memory` measures the MB that a scorer takes.
     """
 
     metadata: Metadata
@@ -137,6 +145,7 @@ class Workspace:
     asks: bool = True
     read: Callable[[Mapping[str, pa.Table], pa.Table, np.ndarray], pa.Table] | None = None
     user_code: Mapping[str, Any] = field(default_factory=dict)
+    memory: Callable[[Scorer, pa.Table], float] = _unmeasured
     votes: Callable[[pa.Array], Votes | None] = _unasked
     hands: Hands = ALONE
 
@@ -590,7 +599,7 @@ def retrain(
             champion=loop.scorer(champion),
             rows=loop.rows,
             recompute=recompute if recipe is None else None,
-            measure=(lambda scorer: measure_model(plan, scorer, examples.features)) if work.judge_measured else None,
+            measure=partial(measure, loop, features=examples.features) if work.judge_measured else None,
             pace=(lambda scorer: pace_of(scorer, examples.features)) if work.judge_measured else None,
             judge_measured=work.judge_measured,
             contested=work.disputed(examples.keys) if plan.system.goal.protect else None,
@@ -646,6 +655,14 @@ def retrain(
     onward = offer if plan.system.release.approval is None else wait
     release, more = onward(tried.release, model, now=now, evidence=report)
     return replace(tried, release=release, recipe=state.recipe or step.output["recipe"]), [*acts, *more]
+
+
+def measure(loop: Loop, scorer: Scorer, *, features: pa.Table) -> dict[str, float]:
+    """The measured guardrails that the goal declares, of a scorer on these rows."""
+    found = measure_model(loop.plan, scorer, features)
+    if features.num_rows and any(rail.metric.name == "memory" for rail in loop.plan.system.goal.must):
+        found["memory"] = loop.work.memory(scorer, features)
+    return found
 
 
 def train_once(loop: Loop, now: int, *, reason: str, update: str | None = None, search: bool = False) -> str:

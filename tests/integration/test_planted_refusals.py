@@ -25,6 +25,8 @@ MUST = (
     sp.worst_slice(sp.log_loss()) <= 1.3,
     sp.gap(sp.selection_rate(), by="team") <= 0.2,
     sp.latency(p=99) <= "50ms",
+    sp.memory() <= 400,
+    sp.training_cost() <= 300,
 )
 
 
@@ -113,6 +115,8 @@ PLANTED = {
     ),
     "miscalibrated": (miscalibrated, {}, "ece() <= 0.08: ", ""),
     "too slow": (honest, {"must": [*MUST, sp.latency(p=50) <= "1us"]}, "latency(50) <= 1", "measured"),
+    "too large in memory": (honest, {"must": [*MUST, sp.memory() <= 0.1]}, "memory() <= 0.1", "measured"),
+    "too dear to train": (honest, {"must": [*MUST, sp.training_cost() <= 0.01]}, "training_cost() <= 0.01", "measured"),
 }
 
 

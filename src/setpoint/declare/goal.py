@@ -37,12 +37,14 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "latency": (0.0, float("inf"), False),
     "size": (0.0, float("inf"), False),
     "cpu_per_1000": (0.0, float("inf"), False),
+    "memory": (0.0, float("inf"), False),
+    "training_cost": (0.0, float("inf"), False),
     **{name: (row.lower, row.upper, row.greater_is_better) for name, row in METRIC_TABLE.items()},
 }
 TOLERANCE = 0.005
 """By how much shares of a population may miss 1, since they are told in round numbers."""
 
-MEASURED = ("latency", "size", "cpu_per_1000")
+MEASURED = ("latency", "size", "cpu_per_1000", "memory", "training_cost")
 """Guardrails on the model itself rather than on its decisions; in replay those of time are reported, not judged."""
 HELD = ("selection_rate", "false_positive_rate")
 """Metrics that a guardrail limits, but that nobody can want for themselves: never acting makes them least."""
@@ -222,6 +224,16 @@ def size() -> Metric:
 def cpu_per_1000() -> Metric:
     """CPU seconds that scoring 1000 decisions costs."""
     return Metric("cpu_per_1000")
+
+
+def memory() -> Metric:
+    """The megabytes that a process which serves the model holds more for it, measured in a process of its own."""
+    return Metric("memory")
+
+
+def training_cost() -> Metric:
+    """CPU seconds that the training took, up to the verdict of the gate."""
+    return Metric("training_cost")
 
 
 def gap(metric: Metric, *, by: str) -> Metric:

@@ -41,7 +41,7 @@ SLICE_DRAWS = 100
 """Draws behind the interval of each slice: they tell slices apart and decide nothing."""
 ALWAYS = ("auc", "average_precision", "log_loss", "brier", "ece", "accuracy", "precision", "recall", "business")
 """Metrics that every report states, whatever the goal."""
-TIMES = ("latency", "cpu_per_1000")
+TIMES = ("latency", "cpu_per_1000", "memory", "training_cost")
 """Guardrails whose value a clock gives, so that a replay reports them without judging."""
 
 

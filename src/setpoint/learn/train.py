@@ -264,7 +264,11 @@ def train(
             seed=seed,
         ),
         kept=judge_promise(goal, bench, scored, procedure),
-        measured={"size": released.size_mb, **(measure(released) if measure is not None else {})},
+        measured={
+            "size": released.size_mb,
+            **(measure(released) if measure is not None else {}),
+            **({"training_cost": cost.cpu_seconds} if judge_measured else {}),
+        },
         judge_measured=judge_measured,
     )
     assembled = None if made is None else made.told

@@ -26,6 +26,7 @@ from setpoint.rollout.advance import ReleaseState
 from setpoint.rollout.approval import hold_adopted
 from setpoint.system.backends import copy_tables, open_learners, open_log, open_sampler, tables_in
 from setpoint.system.folders import Folders
+from setpoint.system.memory import memory_of
 
 REPLAY, LIVE = "replay", "live system"
 """What a workspace is held for."""
@@ -198,6 +199,7 @@ class Workspaces:
                 asks=what != REPLAY,
                 stored=partial(stored, metadata),
                 user_code=code,
+                memory=memory_of,
                 hands=Hands(open_sampler, self._trials(folders, what), self.settings.processes, self.trying),
             )
             try:
