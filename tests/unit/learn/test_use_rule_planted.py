@@ -63,7 +63,7 @@ def test_no_model_is_advised_where_there_is_no_signal() -> None:
 
 
 def test_the_rule_is_advised_where_it_says_all() -> None:
-    """Frauds are just the totals above 100, with one truth in fifty turned: in nineteen of twenty worlds at least, and a model in none."""
+    """Frauds are just the totals above 100, with one truth in fifty turned: in 19 of 20 worlds at least."""
     plan, found = plan_ruled_by(100), Counter[str]()
     for seed in SEEDS:
         examples = make_examples(1500, seed=seed)
