@@ -64,6 +64,28 @@ def test_what_would_have_changed_a_decision_is_told_and_scored_again(tmp_path: P
     assert any(line.startswith("it would have been decided otherwise with load") for line in told["story"])
 
 
+def test_what_would_have_changed_the_class_that_is_answered_is_told(tmp_path: Path) -> None:
+    """Of a decision that was taken: the class that costs least is another then; a number decides nothing."""
+    request = {"id": "new", "load": -0.3, "noise": 0.0, "site": "south", "search": "s1"}
+    with open_case(changeable("multiclass", {"load": "any"}), tmp_path / "a") as live:
+        live.train(as_of=END)
+        with live.session() as session:
+            before = session.decide(request)
+            for place in range(60):
+                session.decide({**request, "id": f"other{place}", "load": (place - 30) / 12})
+            told = live.why("new", counterfactual=True)
+            (change, *_) = told["tables"]["What would have changed it"]
+            after = session.decide({**request, "id": "after", "load": float(change["change"].split(" ")[-1])})
+    assert change["change"].startswith("load ")
+    assert before.answer != after.answer
+    with open_case(changeable("regression", ["load"]), tmp_path / "b") as live:
+        live.train(as_of=END)
+        with live.session() as session:
+            session.decide(request)
+        with pytest.raises(DeclarationError, match="decides nothing that could be changed"):
+            live.why("new", counterfactual=True)
+
+
 def test_it_says_that_nothing_would_have_changed_it(tmp_path: Path) -> None:
     """Noise moves no decision; of a class it is what answer is likeliest that could change."""
     with open_case(changeable("multiclass", ["load"]), tmp_path / "a") as live:

@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from setpoint.core.errors import DeclarationError, NothingYet
+from setpoint.core.errors import NothingYet
 from setpoint.core.times import iso
-from setpoint.declare.goal_kind import BINARY, MULTICLASS
 from setpoint.declare.plan import Plan
 from setpoint.history import requests_of
 from setpoint.learn.scorer import Scorer
@@ -20,7 +19,7 @@ from setpoint.system.backends import open_learners
 from setpoint.system.features import read_features
 from setpoint.system.opened import Opened
 from setpoint.system.scorers import Scorers
-from setpoint.watch.why_changes import changes_of, need_changeable
+from setpoint.watch.why_changes import changes_of, flips_of, need_changeable
 from setpoint.watch.why_score import BACKGROUND, tables_of
 
 
@@ -74,29 +73,8 @@ def _told(plan: Plan, scorer: Scorer, features: pa.Table, place: int, *, at: int
 
 
 def _changes(plan: Plan, scorer: Scorer, features: pa.Table, place: int) -> tuple[list[str], list[dict[str, Any]]]:
-    """What would have changed the action, or the likeliest class."""
+    """What would have changed the action, or the class that is answered."""
     need_changeable(plan)
-    kind, row = plan.system.kind, features.slice(place, 1)
-    if kind not in (BINARY, MULTICLASS):
-        raise DeclarationError(
-            f"A goal of kind {kind!r} decides nothing that could be changed.",
-            expected="a goal of two classes or of several",
-        )
-    before = np.asarray(scorer.score(row))
-    threshold = scorer.threshold.constant if kind == BINARY else None
-    if kind == BINARY and threshold is None:
-        raise DeclarationError(
-            "The threshold depends on the request.", expected="`setpoint why DECISION --counterfactual` on a decision"
-        )
-
-    def flips(rows: pa.Table) -> np.ndarray:
-        scores = np.asarray(scorer.score(rows))
-        if threshold is not None:
-            otherwise, near = (scores >= threshold) != (before[0] >= threshold), -np.abs(scores - threshold)
-        else:
-            likeliest = int(before[0].argmax())
-            others = np.delete(scores, likeliest, axis=1).max(axis=1)
-            otherwise, near = others > scores[:, likeliest], others - scores[:, likeliest]
-        return np.where(otherwise, 1.0, near)
-
+    row = features.slice(place, 1)
+    flips = flips_of(plan, scorer, row, threshold=scorer.threshold.constant)
     return changes_of(plan, row.to_pylist()[0], flips, scorer, others=features)

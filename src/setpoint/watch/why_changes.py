@@ -11,6 +11,7 @@ import pyarrow as pa
 from setpoint.core.errors import DeclarationError
 from setpoint.core.records import RULE
 from setpoint.data.log.decisions import features_of
+from setpoint.declare.goal_kind import BINARY, MULTICLASS
 from setpoint.declare.plan import Plan
 from setpoint.learn.counterfactual import Flips, counterfactuals
 from setpoint.learn.scorer import Scorer
@@ -32,15 +33,45 @@ def told_changes(
     scorer = None if model == RULE or scorer_of is None else scorer_of(model)
     if not isinstance(scorer, Scorer):
         return ["the fallback rule decided: what would have changed it is in the rule"], []
-    score, threshold = log["score"][0].as_py(), log["threshold"][0].as_py()
-    acts = score >= threshold
+    row = features_of(log).slice(0, 1)
+    flips = flips_of(plan, scorer, row, threshold=log["threshold"][0].as_py())
+    return changes_of(plan, row.to_pylist()[0], flips, scorer, others=features_of(others()))
 
-    def flips(rows: pa.Table) -> np.ndarray:
-        scores = scorer.score(rows)
-        otherwise = scores < threshold if acts else scores >= threshold
-        return np.asarray(np.where(otherwise, 1.0, -np.abs(scores - threshold)))
 
-    return changes_of(plan, features_of(log).to_pylist()[0], flips, scorer, others=features_of(others()))
+def flips_of(plan: Plan, scorer: Scorer, row: pa.Table, *, threshold: float | None) -> Flips:
+    """Whether rows are decided otherwise than one row, 1, or how near to that they are, less than 0.
+
+    Two classes are decided by the threshold, several by the class that costs least to answer. Raises DeclarationError
+    for goals that decide nothing, and where the threshold of the row is not known.
+    """
+    form = plan.prediction
+    if form.kind not in (BINARY, MULTICLASS):
+        raise DeclarationError(
+            f"A goal of kind {form.kind!r} decides nothing that could be changed.",
+            expected="a goal of two classes or of several",
+        )
+    if form.acts and threshold is None:
+        raise DeclarationError(
+            "The threshold depends on the request.", expected="`setpoint why DECISION --counterfactual` on a decision"
+        )
+    before = np.asarray(scorer.score(row))[0]
+    if threshold is not None and form.acts:
+        limit, acts = threshold, before >= threshold
+
+        def crosses(rows: pa.Table) -> np.ndarray:
+            scores = np.asarray(scorer.score(rows))
+            return np.where((scores >= limit) != acts, 1.0, -np.abs(scores - limit))
+
+        return crosses
+    prices = np.array(form.prices)
+    answered = int((before * prices).argmax())
+
+    def answers(rows: pa.Table) -> np.ndarray:
+        worth = np.asarray(scorer.score(rows)) * prices
+        others = np.delete(worth, answered, axis=1).max(axis=1)
+        return np.where(others > worth[:, answered], 1.0, others - worth[:, answered])
+
+    return answers
 
 
 def changes_of(
