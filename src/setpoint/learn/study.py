@@ -22,6 +22,7 @@ from setpoint.learn.recipe import Recipe
 from setpoint.learn.select import select_features
 from setpoint.learn.sides import Sides, divide
 from setpoint.learn.train import trainer_of
+from setpoint.learn.tried import tried_learners
 
 
 def check_study(
@@ -77,7 +78,8 @@ def study(
         found["learning_curve"] = learning_curve(plan, trainer, sides, recipe=recipe, seed=seed).to_dict()
     if framings:
         origins = rolling_origins(plan, sides)
-        compared = compare_framings(plan, trainer, sides, origins, learners=learners, recipe=recipe, seed=seed)
+        tried = {**tried_learners((), learners), **tried_learners(plan.system.learners, learners)}
+        compared = compare_framings(plan, trainer, sides, origins, learners=tried, recipe=recipe, seed=seed)
         found["framings"] = compared.to_dict()
     return found
 

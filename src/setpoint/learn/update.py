@@ -215,7 +215,7 @@ def _cuts(at: np.ndarray, behind: int, updates: int) -> list[int]:
     """The times at which a model is trained and then updated, oldest first; half of the rows train it at least.
 
     >>> _cuts(np.arange(100), 10, 3), _cuts(np.arange(100), 10, 9), _cuts(np.arange(100), 80, 1)
-    ([69, 79, 89], [59, 69, 79, 89], [49])
+    ([69, 79, 89], [49, 59, 69, 79, 89], [49])
     """
     last, half = int(at.max()), int(np.quantile(at, 0.5, method="lower"))
     cuts = [last - step * behind for step in range(updates, 0, -1)]
