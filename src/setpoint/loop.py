@@ -249,6 +249,11 @@ class Loop:
         """The sources' rows, and what was told of decisions, as they were known at a time."""
         return take_snapshot(beside_sources(self.rows, self.work.told(), as_of), as_of, contents=self.contents)
 
+    def judged_models(self) -> pa.Array:
+        """The models of which it is known what they are expected to lose: not those from before that was recorded."""
+        found = [each["model"] for each in models.all_models(self.work.metadata) if "expected" in each]
+        return pa.array(found, pa.string())
+
     def expected(self, model: str) -> Expected:
         """What a model is expected to lose, by the rows that judged it."""
         return Expected.from_dict(models.get(self.work.metadata, model)["expected"])
@@ -468,6 +473,8 @@ def count_quality(loop: Loop, parts: Sequence[pa.Table], now: int) -> None:
     if len(loop.matured) > len(parts):  # the oldest of these days may have begun in a part before
         newest = newest.filter(pc.greater_equal(newest["at"], (newest["at"][0].as_py() // DAY + 1) * DAY))
     newest = newest.filter(pc.and_(pc.equal(newest["state"], KNOWN), pc.not_equal(newest["model"], RULE)))
+    if not loop.plan.system.goal.acts:
+        newest = newest.filter(pc.is_in(newest["model"], value_set=loop.judged_models()))
     if newest.num_rows:
         columns = [newest[name].to_numpy() for name in ("value", "score", "at")]
         days = (

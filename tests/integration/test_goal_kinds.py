@@ -14,7 +14,7 @@ import pytest
 
 import setpoint as sp
 from setpoint.console.report import write_report
-from setpoint.core.errors import DataError, RequestInvalid
+from setpoint.core.errors import DataError, DeclarationError, RequestInvalid
 from setpoint.core.times import DAY, HOUR, time
 from setpoint.declare.label import Label
 from setpoint.learn.scorer import load_scorer
@@ -373,6 +373,25 @@ def test_every_kind_is_served_logged_explained_and_joined(case: Case, tmp_path: 
         assert tuple(rows[0]["answer"]) == decision.answer == ("price", "quality")
     known = {"multiclass": 1.0, "multilabel": 5.0}.get(case.kind, 2.0)
     assert case.kind == "survival" or [label["value"] for label in labels] == [known]
+
+
+DOUBTS: dict[str, dict[str, Any]] = {
+    "multiclass": {"confidence": sp.conformal(0.9), "abstain": sp.abstain(cost=0.1)},
+    "regression": {"confidence": sp.conformal(0.9)},
+}
+
+
+@pytest.mark.parametrize("kind", DOUBTS)
+def test_promises_that_decisions_of_a_kind_do_not_say_are_refused_before_any_work(kind: str, tmp_path: Path) -> None:
+    """Not left out in silence; the gate judges them all the same."""
+    case = next(each for each in CASES if each.kind == kind)
+    with open_case(replace(case, parts={**case.parts, **DOUBTS[kind]}), tmp_path) as live:
+        with pytest.raises(DeclarationError, match=f"replay takes decisions.*{kind}.*confidence="):
+            live.replay()
+        with pytest.raises(DeclarationError, match="serve takes decisions"), live.session():
+            pass
+        live.train(as_of=END)
+        assert "confidence" in live.train(as_of=END)
 
 
 RULED = {

@@ -65,6 +65,20 @@ def label_of_kind(goal: Goal, label: Label) -> Label:
     return label if gives is None else replace(label, gives=gives)
 
 
+def check_said(system: System, verb: str) -> None:
+    """Raises DeclarationError for a promise of a goal that decisions of its kind do not say yet."""
+    goal = system.goal
+    told = {"confidence=": goal.confidence is not None, "abstain=": goal.abstain is not None}
+    asked = [name for name, given in told.items() if given]
+    if asked and not goal.acts:
+        raise DeclarationError(
+            f"{verb} takes decisions, and those of a goal of kind {system.kind!r} "
+            f"do not say {' and '.join(asked)} yet.",
+            expected=f"a goal of two classes, or no {' and no '.join(asked)}",
+            hint="`setpoint train` judges the promise of every kind at the gate.",
+        )
+
+
 def check_kind(system: System) -> None:
     """Raises DeclarationError where the parts of a system do not go together for its kind of goal."""
     goal, label = system.goal, system.label

@@ -87,14 +87,16 @@ def _edits(
         return
     for _ in range(DRAWS):
         yield mistype(values, rng=rng)
-    yield _each(values, look_alike, rng=rng)
+    yield _look_alikes(values, rng=rng)
 
 
-def _each(values: np.ndarray, edit: Callable[[str, float], str], *, rng: np.random.Generator) -> np.ndarray:
-    """Each different text edited at a place by chance; None stays None."""
+def _look_alikes(values: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
+    """Each different text with one letter that looks alike, at a place by chance; None stays None."""
     known = np.array([text is not None for text in values], dtype=bool)
     names, codes = np.unique(values[known].astype(str), return_inverse=True)
-    edited: list[Any] = [edit(str(name), float(at)) for name, at in zip(names, rng.random(names.size), strict=True)]
+    edited: list[Any] = [
+        look_alike(str(name), float(at)) for name, at in zip(names, rng.random(names.size), strict=True)
+    ]
     found = values.copy()
     if names.size:
         found[known] = np.array(edited, dtype=object)[codes]

@@ -32,7 +32,7 @@ class Capsule:
     document: Mapping[str, Any]
     declaration: Mapping[str, Any] | None
     card: str
-    code: Mapping[str, str]
+    code: Mapping[str, bytes]
     probe: pa.Table | None
 
     def write(self, folder: Path) -> None:
@@ -45,10 +45,10 @@ class Capsule:
         check_files(self.model, expected=self.run["model"])
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(self.model, folder / MODEL)
-        for name, text in self.code.items():
+        for name, content in self.code.items():
             path = folder / CODE / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
         if self.run["code"] == code_digest():
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(PACKAGE, folder / OWN / PACKAGE.name, ignore=ignored)

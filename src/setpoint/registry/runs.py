@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -71,8 +72,14 @@ def put(metadata: Metadata, run: Run) -> str:
 def put_code(metadata: Metadata, code: Mapping[str, Any], folder: Path) -> None:
     """Keep the user's own files, as `registry.environment.user_code` tells of them, so that a run can be restored."""
     if metadata.get(CODE, code["digest"]) is None:
-        texts = {name: (folder / name).read_text(encoding="utf-8", errors="surrogateescape") for name in code["files"]}
-        metadata.put(CODE, code["digest"], {"digest": code["digest"], "texts": texts})
+        files = {name: b64encode((folder / name).read_bytes()).decode() for name in code["files"]}
+        metadata.put(CODE, code["digest"], {"digest": code["digest"], "files": files})
+
+
+def get_code(metadata: Metadata, code: Mapping[str, Any]) -> dict[str, bytes]:
+    """The user's own files by path, byte for byte; none for a run from before they were kept."""
+    found = metadata.get(CODE, code["digest"]) or {"files": {}}
+    return {name: b64decode(content) for name, content in found["files"].items()}
 
 
 def get(metadata: Metadata, run: str) -> dict[str, Any]:

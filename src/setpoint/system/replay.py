@@ -14,6 +14,7 @@ from setpoint.core.errors import WrongType
 from setpoint.core.times import DAY
 from setpoint.data.log.feed import RowsFeed
 from setpoint.data.snapshots.snapshot import take_snapshot
+from setpoint.declare.kind_checks import check_said
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import log_of
 from setpoint.history import OnlineSample, Progress, last_tick, replay, requests_of, results_of
@@ -38,6 +39,7 @@ def run_replay(
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run history as if live, from `start` to before `end` (default: all of it), and say what it amounted to."""
+    check_said(opened.declared, "replay")
     refuse_share(sample, least=0.0)
     if batch <= 0:
         raise WrongType(f"Batches are {batch / 1e6:g} seconds long.", expected='more than "0s", such as "1d"')

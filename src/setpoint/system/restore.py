@@ -18,8 +18,9 @@ from setpoint.registry.probes import digest_of, load_probe, predicted_of
 from setpoint.registry.rebuild import ask, needed, rebuild
 from setpoint.system.backends import open_learners
 from setpoint.system.opened import Opened
-from setpoint.system.runs import find_run
+from setpoint.system.runs import Recorded, find_run
 
+OTHER = "No card: the declaration of the system is another now than when the model was trained."
 PROVE = "from setpoint.system.restore import prove; import json, sys; print(json.dumps(prove(sys.argv[1])))"
 """What the rebuilt Python runs."""
 
@@ -40,8 +41,8 @@ def restore(opened: Opened, which: str, folder: Path, *, environment: bool = Fal
             run=run,
             document=found.model,
             declaration=metadata.get(runs.DECLARED, run["declaration"]),
-            card=to_markdown(make_card(found.model, opened.plan, run=run)),
-            code=(metadata.get(runs.CODE, run["user_code"]["digest"]) or {}).get("texts", {}),
+            card=_card(opened, found),
+            code=runs.get_code(metadata, run["user_code"]),
             probe=load_probe(workspace.open_tables(), model),
         )
     finally:
@@ -71,6 +72,15 @@ def prove(folder: Path | str) -> dict[str, Any]:
     same = digest_of(before) == digest_of(after)
     off = 0.0 if same else float(np.nanmax(np.abs(after - before)))
     return {**told, "rows": probe.num_rows, "same": same, "digest": digest_of(after), "off": off}
+
+
+def _card(opened: Opened, found: Recorded) -> str:
+    """The card of the model; what is to be said where the declaration is another now, which a card would tell of."""
+    if found.run["declaration"] != opened.declared.digest:
+        return (
+            f"{OTHER} {capsule.DECLARATION} is that of the run, and {capsule.RECORD} has what its card was made from.\n"
+        )
+    return to_markdown(make_card(found.model, opened.plan, run=found.run))
 
 
 def _rebuilt(folder: Path, run: dict[str, Any]) -> dict[str, Any]:

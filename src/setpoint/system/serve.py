@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from setpoint.data.log.readmit import do_asked
+from setpoint.declare.kind_checks import check_said
 from setpoint.features.freshness import freshness_of
 from setpoint.features.online import OnlineFeatures
 from setpoint.features.stream import log_of
@@ -35,6 +36,7 @@ VERIFIED = 200
 @contextmanager
 def session(opened: Opened) -> Iterator[Session]:
     """The system deciding now: requests answered, the log written, events and ticks taken on `refresh`."""
+    check_said(opened.declared, "serve")
     adopted = opened.workspaces.adopt(opened.clock.now())
     plan, folders, quota = opened.plan, opened.workspaces.live, opened.workspaces.quota
     with (

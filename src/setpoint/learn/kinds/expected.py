@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import xlogy
 
-from setpoint.declare.goal_kind import COUNT, MULTICLASS, MULTILABEL, REGRESSION, SURVIVAL
+from setpoint.learn.kinds.count import Count
 from setpoint.learn.kinds.kind import Kind
+from setpoint.learn.kinds.multiclass import Multiclass
+from setpoint.learn.kinds.multilabel import Multilabel
 from setpoint.learn.kinds.quantile import Quantile
+from setpoint.learn.kinds.regression import Regression
 from setpoint.learn.kinds.row_losses import row_loss
-from setpoint.learn.kinds.survival import CLOSE
+from setpoint.learn.kinds.survival import CLOSE, Survival
 from setpoint.learn.sides import Examples
 from setpoint.measure.sequential import paired_mean
 from setpoint.measure.statistic import Sums
@@ -52,13 +55,13 @@ def lost_by(kind: Kind, rows: Examples, predicted: np.ndarray) -> Lost:
     if found is None:
         return _of_queries(kind, rows, predicted)
     loss = found.of(y, predicted)
-    if kind.name == MULTICLASS:
+    if isinstance(kind, Multiclass):
         return Lost(every, loss, np.asarray(-xlogy(predicted, predicted).sum(axis=1)), nothing)
-    if kind.name == MULTILABEL:
+    if isinstance(kind, Multilabel):
         said = np.mean(predicted * (1 - predicted), axis=1)
-        return Lost(every, loss, said, np.mean(kind.matrix(y) - predicted, axis=1))  # type: ignore[attr-defined]
-    if kind.name == SURVIVAL:
-        known = np.flatnonzero((y > 0) | (-y >= kind.within - CLOSE))  # type: ignore[attr-defined]
+        return Lost(every, loss, said, np.mean(kind.matrix(y) - predicted, axis=1))
+    if isinstance(kind, Survival):
+        known = np.flatnonzero((y > 0) | (-y >= kind.within - CLOSE))
         p = predicted[known]
         return Lost(known, loss[known], p * (1 - p), (y[known] > 0) - p)
     if isinstance(kind, Quantile):
@@ -108,7 +111,7 @@ def expect(kind: Kind, rows: Examples, predicted: np.ndarray) -> Expected:
     if not lost.place.size:
         return Expected(0.0, 0.0, 0.0, 1.0)
     day, nothing = rows.days[lost.place], np.zeros(lost.place.size)
-    scale = float(np.std(lost.above)) if kind.name in (REGRESSION, COUNT) else 1.0
+    scale = float(np.std(lost.above)) if isinstance(kind, (Regression, Count)) else 1.0
     scale = scale if scale > 0 else 1.0
     beyond = paired_mean(nothing, lost.loss - lost.said, cluster=day).fixed(level=ONE_SIDED)
     above = paired_mean(nothing, lost.above / scale, cluster=day).fixed(level=ONE_SIDED)
